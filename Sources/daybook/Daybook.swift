@@ -1,0 +1,4 @@
+@main
+struct Daybook {
+  static func main() {}
+}
