@@ -12,6 +12,7 @@ struct FieldCollector {
   /// Behind the record.
   var end: UnsafePointer<UInt8>
   let quote: UInt8
+  let delimiter: UInt8
   var fields: UnsafeMutablePointer<FieldBytes>
   var count = 0
   private var capacity = 64
@@ -19,7 +20,8 @@ struct FieldCollector {
   private var scratchCount = 0
   private var scratchCapacity = 4096
 
-  init(quote: UInt8) {
+  init(delimiter: UInt8, quote: UInt8) {
+    self.delimiter = delimiter
     self.quote = quote
     fields = .allocate(capacity: capacity)
     scratch = .allocate(capacity: scratchCapacity)
@@ -50,9 +52,15 @@ struct FieldCollector {
     if count == capacity { growFields() }
     // libcsv does not say whether a field was quoted, nor where it stood: the record's own bytes do.
     guard cursor < end, cursor.pointee == quote, let text else {
-      fields[count] = FieldBytes(pointer: cursor, count: byteCount, isQuoted: false)
+      // libcsv may have trimmed spaces: the field ends at the delimiter, wherever libcsv thinks it does.
+      var whole = byteCount
+      if cursor + whole < end, cursor[whole] != delimiter {
+        let rest = cursor.distance(to: end)
+        whole = memchr(cursor, Int32(delimiter), rest).map { UnsafeRawPointer(cursor).distance(to: $0) } ?? rest
+      }
+      fields[count] = FieldBytes(pointer: cursor, count: whole, isQuoted: false)
       count += 1
-      cursor += byteCount + 1
+      cursor += whole + 1
       return
     }
     let doubled = countQuotes(text, byteCount: byteCount)

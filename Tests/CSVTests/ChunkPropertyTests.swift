@@ -38,6 +38,7 @@ struct ChunkPropertyTests {
       CSVDialect.standard,
       try CSVDialect(maxRecordBytes: Int.random(in: 1..<24, using: &random), maxRecordLines: 2),
       try CSVDialect(quote: nil, maxRecordBytes: 12),
+      try CSVDialect(delimiter: 0x20),
     ]
     for dialect in dialects {
       let expected = referenceParse(bytes, dialect: dialect)
