@@ -26,6 +26,7 @@ struct FeedResolver {
   private func check(_ column: ColumnDefinition, of draft: FeedDraft) {
     guard let reference = column.reference, let place = draft.referencePositions[column.name] else { return }
     guard let target = feeds[reference.feed] else {
+      if findings.lostNames.contains(reference.feed) { return }
       findings.error(
         "unknown_feed", at: place, "there is no feed \"\(reference.feed)\"",
         fix: suggestion(for: reference.feed, among: feeds.keys.sorted()))

@@ -7,6 +7,12 @@ internal import Finding
 /// Collects diagnostics during one read; confined to the thread that reads.
 final class Findings {
   private(set) var all: [Diagnostic] = []
+  /// The names of files that could not be read at all; what mentions them is not wrong for that.
+  private(set) var lostNames: Set<String> = []
+
+  func lose(_ file: String) {
+    lostNames.insert(String(file.split(separator: "/").last?.prefix { $0 != "." } ?? ""))
+  }
 
   var hasErrors: Bool { all.contains { $0.severity == .error } }
 
