@@ -482,5 +482,42 @@ extension GoldenCase {
         """
       ],
       says: "error: Jobs/feeds/payments.yaml:3:10: \"columns\" is empty"),
+    GoldenCase(
+      name: "a value of the environment is not shown through a name either",
+      files: [
+        "Jobs/feeds/payments.yaml": """
+        feed: payments
+        files: payments_*.csv
+        key: ["${SECRET}"]
+        columns:
+          payment_id: { type: bigint }
+          amount: { type: "decimal(14,2)" }
+          currency: { type: text }
+          a: { type: bigint, references: "${SECRET}.id" }
+
+        """
+      ],
+      environment: ["SECRET": "hunter_two"],
+      says: """
+        error: Jobs/feeds/payments.yaml:3:7: the key column "${SECRET}" is not among the columns
+          fix: use one of: payment_id, amount, currency, a
+        error: Jobs/feeds/payments.yaml:8:34: there is no feed "${SECRET}"
+          fix: use one of: customers, payments
+        """),
+    GoldenCase(
+      name: "two feeds of the same files",
+      files: [
+        "Jobs/feeds/second.yaml": """
+        feed: second
+        files: payments_*.csv
+        columns:
+          a: { type: text }
+
+        """
+      ],
+      says: """
+        warning: Jobs/feeds/second.yaml:1:1: the feeds "payments" and "second" take the same files: payments_*.csv
+          fix: each file is meant for one feed; tell them apart by name
+        """),
   ]
 }

@@ -295,5 +295,33 @@ extension GoldenCase {
         warning: Jobs/feeds/refunds.yml: this file is not read
           fix: rename it to refunds.yaml
         """),
+    GoldenCase(
+      name: "duplicate keys in quotes, three of one",
+      files: [
+        "Jobs/nightly.yaml": """
+        "job": nightly
+        "job": nightly
+        stages: [ { ingest: all, ingest: all } ]
+        job: x
+
+        """
+      ],
+      says: """
+        error: Jobs/nightly.yaml:2:1: the key "job" is here twice
+          first at Jobs/nightly.yaml:1:1
+          fix: remove one of the two
+        error: Jobs/nightly.yaml:3:26: the key "ingest" is here twice
+          first at Jobs/nightly.yaml:3:13
+          fix: remove one of the two
+        error: Jobs/nightly.yaml:4:1: the key "job" is here twice
+          first at Jobs/nightly.yaml:1:1
+          fix: remove one of the two
+        """),
+    GoldenCase(
+      name: "a file in place of a folder",
+      files: [
+        "Jobs/reports": "x"
+      ],
+      says: "error: Jobs/reports: must be a folder of definitions, not a file"),
   ]
 }

@@ -48,6 +48,7 @@ internal import Testing
     (String(repeating: "(", count: 400), false),
     (String(repeating: "(", count: 30) + "a" + String(repeating: "+)", count: 30), false), ("", false),
     ("((a{50}){50}){50}", false), ("[0-9]{4}-[0-9]{2}-[0-9]{2}", true), ("\\d", false), ("\\\\d", true),
+    ("[\\w.]", false), ("[^]\\]", false), ("[]a]\\.", true),
   ])
   func patternsArePOSIXAndBounded(pattern: String, isGood: Bool) {
     #expect((PatternCheck.problem(with: pattern) == nil) == isGood)

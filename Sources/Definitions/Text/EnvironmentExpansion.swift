@@ -36,6 +36,7 @@ func expand(
           "bad_reference", at: position, "\"${\(body)}\" is not a reference to the environment",
           fix: "write ${NAME} or ${NAME:-default}; $${ for the characters themselves")
       } else if let value = environment[String(name)], !(value.isEmpty && !tail.isEmpty) {
+        findings.hide(value, writtenAs: "${\(name)}")
         result += value
       } else if !tail.isEmpty {
         result += tail.dropFirst(2)
