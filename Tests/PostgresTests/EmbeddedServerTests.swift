@@ -27,6 +27,16 @@ import Testing
     }
   }
 
+  @Test func everyTestHasADatabaseOfItsOwn() async throws {
+    try await TestDatabase.withDatabase { first in
+      try await TestDatabase.withDatabase { second in
+        try await first.psql("create table t (a int)", "insert into t values (1)")
+        #expect(try await first.psql("select count(*) from pg_class where relname = 't'") == "1\n")
+        #expect(try await second.psql("select count(*) from pg_class where relname = 't'") == "0\n")
+      }
+    }
+  }
+
   @Test func timings() async throws {
     let clock = ContinuousClock()
     try await withServer(durability: .durable) { server in

@@ -5,7 +5,7 @@
 
 internal import FoundationEssentials
 internal import Glibc
-package import Postgres
+internal import Postgres
 
 /// One cluster per test process.
 actor TestCluster {
