@@ -110,7 +110,8 @@ import Testing
       let rows = try await watcher.query(
         """
         select count(*) from pg_locks l
-        where not l.granted and l.relation = 'finance.transactions'::regclass and l.pid <> pg_backend_pid()
+        where not l.granted and l.relation = 'finance.transactions'::regclass
+          and l.database = (select oid from pg_database where datname = current_database())
         """)
       isAwaited = try rows.first?.decode(0, as: Int.self) ?? 0 > 0
       if !isAwaited { try await Task.sleep(for: .milliseconds(20)) }
