@@ -2,8 +2,8 @@
 // Invariant: a file is loaded once by its content; the unique index holds it when two sessions race.
 // Runs and stages are elsewhere (`LedgerStore`): they must survive the caller's rollback.
 
-public import Postgres
 internal import Money
+public import Postgres
 
 /// Which rejects to list.
 public enum RejectSelection: Sendable, Hashable {

@@ -1,7 +1,7 @@
 // Writing runs and stages down: a row at the start, the rest at the end, each also to the mirror.
 
-public import Money
-public import Postgres
+internal import Money
+internal import Postgres
 
 extension LedgerStore {
   /// Marks runs that are `running` as `lost`. Call it while holding the run lock: whoever holds it is the only

@@ -114,6 +114,7 @@ public actor LedgerStore {
   /// Runs `body` on the ledger's connection, one at a time, and to its end even when the caller is cancelled.
   ///
   /// A lost connection is opened again once, and the run lock taken again: every statement here may be repeated.
+  @discardableResult
   func perform<R: Sendable>(
     _ body: @escaping @Sendable (PostgresConnection) async throws(PostgresError) -> R
   ) async throws(LedgerError) -> R {

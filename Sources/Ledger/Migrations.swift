@@ -1,6 +1,6 @@
 // The ledger's schema, as numbered steps that are applied once and in order.
 // Invariant: a database is never touched by a program older than its schema.
-// Each step is a file of Sources/Ledger/SQL that also runs in psql; its number is the file's prefix.
+// Each step is a file of Sources/Ledger/SQL that also runs in psql; its number is in the name of the file.
 
 internal import Postgres
 
@@ -17,7 +17,7 @@ struct Migration: Sendable {
 enum Migrations {
   /// All steps, in order. A new step is a new line here and a new file.
   static let all: [Migration] = [
-    Migration(version: 1, name: "ledger", sql: String(decoding: PackageResources._0001_ledger_sql, as: UTF8.self))
+    Migration(version: 1, name: "ledger", sql: String(decoding: PackageResources.ledger_0001_sql, as: UTF8.self))
   ]
 
   /// The key of the advisory lock under which steps are applied; "daybookM" in ASCII.
@@ -66,7 +66,7 @@ enum Migrations {
       }
       return .success(())
     } catch {
-      return .failure(error)
+      return .failure(LedgerError(error))
     }
   }
 
@@ -95,6 +95,7 @@ extension LedgerError {
 }
 
 /// Runs `body`, and says that a failure came from the database.
+@discardableResult
 func database<R>(_ body: () async throws(PostgresError) -> R) async throws(LedgerError) -> R {
   do { return try await body() } catch { throw .database(error) }
 }

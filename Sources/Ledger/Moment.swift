@@ -41,7 +41,8 @@ public struct Moment: Sendable, Hashable, Comparable, CustomStringConvertible {
   }
 
   private var seconds: (day: Int64, second: Int64) {
-    let total = microsecondsSince1970 >= 0
+    let total =
+      microsecondsSince1970 >= 0
       ? microsecondsSince1970 / 1_000_000 : (microsecondsSince1970 - 999_999) / 1_000_000
     let day = total >= 0 ? total / 86_400 : (total - 86_399) / 86_400
     return (day, total - day * 86_400)

@@ -1,5 +1,7 @@
 // Runs and stages as lines of the mirror. The names are those of the ledger's columns.
 
+internal import Money
+
 extension RunRecord {
   var event: JSONValue {
     [
