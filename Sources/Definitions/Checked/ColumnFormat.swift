@@ -1,0 +1,64 @@
+// How a report shows a column, and what a chart draws.
+// Invariant: none of these values knows rows; formatting numbers is elsewhere: the room Reports.
+
+/// One entry of `columns:` of a report's section.
+public struct ColumnFormat: Sendable, Hashable {
+  /// How values are shown.
+  public enum Kind: Sendable, Hashable {
+    /// An amount, in the currency that another column of the row names: `money(currency)`.
+    case money(currencyColumn: String)
+    case integer
+    /// A ratio shown times one hundred: 0.125 is 12.5%.
+    case percent
+    case date
+    case text
+    /// A number with so many digits behind the point: `decimal(2)`.
+    case decimal(Int)
+  }
+
+  /// The column.
+  public var column: String
+  /// Its heading.
+  public var label: String
+  /// How its values are shown.
+  public var kind: Kind
+
+  /// Creates a format; the label is made from the name unless given.
+  public init(column: String, label: String? = nil, kind: Kind) {
+    self.column = column
+    self.label = label ?? Self.label(forColumn: column)
+    self.kind = kind
+  }
+
+  /// A heading made from a column's name: `net_paid` becomes `Net paid`.
+  public static func label(forColumn name: String) -> String {
+    let words = name.split(separator: "_").joined(separator: " ")
+    return words.prefix(1).uppercased() + words.dropFirst()
+  }
+}
+
+/// What a `chart:` section draws.
+public struct ChartDefinition: Sendable, Hashable {
+  /// The form of a chart.
+  public enum ChartType: String, Sendable, Hashable, CaseIterable {
+    case line, bar
+    case stackedBar = "stacked_bar"
+  }
+
+  /// The form.
+  public var type: ChartType
+  /// The column along the horizontal axis.
+  public var x: String
+  /// The columns drawn; at least one, and exactly one when there is a `series`.
+  public var y: [String]
+  /// The column whose values each make a line or a group of bars; nil for none.
+  public var series: String?
+
+  /// Creates a chart.
+  public init(type: ChartType, x: String, y: [String], series: String? = nil) {
+    self.type = type
+    self.x = x
+    self.y = y
+    self.series = series
+  }
+}

@@ -1,0 +1,87 @@
+// One feed: the files that arrive, how they are written, and the table they fill.
+// Invariant: key, control and reference columns exist and have types that can play their part (checked by
+// FeedReader and ProjectResolver). How rows are parsed and merged is elsewhere: the room Ingest.
+
+public import Finding
+
+/// `Jobs/feeds/*.yaml`, checked.
+public struct FeedDefinition: Sendable {
+  /// The feed's name, and its table's.
+  public var name: String
+  /// A pattern with `*`, `?` and `[…]` for file names inside the inbox; never a path.
+  public var filePattern: String
+  /// How the files are written.
+  public var format: FeedFormat
+  /// Whether a file holds changes or everything.
+  public var mode: FeedMode
+  /// How rows reach the table.
+  public var load: LoadStrategy
+  /// The columns that identify a row; empty for a feed that only appends.
+  public var key: [String]
+  /// What happens to a row whose key is in the table already.
+  public var onConflict: ConflictRule
+  /// The table's columns, in the order of the definition; at least one.
+  public var columns: [ColumnDefinition]
+  /// How many rejected rows are borne before nothing of a file is published.
+  public var rejectLimit: Limit
+  /// Whether a run fails when no file of this feed ever came.
+  public var isRequired: Bool
+  /// Where the definition stands.
+  public var position: SourcePosition
+  /// Changes when the definition changes in meaning; white space and comments apart.
+  public var definitionHash: String
+
+  /// Creates a feed from checked values.
+  public init(
+    name: String, filePattern: String, format: FeedFormat = FeedFormat(), mode: FeedMode = .delta,
+    load: LoadStrategy = .auto, key: [String] = [], onConflict: ConflictRule = .update,
+    columns: [ColumnDefinition], rejectLimit: Limit = .count(0), isRequired: Bool = true,
+    position: SourcePosition, definitionHash: String
+  ) {
+    self.name = name
+    self.filePattern = filePattern
+    self.format = format
+    self.mode = mode
+    self.load = load
+    self.key = key
+    self.onConflict = onConflict
+    self.columns = columns
+    self.rejectLimit = rejectLimit
+    self.isRequired = isRequired
+    self.position = position
+    self.definitionHash = definitionHash
+  }
+
+  /// The column of that name.
+  public func column(named name: String) -> ColumnDefinition? { columns.first { $0.name == name } }
+  /// The feeds this one references, without repeats, by name.
+  public var referencedFeeds: [String] { Set(columns.compactMap { $0.reference?.feed }).sorted() }
+}
+
+/// `mode:` of a feed.
+public enum FeedMode: Sendable, Hashable {
+  /// A file holds new and changed rows.
+  case delta
+  /// A file holds every row: rows absent from it are deleted, at most `maxDeletes` of them.
+  case snapshot(maxDeletes: Limit)
+}
+
+/// `load:` of a feed.
+public enum LoadStrategy: String, Sendable, Hashable, CaseIterable {
+  /// Chosen from sizes and past timings.
+  case auto
+  /// COPY into staging, then one transaction.
+  case copy
+  /// Chunked parallel upserts straight into the table.
+  case insert
+}
+
+/// `on_conflict:` of a feed.
+public enum ConflictRule: String, Sendable, Hashable, CaseIterable {
+  /// The file's row replaces the table's.
+  case update
+  /// The table's row stays and the file's counts as unchanged.
+  case ignore
+  /// The file's row is rejected.
+  case reject
+}

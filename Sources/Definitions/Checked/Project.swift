@@ -1,0 +1,77 @@
+// A whole project as checked values: what the rest of Daybook works from.
+// Invariant: a `Project` that exists is consistent; every name resolves, every default is filled in, feeds and
+// views are in an order in which they can be worked through. Reading files and reporting errors is elsewhere
+// (ProjectLoader); nothing here touches the disk.
+
+public import Money
+
+/// Everything that `Jobs/` says, checked.
+public struct Project: Sendable {
+  /// The project's name.
+  public var name: String
+  /// The absolute path of the folder that holds `Jobs/`.
+  public var root: String
+  /// Where the tables live and how connections are pooled.
+  public var database: DatabaseSettings
+  /// The absolute path of the folder where feed files arrive.
+  public var inbox: String
+  /// The absolute path of the folder that reports are published under; always inside `root`.
+  public var output: String
+  /// Time zone, fiscal year and week.
+  public var calendar: CalendarSettings
+  /// All feeds; a feed stands after every feed that it references, otherwise by name.
+  public var feeds: [FeedDefinition]
+  /// All views; a view stands after every view that it reads, otherwise by name.
+  public var views: [ViewDefinition]
+  /// All reports, by name.
+  public var reports: [ReportDefinition]
+  /// All jobs, by name.
+  public var jobs: [JobDefinition]
+  /// Changes when any definition changes; white space, comments and the database's address apart.
+  public var configurationHash: String
+
+  /// Creates a project from values that are already consistent.
+  public init(
+    name: String, root: String, database: DatabaseSettings, inbox: String, output: String,
+    calendar: CalendarSettings, feeds: [FeedDefinition], views: [ViewDefinition], reports: [ReportDefinition],
+    jobs: [JobDefinition], configurationHash: String
+  ) {
+    self.name = name
+    self.root = root
+    self.database = database
+    self.inbox = inbox
+    self.output = output
+    self.calendar = calendar
+    self.feeds = feeds
+    self.views = views
+    self.reports = reports
+    self.jobs = jobs
+    self.configurationHash = configurationHash
+  }
+
+  /// The feed of that name.
+  public func feed(named name: String) -> FeedDefinition? { feeds.first { $0.name == name } }
+  /// The view of that name.
+  public func view(named name: String) -> ViewDefinition? { views.first { $0.name == name } }
+  /// The report of that name.
+  public func report(named name: String) -> ReportDefinition? { reports.first { $0.name == name } }
+  /// The job of that name.
+  public func job(named name: String) -> JobDefinition? { jobs.first { $0.name == name } }
+}
+
+/// `calendar:` of the project.
+public struct CalendarSettings: Sendable, Hashable {
+  /// A time zone of the IANA database that this machine knows.
+  public var timeZone: String
+  /// The month in which a fiscal year starts, 1 to 12.
+  public var fiscalYearStartMonth: Int
+  /// The day on which a week starts.
+  public var weekStart: Weekday
+
+  /// Creates settings; UTC, January and Monday unless told.
+  public init(timeZone: String = "UTC", fiscalYearStartMonth: Int = 1, weekStart: Weekday = .monday) {
+    self.timeZone = timeZone
+    self.fiscalYearStartMonth = fiscalYearStartMonth
+    self.weekStart = weekStart
+  }
+}

@@ -1,0 +1,150 @@
+// One report: sections of figures, tables, charts and words.
+// Invariant: every section that shows data has a source; every view it names exists. What columns a query gives is
+// known only to PostgreSQL, so columns of queries are checked when the report is made, by the room Reports.
+
+public import Finding
+
+/// `Jobs/reports/*.yaml`, checked.
+///
+/// ```yaml
+/// report: customers
+/// title: Customers
+/// description: Who pays, and how much.
+/// sections:
+///   - kpi: This month                     # kpi, table and chart: the value is the title
+///     query: |
+///       select currency, sum(net) as net, … from revenue_daily
+///       where business_date between date_trunc('month', :as_of) and :as_of group by currency
+///     columns: { net: money(currency), change: percent }
+///   - chart: Net revenue
+///     view: revenue_trend                 # a view or a feed, in place of a query
+///     type: line                          # or bar, stacked_bar
+///     x: business_date
+///     y: net                              # or a list
+///     series: currency                    # one line per currency
+///   - table: Top customers
+///     view: customer_value
+///     order_by: total_paid desc           # or a list
+///     top: 25                             # the CSV has them all
+///     csv: customers
+///     columns:
+///       customer_id: { label: Customer, format: text }
+///       total_paid: money(currency)
+///   - text: Refunds count on the day they are made.    # text and note: the value is the text
+///     title: How to read this
+///   - note: Figures of the last three days may still change.
+/// ```
+/// In a query `:as_of` is the as-of date and `:time_zone` the project's time zone.
+public struct ReportDefinition: Sendable {
+  /// The report's name, and its file's: lower-case letters, digits, `_` and `-`.
+  public var name: String
+  /// The heading.
+  public var title: String
+  /// A sentence below the heading; may be empty.
+  public var description: String
+  /// The sections, in order; at least one.
+  public var sections: [ReportSection]
+  /// Where the definition stands.
+  public var position: SourcePosition
+  /// Changes when the definition changes in meaning; white space and comments apart.
+  public var definitionHash: String
+
+  /// Creates a report from checked values.
+  public init(
+    name: String, title: String, description: String = "", sections: [ReportSection], position: SourcePosition,
+    definitionHash: String
+  ) {
+    self.name = name
+    self.title = title
+    self.description = description
+    self.sections = sections
+    self.position = position
+    self.definitionHash = definitionHash
+  }
+
+  /// The feeds and views that its sections read, without repeats, by name.
+  public var inputs: [String] { Set(sections.flatMap(\.inputs)).sorted() }
+}
+
+/// One entry of `sections:`.
+public struct ReportSection: Sendable {
+  /// What a section shows.
+  public enum Kind: Sendable, Hashable {
+    /// One row (or one per currency) as large figures.
+    case kpi
+    case table
+    case chart(ChartDefinition)
+    /// Words.
+    case text
+    /// Words set apart.
+    case note
+  }
+
+  /// Where a section's rows come from.
+  public enum Source: Sendable, Hashable {
+    /// SQL, in which `:as_of` is the as-of date and `:time_zone` the project's time zone.
+    case query(String)
+    /// All of a view or a feed.
+    case view(String)
+    /// A text or a note.
+    case none
+  }
+
+  /// The heading; may be empty for texts and notes.
+  public var title: String
+  /// What it shows.
+  public var kind: Kind
+  /// Where its rows come from.
+  public var source: Source
+  /// The feeds and views it reads, by name; for SQL a name that merely looks like one of them counts too.
+  public var inputs: [String]
+  /// The words of a text or a note, else empty.
+  public var text: String
+  /// The columns that are described, in the order given: they come first, then all others of the source.
+  public var columns: [ColumnFormat]
+  /// How many rows a reader sees; nil for all. The CSV always holds all.
+  public var top: Int?
+  /// The order of the rows; empty for the source's own.
+  public var orderBy: [OrderTerm]
+  /// The name of a CSV of all rows, without its extension; nil for none.
+  public var csv: String?
+  /// Where the section stands.
+  public var position: SourcePosition
+
+  /// Creates a section from checked values.
+  public init(
+    title: String, kind: Kind, source: Source, inputs: [String] = [], text: String = "",
+    columns: [ColumnFormat] = [], top: Int? = nil, orderBy: [OrderTerm] = [], csv: String? = nil,
+    position: SourcePosition
+  ) {
+    self.title = title
+    self.kind = kind
+    self.source = source
+    self.inputs = inputs
+    self.text = text
+    self.columns = columns
+    self.top = top
+    self.orderBy = orderBy
+    self.csv = csv
+    self.position = position
+  }
+
+  /// The described columns by name.
+  public var columnFormats: [String: ColumnFormat] {
+    Dictionary(columns.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+}
+
+/// One term of `order_by:`: `total_paid desc`.
+public struct OrderTerm: Sendable, Hashable {
+  /// A column of the section's source.
+  public var column: String
+  /// Whether the greatest comes first.
+  public var isDescending: Bool
+
+  /// Creates a term.
+  public init(column: String, isDescending: Bool = false) {
+    self.column = column
+    self.isDescending = isDescending
+  }
+}
