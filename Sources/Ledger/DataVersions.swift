@@ -40,11 +40,14 @@ public struct ViewState: Sendable, Hashable {
   public var definitionHash: String
   /// The version of each relation it reads.
   public var inputVersions: [String: Int64]
+  /// The version of the view itself that was last compared with its source and found equal.
+  public var checkedVersion: Int64?
 
   /// Creates a state.
-  public init(definitionHash: String, inputVersions: [String: Int64]) {
+  public init(definitionHash: String, inputVersions: [String: Int64], checkedVersion: Int64? = nil) {
     self.definitionHash = definitionHash
     self.inputVersions = inputVersions
+    self.checkedVersion = checkedVersion
   }
 }
 
@@ -56,7 +59,7 @@ public enum ViewStates {
       """
       SELECT view, definition_hash,
         ARRAY(SELECT key FROM jsonb_each_text(input_versions) ORDER BY key),
-        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key)
+        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key), checked_version
       FROM daybook.view_state
       """)
     var states: [String: ViewState] = [:]
@@ -65,12 +68,13 @@ public enum ViewStates {
       let versions: [Int64] = try row.decode(3)
       states[try row.decode(0, as: String.self)] = ViewState(
         definitionHash: try row.decode(1),
-        inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }))
+        inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }),
+        checkedVersion: try row.decode(4))
     }
     return states
   }
 
-  /// Records what `view` was built from.
+  /// Records what `view` was built from; what was checked before stays as it was.
   public static func record(_ view: String, _ state: ViewState, on connection: PostgresConnection)
     async throws(PostgresError)
   {
@@ -85,6 +89,14 @@ public enum ViewStates {
       [
         .text(view), .text(state.definitionHash), .textArray(inputs.map(\.key)), .int8Array(inputs.map(\.value)),
       ])
+  }
+
+  /// Records that the view at `version` was compared with its source and found equal.
+  public static func recordCheck(_ view: String, version: Int64, on connection: PostgresConnection)
+    async throws(PostgresError)
+  {
+    try await connection.execute(
+      "UPDATE daybook.view_state SET checked_version = $2 WHERE view = $1", [.text(view), .int8(version)])
   }
 
   /// Forgets a view that is gone.

@@ -183,5 +183,7 @@ CREATE TABLE daybook.view_state (
   view            text PRIMARY KEY,
   definition_hash text NOT NULL,
   input_versions  jsonb NOT NULL,
-  refreshed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+  refreshed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- The data version of the view that was last compared with its source and found equal.
+  checked_version bigint
 );
