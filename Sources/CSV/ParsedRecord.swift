@@ -1,0 +1,45 @@
+// One record as the parser lends it to a closure.
+// Invariant: the pointers live as long as the closure's call and no longer; the type cannot be copied, so a record
+// cannot outlive the call by accident. No String is made here: the ingest reads bytes.
+
+/// The bytes of one field.
+public struct FieldBytes {
+  /// The first byte; not to be read when `count` is 0.
+  public let pointer: UnsafePointer<UInt8>
+  /// How many bytes, exactly as written: spaces kept, enclosing quotes removed, doubled quotes halved.
+  public let count: Int
+  /// Whether the field was quoted, which tells `""` from nothing.
+  public let isQuoted: Bool
+
+  /// The bytes as a buffer.
+  public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: count) }
+
+  /// The field as text, or nil when it is not UTF-8. Not for hot loops.
+  /// - Complexity: O(count), allocates.
+  public func makeString() -> String? {
+    String(validating: UnsafeBufferPointer(start: pointer, count: count), as: UTF8.self)
+  }
+}
+
+/// One record, valid only inside the closure that receives it.
+public struct ParsedRecord: ~Copyable {
+  /// Where the record starts: physical line, 1-based, the header counted.
+  public let line: Int
+  /// Its number, 1-based, the header counted.
+  public let record: Int
+  /// Its first byte in the decompressed stream, 0-based, byte-order mark counted.
+  public let byteOffset: Int
+  /// The record as it stands in the file, without its line end.
+  public let rawBytes: UnsafeRawBufferPointer
+  /// What is wrong with it; a defective record has no fields.
+  public let defect: RecordDefect?
+  /// How many fields it has.
+  public let fieldCount: Int
+  let fields: UnsafePointer<FieldBytes>
+
+  /// The field at `index`, from 0 to `fieldCount` - 1.
+  public subscript(index: Int) -> FieldBytes {
+    precondition(index >= 0 && index < fieldCount, "field index out of range")
+    return fields[index]
+  }
+}

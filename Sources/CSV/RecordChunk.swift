@@ -1,0 +1,40 @@
+// A run of whole records on its way from the reader to a parser, possibly in another task.
+// Invariant: every record lies wholly inside `bytes`, and its span says where; positions are absolute in the
+// decompressed stream, byte-order mark included. A chunk owns its bytes, so nothing dangles when the reader moves on.
+
+/// Whole records with their absolute positions.
+public struct RecordChunk: Sendable {
+  /// The bytes, line ends included.
+  public let bytes: [UInt8]
+  /// Line of `bytes[0]`, 1-based, the header counted.
+  public let firstLine: Int
+  /// Number of the first record, 1-based, the header counted; blank lines are not records.
+  public let firstRecord: Int
+  /// Where `bytes` start in the decompressed stream, 0-based.
+  public let byteOffset: Int
+  /// Where each record lies.
+  let spans: [RecordSpan]
+
+  init(bytes: [UInt8], firstLine: Int, firstRecord: Int, byteOffset: Int, spans: [RecordSpan]) {
+    self.bytes = bytes
+    self.firstLine = firstLine
+    self.firstRecord = firstRecord
+    self.byteOffset = byteOffset
+    self.spans = spans
+  }
+
+  /// How many records the chunk holds, defective ones included.
+  public var recordCount: Int { spans.count }
+}
+
+/// Where one record lies in its chunk.
+struct RecordSpan: Sendable, Hashable {
+  /// First byte, relative to the chunk.
+  var start: UInt32
+  /// Bytes without the line end.
+  var count: UInt32
+  /// Lines between the chunk's first line and the record's.
+  var lineDelta: UInt32
+  /// What is wrong with it, if anything.
+  var defect: RecordDefect?
+}
