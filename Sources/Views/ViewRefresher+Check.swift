@@ -3,8 +3,8 @@
 // Invariant: both sides are read in one snapshot, so that a concurrent writer cannot make them differ.
 
 public import Definitions
-internal import Postgres
 internal import Ledger
+internal import Postgres
 internal import Telemetry
 
 extension ViewRefresher {
@@ -17,6 +17,7 @@ extension ViewRefresher {
     let views = try selected(selection)
     return try await pool.withConnection(label: "check") { connection in
       let states = try await ViewStates.current(on: connection)
+      let versions = try await DataVersions.current(on: connection)
       var outcomes: [CheckOutcome] = []
       for (index, view) in views.enumerated() {
         guard case .rollup(let rollup) = view.kind, let feed = project.feed(named: rollup.source) else { continue }
@@ -27,7 +28,8 @@ extension ViewRefresher {
           outcomes.append(CheckOutcome(name: view.name, isPassed: false, message: "was never built"))
           continue
         }
-        if state.checkedVersion == state.version {
+        let version = versions[view.name] ?? 0
+        if state.checkedVersion == version {
           outcomes.append(CheckOutcome(name: view.name, isPassed: true, message: "unchanged since it was checked"))
           continue
         }
@@ -38,7 +40,7 @@ extension ViewRefresher {
           let found = try await compareTotals(view: view.name, sql: sql, on: connection)
           outcomes += found
           if found.allSatisfy(\.isPassed) {
-            try await ViewStates.recordCheck(view: view.name, version: state.version, on: connection)
+            try await ViewStates.recordCheck(view.name, version: version, on: connection)
           }
         } catch let error as PostgresError where error.kind == .server {
           throw ViewError.server(view: view.name, at: view.position, error)

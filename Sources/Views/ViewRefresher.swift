@@ -7,7 +7,7 @@
 
 public import Definitions
 internal import Finding
-public import Ledger
+internal import Ledger
 public import Postgres
 public import Telemetry
 
@@ -91,11 +91,9 @@ public struct ViewRefresher: Sendable {
           case .rollup(let rollup): try await build(rollup, of: view, on: connection)
           case .native(let native): try await build(native, of: view, exists: isSameDefinition, on: connection)
           }
-        let version = try await DataVersions.bump(view.name, on: connection)
+        try await DataVersions.bump(view.name, on: connection)
         try await ViewStates.record(
-          ViewState(
-            view: view.name, definitionHash: view.definitionHash, inputVersions: inputs, version: version, rows: rows),
-          on: connection)
+          view.name, ViewState(definitionHash: view.definitionHash, inputVersions: inputs), on: connection)
         return rows
       }
       let detail = self.detail(view, inputs: inputs, state: isSameDefinition ? state : nil, exists: exists, full: full)

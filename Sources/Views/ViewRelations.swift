@@ -30,13 +30,20 @@ enum ViewRelations {
     for doomed in readers(of: view, in: views).reversed() + [view] {
       for relation in try await leftovers(of: doomed, schema: schema, on: connection) {
         let name = QualifiedName(schema: schema, name: relation.name)
-        do {
-          try await connection.execute("drop \(relation.kind.keyword) \(name.quoted) restrict")
-        } catch let error as PostgresError where error.sqlState == "2BP01" {
-          throw ViewError.foreignDependents(
-            view: doomed.name, dependents: foreignNames(in: error.detail ?? error.message), at: doomed.position)
-        }
+        try await drop(relation.kind, name, of: doomed, on: connection)
       }
+    }
+  }
+
+  private static func drop(
+    _ kind: Kind, _ name: QualifiedName, of view: ViewDefinition, on connection: PostgresConnection
+  ) async throws {
+    do {
+      try await connection.execute("drop \(kind.keyword) \(name.quoted) restrict")
+    } catch {
+      guard error.sqlState == "2BP01" else { throw error }
+      throw ViewError.foreignDependents(
+        view: view.name, dependents: foreignNames(in: error.detail ?? error.message), at: view.position)
     }
   }
 
@@ -108,8 +115,7 @@ enum ViewRelations {
   /// The dependents that a 2BP01 detail names: lines such as `view mine depends on view revenue_daily`.
   private static func foreignNames(in detail: String) -> [String] {
     detail.split(separator: "\n").map { line in
-      guard let end = line.range(of: " depends on ") else { return String(line) }
-      return String(line[..<end.lowerBound])
+      line.firstRange(of: " depends on ").map { String(line[..<$0.lowerBound]) } ?? String(line)
     }
   }
 }

@@ -38,7 +38,8 @@ import Views
   @Test func namingAViewRefreshesWhatItReadsFirst() async throws {
     try await Shop.with(views: [Shop.byCustomer, Self.top]) { shop in
       try await shop.addSales(1...50)
-      #expect(try await shop.refresher.refresh(.named(["top_customers"])).map(\.view) == ["by_customer", "top_customers"])
+      #expect(
+        try await shop.refresher.refresh(.named(["top_customers"])).map(\.view) == ["by_customer", "top_customers"])
     }
   }
 
