@@ -10,7 +10,7 @@ import Views
       _ = try await shop.refresher.refresh(.all)
       let outcomes = try await shop.refresher.check(.all)
       #expect(outcomes.count == 7)
-      #expect(outcomes.allSatisfy(\.isPassed))
+      #expect(outcomes.allSatisfy { $0.isPassed })
       #expect(outcomes.first?.message == "50 in the view and in sales, difference 0")
     }
   }
@@ -42,7 +42,7 @@ import Views
   @Test func anEmptyBaseTableAgreesWithItsEmptyRollup() async throws {
     try await Shop.with(views: [Shop.byCustomer]) { shop in
       _ = try await shop.refresher.refresh(.all)
-      #expect(try await shop.refresher.check(.all).allSatisfy(\.isPassed))
+      #expect(try await shop.refresher.check(.all).allSatisfy { $0.isPassed })
     }
   }
 }

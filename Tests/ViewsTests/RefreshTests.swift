@@ -1,4 +1,5 @@
 import Definitions
+import Finding
 import Ledger
 import Postgres
 import Testing

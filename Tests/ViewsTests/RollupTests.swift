@@ -24,9 +24,10 @@ import Views
         """
       #expect(try await shop.difference("select * from shop.by_customer", recomputed) == 0)
       // Equality of numerics ignores trailing zeros; the text does not.
-      #expect(
-        try await shop.rows("select mean::text, spread::text, deviation::text from shop.by_customer order by customer")
-          == shop.rows("select mean::text, spread::text, deviation::text from (\(recomputed)) as r order by customer"))
+      let asText = "mean::text, spread::text, deviation::text"
+      let kept = try await shop.rows("select \(asText) from shop.by_customer order by customer")
+      let computed = try await shop.rows("select \(asText) from (\(recomputed)) as r order by customer")
+      #expect(kept == computed)
     }
   }
 
