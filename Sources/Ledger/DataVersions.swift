@@ -40,7 +40,7 @@ public struct ViewState: Sendable, Hashable {
   public var definitionHash: String
   /// The version of each relation it reads.
   public var inputVersions: [String: Int64]
-  /// The version of the view itself that was last compared with its source and found equal.
+  /// The view's own data version at which its totals were last found equal to its source; nil before that.
   public var checkedVersion: Int64?
 
   /// Creates a state.
@@ -59,7 +59,8 @@ public enum ViewStates {
       """
       SELECT view, definition_hash,
         ARRAY(SELECT key FROM jsonb_each_text(input_versions) ORDER BY key),
-        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key), checked_version
+        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key),
+        checked_version
       FROM daybook.view_state
       """)
     var states: [String: ViewState] = [:]
@@ -74,7 +75,7 @@ public enum ViewStates {
     return states
   }
 
-  /// Records what `view` was built from; what was checked before stays as it was.
+  /// Records what `view` was built from.
   public static func record(_ view: String, _ state: ViewState, on connection: PostgresConnection)
     async throws(PostgresError)
   {
@@ -91,7 +92,7 @@ public enum ViewStates {
       ])
   }
 
-  /// Records that the view at `version` was compared with its source and found equal.
+  /// Records that the totals of `view` were found equal to its source when its data stood at `version`.
   public static func recordCheck(_ view: String, version: Int64, on connection: PostgresConnection)
     async throws(PostgresError)
   {

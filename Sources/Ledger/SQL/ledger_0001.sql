@@ -184,6 +184,6 @@ CREATE TABLE daybook.view_state (
   definition_hash text NOT NULL,
   input_versions  jsonb NOT NULL,
   refreshed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-  -- The data version of the view that was last compared with its source and found equal.
+  -- The view's own data version at which its totals were last found equal to its source; null before that.
   checked_version bigint
 );
