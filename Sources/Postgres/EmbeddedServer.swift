@@ -5,6 +5,9 @@
 // Elsewhere: where the files lie (EmbeddedServerFiles), its settings (EmbeddedServerSettings), starting and stopping
 // the postmaster (EmbeddedServerPostmaster), child processes (EmbeddedServerProcess).
 
+internal import Dispatch
+internal import Glibc
+
 /// The PostgreSQL server that Daybook runs for a project without a `DATABASE_URL`.
 ///
 /// The value only names a place; the server itself is shared by every process that names the same place.
@@ -30,10 +33,24 @@ public struct EmbeddedServer: Sendable {
   /// What a crash of the machine may cost.
   public let durability: Durability
 
+  let places: EmbeddedServerPlaces
+  let limits: EmbeddedServerLimits
+
   /// Names the server of a state directory; touches nothing.
+  ///
+  /// - Parameter stateDirectory: an absolute path; it is made when the server first starts.
   public init(stateDirectory: String, durability: Durability = .durable) {
+    self.init(stateDirectory: stateDirectory, durability: durability, places: EmbeddedServerPlaces())
+  }
+
+  init(
+    stateDirectory: String, durability: Durability = .durable, places: EmbeddedServerPlaces,
+    limits: EmbeddedServerLimits = EmbeddedServerLimits()
+  ) {
     self.stateDirectory = stateDirectory
     self.durability = durability
+    self.places = places
+    self.limits = limits
   }
 
   /// Joins the running server, or starts it, or makes it first.
@@ -41,24 +58,88 @@ public struct EmbeddedServer: Sendable {
   /// - Returns: a lease; the server lives at least as long as it is held.
   /// - Throws: what stands in the way, with the end of the server's log when it did not start.
   public func acquire() async throws(EmbeddedServerError) -> EmbeddedServerLease {
-    throw EmbeddedServerError(.startFailed, "not built yet")
+    try await Self.blocking { () throws(EmbeddedServerError) in
+      let postmaster = postmaster(of: try places.makeHome(for: stateDirectory))
+      let guardian = try guardian(of: postmaster)
+      defer { guardian.unlock() }
+      let hold = try ServerFile(postmaster.home.users, owner: postmaster.home.user)
+      try hold.lock(LOCK_SH, within: limits.lock, what: "stops the server")
+      let url = try postmaster.ensureRunning()
+      return EmbeddedServerLease(url: url, postmaster: postmaster, hold: hold)
+    }
   }
 
   /// Starts the server if need be and marks it as kept, so that it outlives its last user.
   ///
   /// - Returns: its URL.
   public func start() async throws(EmbeddedServerError) -> String {
-    throw EmbeddedServerError(.startFailed, "not built yet")
+    try await Self.blocking { () throws(EmbeddedServerError) in
+      let postmaster = postmaster(of: try places.makeHome(for: stateDirectory))
+      let guardian = try guardian(of: postmaster)
+      defer { guardian.unlock() }
+      let url = try postmaster.ensureRunning()
+      _ = try ServerFile(postmaster.home.kept, owner: postmaster.home.user)
+      return url
+    }
   }
 
-  /// Stops the server, cancelling what its users do, and removes the mark of `start()`.
+  /// Removes the mark of `start()` and stops the server.
   ///
+  /// - Parameter force: stops it also under other users, whose statements fail.
   /// - Returns: whether a server was running.
+  /// - Throws: `.inUse` without `force` while a command uses the server; it stops when that command ends.
   @discardableResult
-  public func stop() async throws(EmbeddedServerError) -> Bool {
-    throw EmbeddedServerError(.stopFailed, "not built yet")
+  public func stop(force: Bool = false) async throws(EmbeddedServerError) -> Bool {
+    try await Self.blocking { () throws(EmbeddedServerError) in
+      guard let home = try places.existingHome(of: stateDirectory) else { return false }
+      let postmaster = postmaster(of: home)
+      let guardian = try guardian(of: postmaster)
+      defer { guardian.unlock() }
+      unlink(home.kept)
+      let users = try ServerFile(home.users, owner: home.user)
+      guard force || users.tryLock(LOCK_EX) else {
+        throw EmbeddedServerError(
+          .inUse, "another daybook command uses the server; it stops when that command ends",
+          fix: "see which: fuser -v \(home.users)")
+      }
+      return try postmaster.stop()
+    }
   }
 
-  /// Looks whether the server runs, without waiting and without changing anything.
-  public func status() -> Status { .stopped }
+  /// Looks whether the server runs and takes connections, without waiting and without changing anything.
+  ///
+  /// A cluster that this user may not look into counts as stopped.
+  public func status() -> Status {
+    guard let home = try? places.existingHome(of: stateDirectory), let server = postmaster(of: home).running(),
+      server.state == .ready
+    else { return .stopped }
+    return .running(pid: server.pid, url: EmbeddedServerSettings.url(socketDirectory: server.socketDirectory))
+  }
+
+  private func postmaster(of home: EmbeddedServerHome) -> EmbeddedServerPostmaster {
+    EmbeddedServerPostmaster(home: home, places: places, durability: durability, limits: limits)
+  }
+
+  /// Takes the lock under which the cluster is made, started and stopped.
+  private func guardian(of postmaster: EmbeddedServerPostmaster) throws(EmbeddedServerError) -> ServerFile {
+    let guardian = try ServerFile(postmaster.home.lock, owner: postmaster.home.user)
+    try guardian.lock(LOCK_EX, within: limits.lock, what: "starts or stops the server")
+    return guardian
+  }
+
+  /// Runs code that waits for locks and processes on a thread outside the cooperative pool.
+  static func blocking<R: Sendable>(
+    _ body: @escaping @Sendable () throws(EmbeddedServerError) -> R
+  ) async throws(EmbeddedServerError) -> R {
+    let result: Result<R, EmbeddedServerError> = await withCheckedContinuation { continuation in
+      DispatchQueue.global().async {
+        do throws(EmbeddedServerError) {
+          continuation.resume(returning: .success(try body()))
+        } catch {
+          continuation.resume(returning: .failure(error))
+        }
+      }
+    }
+    return try result.get()
+  }
 }

@@ -18,6 +18,8 @@ public struct EmbeddedServerError: Error, Sendable, Hashable, CustomStringConver
     case startFailed
     /// The server did not stop.
     case stopFailed
+    /// Another command uses the server.
+    case inUse
     /// A wait for another process, or for the server, took too long.
     case timeout
   }

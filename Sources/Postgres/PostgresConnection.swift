@@ -1,44 +1,110 @@
-// stub
+// One session with the server: an actor around one PGconn, driven without ever blocking a thread.
+// Invariant: at most one exchange is under way; a second call meanwhile is refused with `misuse`, not queued.
+// Elsewhere: connecting (+Connect), the exchange itself (+Exchange), cancel (+Cancel), streams (+Rows, +Copy),
+// transactions (+Transaction). Who may use a connection when is the pool's business.
+
+internal import CLibPQ
+internal import Synchronization
+
+/// A connection to PostgreSQL.
+///
+/// Cancelling the task that waits for a statement cancels the statement on the server.
 public actor PostgresConnection {
-  public var backendProcessID: Int32 { 0 }
-  public var serverVersion: Int { 0 }
-  public static func connect(_ configuration: PostgresConfiguration) async throws(PostgresError) -> PostgresConnection {
-    throw PostgresError(.misuse, "stub")
+  /// What is under way between the calls of this actor.
+  enum Activity: Equatable {
+    case idle
+    case statement
+    case rows(UInt64)
+    case copyIn(UInt64)
+    case copyOut(UInt64)
   }
-  public func query(_ sql: String, _ parameters: [PostgresValue] = []) async throws(PostgresError) -> PostgresRows {
-    throw PostgresError(.misuse, "stub")
+
+  /// Nil once closed.
+  var handle: ConnectionHandle?
+  var activity = Activity.idle
+  var lastToken: UInt64 = 0
+  /// How many `withTransaction` are open on this connection.
+  var transactionDepth = 0
+  /// The error that ended the COPY under way, until its body has returned.
+  var copyFailure: PostgresError?
+  var isWritingCopy = false
+  /// The SQL of the stream under way, for its errors.
+  var streamStatement: String?
+  var isCloseRequested = false
+  let cancelTimeout: Duration
+  let notices = NoticeCounter()
+  /// What the pool may know without asking the actor.
+  nonisolated let condition = ConditionFlags()
+
+  /// The process that serves this connection.
+  public let backendProcessID: Int32
+  /// The server's version as a number: 150014 is 15.14.
+  public let serverVersion: Int
+
+  init(adopting handle: sending ConnectionHandle, cancelTimeout: Duration) {
+    backendProcessID = PQbackendPID(handle.raw)
+    serverVersion = Int(PQserverVersion(handle.raw))
+    self.cancelTimeout = cancelTimeout
+    handle.silenceNotices(counting: notices)
+    self.handle = handle
   }
-  @discardableResult
-  public func execute(_ sql: String, _ parameters: [PostgresValue] = []) async throws(PostgresError) -> Int { 0 }
-  public func executeScript(_ sql: String) async throws(PostgresError) {}
-  public nonisolated(nonsending) func forEachRow(
-    _ sql: String, _ parameters: [PostgresValue] = [], _ body: (PostgresRow) throws -> Void
-  ) async throws {}
-  public nonisolated(nonsending) func withTransaction<R: Sendable>(
-    _ options: TransactionOptions = .init(), _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
-  ) async throws -> R {
-    try await body(self)
+
+  /// Runs one statement and returns all its rows.
+  ///
+  /// The whole result is held in memory; for large ones use `forEachRow`.
+  public func query(
+    _ sql: String, _ parameters: [PostgresValue] = []
+  ) async throws(PostgresError) -> PostgresRows {
+    PostgresRows(result: try await run(sql, parameters))
   }
+
+  /// Runs one statement and returns how many rows it affected.
   @discardableResult
-  public nonisolated(nonsending) func copyIn(
-    _ statement: String, _ body: nonisolated(nonsending) (CopyWriter) async throws -> Void
-  ) async throws -> Int { 0 }
-  @discardableResult
-  public nonisolated(nonsending) func copyOut(
-    _ statement: String, _ body: (UnsafeRawBufferPointer) throws -> Void
-  ) async throws -> Int { 0 }
-  public func close() async {}
+  public func execute(
+    _ sql: String, _ parameters: [PostgresValue] = []
+  ) async throws(PostgresError) -> Int {
+    try await run(sql, parameters).affectedRows
+  }
+
+  /// Runs several statements separated by semicolons, in one implicit transaction; their results are dropped.
+  public func executeScript(_ sql: String) async throws(PostgresError) {
+    _ = try await run(sql, nil)
+  }
+
+  /// Ends the session. A statement under way fails with `connectionLost`.
+  public func close() async {
+    guard let handle else { return }
+    condition.insert(.closed)
+    if activity == .idle {
+      self.handle = nil
+    } else {
+      // The exchange under way still holds the handle; it finds the socket shut and lets go.
+      isCloseRequested = true
+      shutDownSocket(handle)
+    }
+  }
+
+  /// Whether the connection has been closed or lost.
+  public var isClosed: Bool { handle == nil || isCloseRequested }
 }
-public struct TransactionOptions: Sendable {
-  public enum Isolation: Sendable { case readCommitted, repeatableRead, serializable }
-  public var isolation: Isolation
-  public var isReadOnly: Bool
-  public init(isolation: Isolation = .readCommitted, isReadOnly: Bool = false) {
-    self.isolation = isolation
-    self.isReadOnly = isReadOnly
+
+/// What is known about a connection that goes back to a pool; written by its actor after every exchange.
+final class ConditionFlags: Sendable {
+  struct Flags: OptionSet, Sendable {
+    let rawValue: UInt8
+    /// Closed or lost.
+    static let closed = Flags(rawValue: 1)
+    /// An exchange has begun and not ended, or a transaction is open.
+    static let busy = Flags(rawValue: 2)
+    /// A cancel may still be on its way, or the server turned read-only.
+    static let retired = Flags(rawValue: 4)
+    /// Session state was changed.
+    static let sessionChanged = Flags(rawValue: 8)
   }
-}
-public struct CopyWriter: Sendable {
-  public nonisolated(nonsending) func write(_ bytes: UnsafeRawBufferPointer) async throws(PostgresError) {}
-  public nonisolated(nonsending) func write(_ bytes: [UInt8]) async throws(PostgresError) {}
+
+  private let bits = Atomic<UInt8>(0)
+
+  var current: Flags { Flags(rawValue: bits.load(ordering: .acquiring)) }
+  func insert(_ flags: Flags) { bits.bitwiseOr(flags.rawValue, ordering: .acquiringAndReleasing) }
+  func remove(_ flags: Flags) { bits.bitwiseAnd(~flags.rawValue, ordering: .acquiringAndReleasing) }
 }

@@ -1,16 +1,70 @@
 // A fresh database for one test, on one throwaway cluster per test process.
-// Invariant: the cluster is made by the code that ships, started once and lazily, and gone when the process is.
+// Invariant: the database is dropped when the closure ends, whichever way it ends and whoever is still connected.
 // A missing PostgreSQL is a failure of the test, never a skip.
 
-internal import Postgres
+public import Postgres
 
 /// A database that exists for the time of a closure.
 public struct TestDatabase: Sendable {
   /// Where it is.
   public let url: String
+  /// How to connect there.
+  public let configuration: PostgresConfiguration
 
   /// Lends a fresh, empty database and drops it afterwards.
-  public static func withDatabase<R>(_ body: (TestDatabase) async throws -> R) async throws -> R {
-    throw TestSupportError("not built yet")
+  public nonisolated(nonsending) static func withDatabase<R>(
+    _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
+  ) async throws -> R {
+    let cluster = TestCluster.shared
+    let clusterURL = try await cluster.url()
+    let name = await cluster.nextName()
+    try await cluster.administer(["CREATE DATABASE \(name)"])
+    let url = clusterURL.replacing("postgresql:///daybook?", with: "postgresql:///\(name)?")
+    let outcome: Result<R, any Error>
+    do {
+      outcome = .success(try await body(TestDatabase(url: url, configuration: PostgresConfiguration(url: url))))
+    } catch {
+      outcome = .failure(error)
+    }
+    try await cluster.administer(["DROP DATABASE \(name) WITH (FORCE)"])
+    return try outcome.get()
+  }
+
+  /// Lends a connection and closes it afterwards.
+  public nonisolated(nonsending) func withConnection<R: Sendable>(
+    _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
+  ) async throws -> R {
+    let connection = try await PostgresConnection.connect(configuration)
+    let outcome: Result<R, any Error>
+    do {
+      outcome = .success(try await body(connection))
+    } catch {
+      outcome = .failure(error)
+    }
+    await connection.close()
+    return try outcome.get()
+  }
+
+  /// Lends a pool and shuts it down afterwards.
+  public nonisolated(nonsending) func withPool<R: Sendable>(
+    max: Int = 4, _ body: nonisolated(nonsending) (PostgresPool) async throws -> R
+  ) async throws -> R {
+    let pool = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: max))
+    let outcome: Result<R, any Error>
+    do {
+      outcome = .success(try await body(pool))
+    } catch {
+      outcome = .failure(error)
+    }
+    await pool.shutdown(within: .seconds(5))
+    return try outcome.get()
+  }
+
+  /// Runs statements with PostgreSQL's own client, apart from the code under test.
+  ///
+  /// - Returns: the rows, unaligned, columns separated by `|`.
+  @discardableResult
+  public func psql(_ statements: String...) async throws -> String {
+    try await Psql.run(statements, at: url)
   }
 }

@@ -1,0 +1,73 @@
+// Calls that can only block (name lookup, PQcancel) run on a thread of their own, never on the cooperative pool,
+// and are waited for no longer than a deadline. A call that overstays keeps its thread until it returns; its
+// result is dropped. Such calls are rare by design: connecting and cancelling, never a statement.
+
+internal import Glibc
+internal import Synchronization
+
+private final class ThreadBody: Sendable {
+  let run: @Sendable () -> Void
+  init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+/// Starts a detached thread with every signal blocked, so that signals reach the threads that expect them.
+@discardableResult
+func startDetachedThread(_ run: @escaping @Sendable () -> Void) -> Bool {
+  let body = Unmanaged.passRetained(ThreadBody(run))
+  var every = sigset_t()
+  var before = sigset_t()
+  sigfillset(&every)
+  pthread_sigmask(SIG_SETMASK, &every, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+  var thread = pthread_t()
+  let code = pthread_create(
+    &thread, nil,
+    { raw in
+      if let raw { Unmanaged<ThreadBody>.fromOpaque(raw).takeRetainedValue().run() }
+      return nil
+    }, body.toOpaque())
+  guard code == 0 else {
+    body.release()
+    return false
+  }
+  pthread_detach(thread)
+  return true
+}
+
+/// Resumes one continuation with whichever answer comes first.
+private final class FirstAnswer<Answer: Sendable>: Sendable {
+  private let continuation: Mutex<CheckedContinuation<Answer?, Never>?>
+  init(_ continuation: CheckedContinuation<Answer?, Never>) { self.continuation = Mutex(continuation) }
+
+  func give(_ answer: Answer?) {
+    let waiting = continuation.withLock { held in
+      defer { held = nil }
+      return held
+    }
+    waiting?.resume(returning: answer)
+  }
+}
+
+/// Runs a blocking call elsewhere.
+///
+/// - Returns: its answer, or nil when the deadline passed first or no thread could be started.
+/// Not cancellable: its callers either clean up or have a short deadline.
+func onBlockingThread<Answer: Sendable>(
+  until deadline: ContinuousClock.Instant, isolation: isolated (any Actor)? = #isolation,
+  _ call: @escaping @Sendable () -> Answer
+) async -> Answer? {
+  await withCheckedContinuation { continuation in
+    let first = FirstAnswer<Answer>(continuation)
+    let timer = Task.detached {
+      if await SocketWatcher.shared.wait(socket: nil, for: .none, until: deadline) == .timedOut { first.give(nil) }
+    }
+    let isStarted = startDetachedThread {
+      first.give(call())
+      timer.cancel()
+    }
+    if !isStarted {
+      first.give(nil)
+      timer.cancel()
+    }
+  }
+}

@@ -1,0 +1,310 @@
+// Starting and stopping the server process of one home, and telling what runs there.
+// Invariant: every function that changes something is called with the home's `lock` held. The server's processes inherit
+// the lock on `alive`; as long as one of them lives, in whatever container, nobody starts a second server on the data.
+// A process is this cluster's only if its working directory is the data directory: process ids are used again.
+// Readiness and the end are looked for every two milliseconds in the pid file, instead of pg_ctl's tenths of a second.
+
+internal import Glibc
+
+/// What postmaster.pid says.
+struct PostmasterFile: Sendable, Hashable {
+  enum State: Sendable, Hashable { case starting, ready, stopping }
+
+  var pid: pid_t
+  var socketDirectory: String
+  var state: State
+
+  /// Reads the text of the file; nil while it is not written far enough.
+  init?(_ text: String) {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let first = lines.first, let pid = pid_t(first), pid > 0 else { return nil }
+    self.pid = pid
+    socketDirectory = lines.count > 4 ? String(lines[4]) : ""
+    switch lines.count > 7 ? lines[7].prefix(while: { $0 != " " }) : "" {
+    case "ready", "standby": state = .ready
+    case "stopping": state = .stopping
+    default: state = .starting
+    }
+  }
+}
+
+/// How long the server is waited for.
+struct EmbeddedServerLimits: Sendable {
+  var lock: Duration = .seconds(360)
+  var start: Duration = .seconds(300)
+  var stop: Duration = .seconds(120)
+  /// What processes of a dead postmaster get to notice it by themselves.
+  var orphan: Duration = .seconds(1)
+  var logBytes = 4 << 20
+  var logTailLines = 12
+}
+
+/// The server process of one home.
+struct EmbeddedServerPostmaster: Sendable {
+  var home: EmbeddedServerHome
+  var places: EmbeddedServerPlaces
+  var durability: EmbeddedServer.Durability
+  var limits = EmbeddedServerLimits()
+
+  /// The live server of this cluster, whatever state it is in.
+  func running() -> PostmasterFile? {
+    guard let text = FileSystem.read(home.pidFile, limit: 1_024), let file = PostmasterFile(text), owns(file.pid) else {
+      return nil
+    }
+    return file
+  }
+
+  /// Makes the cluster and starts the server, or waits for the one that starts already.
+  ///
+  /// - Returns: its URL, once it takes connections.
+  func ensureRunning() throws(EmbeddedServerError) -> String {
+    var launched: (pid: pid_t, logOffset: Int)?
+    let begun = ContinuousClock.now
+    while true {
+      if let server = running() {
+        if server.state == .ready { return EmbeddedServerSettings.url(socketDirectory: server.socketDirectory) }
+      } else if let child = launched {
+        if hasEnded(child.pid) { throw startFailure(since: child.logOffset) }
+      } else if let alive = try takeOver() {
+        try initializeIfNeeded()
+        launched = try launch(holding: alive)
+      }
+      guard ContinuousClock.now - begun < limits.start else {
+        throw EmbeddedServerError(
+          .timeout, "the server in \(home.path) does not take connections after \(limits.start)",
+          fix: "after a crash it may still be reading its log: wait and run again", logTail: logTail())
+      }
+      usleep(2_000)
+    }
+  }
+
+  /// Stops the server as pg_ctl's fast mode does: sessions are ended, everything is written.
+  ///
+  /// - Returns: whether one was running.
+  func stop() throws(EmbeddedServerError) -> Bool {
+    guard let server = running() else { return false }
+    var patience: [(signal: Int32, wait: Duration)] = [(SIGINT, limits.stop), (SIGQUIT, .seconds(10))]
+    while !patience.isEmpty {
+      let step = patience.removeFirst()
+      guard kill(server.pid, step.signal) == 0 || errno == ESRCH else {
+        throw .files("send a signal to process", "\(server.pid)", errno)
+      }
+      let deadline = ContinuousClock.now + step.wait
+      while ContinuousClock.now < deadline {
+        if hasEnded(server.pid) || !owns(server.pid) { return true }
+        usleep(1_000)
+      }
+    }
+    throw EmbeddedServerError(
+      .stopFailed, "the server in \(home.path), process \(server.pid), does not stop",
+      fix: "kill -9 \(server.pid); nothing committed is lost", logTail: logTail())
+  }
+
+  // MARK: - Left-overs
+
+  /// Clears what a dead server left, and takes the lock that its processes held.
+  ///
+  /// - Returns: nil when a process of a server still lives; look again.
+  private func takeOver() throws(EmbeddedServerError) -> ServerFile? {
+    let alive = try ServerFile(home.alive, owner: home.user)
+    let crashed = FileSystem.exists(home.pidFile)
+    if crashed || !alive.tryLock(LOCK_EX) {
+      try endOrphans()
+      // A launch by a process that was killed may not have written its pid file yet: then it is joined, not replaced.
+      if running() != nil { return nil }
+      guard alive.tryLock(LOCK_EX) else {
+        throw EmbeddedServerError(
+          .startFailed, "a server of the cluster in \(home.path) runs where this process cannot see it",
+          fix: "stop it in its container or machine (lock \(home.alive))")
+      }
+    }
+    unlink(home.pidFile)
+    // Only the name: the socket and its lock file, also those of a process id that is somebody else's now.
+    for directory in [home.path + "/socket"] {
+      for name in FileSystem.names(in: directory) where name.hasPrefix(".s.PGSQL.") { unlink("\(directory)/\(name)") }
+    }
+    return alive
+  }
+
+  /// Waits for the processes of a dead postmaster and ends those that do not notice.
+  private func endOrphans() throws(EmbeddedServerError) {
+    for signal in [0, SIGQUIT, SIGKILL] {
+      let deadline = ContinuousClock.now + limits.orphan
+      while true {
+        let orphans = orphans()
+        if orphans.isEmpty || running() != nil { return }
+        if signal != 0 { for pid in orphans { kill(pid, signal) } }
+        if ContinuousClock.now >= deadline { break }
+        usleep(5_000)
+      }
+    }
+    let left = orphans()
+    guard left.isEmpty else {
+      throw EmbeddedServerError(
+        .startFailed,
+        "processes of a dead server still hold \(home.data): \(left.map(String.init).joined(separator: ", "))",
+        fix: "kill -9 \(left.map(String.init).joined(separator: " "))")
+    }
+  }
+
+  /// Processes named postgres that work in the data directory.
+  private func orphans() -> [pid_t] {
+    FileSystem.names(in: "/proc").compactMap { pid_t($0) }.filter { pid in
+      owns(pid) && FileSystem.read("/proc/\(pid)/comm", limit: 64) == "postgres\n"
+    }
+  }
+
+  /// Whether a process lives in this data directory. Its children that have ended are none.
+  private func owns(_ pid: pid_t) -> Bool {
+    guard let there = FileSystem.identity("/proc/\(pid)/cwd"), let here = FileSystem.identity(home.data) else {
+      return false
+    }
+    return there.isSameFile(as: here)
+  }
+
+  /// Whether a process is gone; reaps it when it is this process's child.
+  private func hasEnded(_ pid: pid_t) -> Bool {
+    var status: Int32 = 0
+    let answer = waitpid(pid, &status, WNOHANG)
+    if answer == pid { return true }
+    return answer < 0 && kill(pid, 0) != 0 && errno == ESRCH
+  }
+
+  // MARK: - Making and launching
+
+  /// Makes the cluster in a draft directory and gives it its name when it is whole, so that a half-made one is never run.
+  private func initializeIfNeeded() throws(EmbeddedServerError) {
+    guard !FileSystem.exists(home.data) else { return }
+    let programs = try EmbeddedServerPrograms.find()
+    if let free = FileSystem.freeBytes(at: home.path), free < 80 << 20 { throw .diskFull(at: home.path) }
+    try removeTree(home.draft)
+    let log = try openLog()
+    let offset = FileSystem.size(home.log)
+
+    var arguments = [
+      "--pgdata=\(home.draft)", "--username=\(EmbeddedServerSettings.role)", "--encoding=UTF8", "--locale=C.UTF-8",
+      "--data-checksums", "--auth-local=peer", "--auth-host=reject", "--no-instructions", "--no-sync",
+    ]
+    try run(ChildProcess(programs.initdb, arguments), output: log, since: offset)
+    try writeSettings(into: home.draft, socketDirectory: home.path)
+    try createDatabase(programs: programs, output: log, since: offset)
+    if durability == .durable {
+      arguments = ["--pgdata=\(home.draft)", "--sync-only"]
+      try run(ChildProcess(programs.initdb, arguments), output: log, since: offset)
+    }
+    guard rename(home.draft, home.data) == 0 else { throw .files("rename", home.draft, errno) }
+    FileSystem.syncDirectory(home.path)
+  }
+
+  /// Makes the project's database in a server without a socket, before anybody can connect.
+  private func createDatabase(
+    programs: EmbeddedServerPrograms, output: ServerFile, since offset: Int
+  ) throws(EmbeddedServerError) {
+    let statements = "CREATE DATABASE \(EmbeddedServerSettings.database);\n"
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw .files("make a pipe for", programs.postgres, errno) }
+    let input = ends[0]
+    defer { close(input) }
+    // Fits the pipe's buffer, so it is there before the server reads.
+    _ = statements.withCString { write(ends[1], $0, strlen($0)) }
+    close(ends[1])
+    let child = ChildProcess(
+      programs.postgres, ["--single", "-D", home.draft, "-c", "fsync=off", "template1"])
+    try run(child, input: input, output: output, since: offset)
+    guard !logTail(since: offset).contains(where: { $0.contains("ERROR:") }) else {
+      throw failure(.initializationFailed, "the database could not be made in \(home.path)", since: offset)
+    }
+  }
+
+  private func run(
+    _ child: ChildProcess, input: Int32? = nil, output: ServerFile, since offset: Int
+  ) throws(EmbeddedServerError) {
+    let pid = try child.dropping(to: home.user).startOrExplain(input: input, output: output.number)
+    let status = ChildProcess.wait(for: pid)
+    guard status == 0 else {
+      throw failure(
+        .initializationFailed,
+        "the cluster in \(home.path) could not be made: \(child.executable) ended with \(status)",
+        since: offset)
+    }
+  }
+
+  /// Starts the postmaster; it takes the lock on `alive` with it.
+  private func launch(holding alive: ServerFile) throws(EmbeddedServerError) -> (pid: pid_t, logOffset: Int) {
+    let version = FileSystem.read(home.data + "/PG_VERSION", limit: 16).flatMap { Int($0.prefix { $0.isNumber }) }
+    let programs = try EmbeddedServerPrograms.find(version: version)
+    let socketDirectory = try places.makeSocketDirectory(for: home)
+    try writeSettings(into: home.data, socketDirectory: socketDirectory)
+    if FileSystem.size(home.log) > limits.logBytes { rename(home.log, home.log + ".1") }
+    let log = try openLog()
+    let offset = FileSystem.size(home.log)
+    let pid = try ChildProcess(programs.postgres, ["-D", home.data]).dropping(to: home.user)
+      .startOrExplain(output: log.number, kept: alive.number)
+    return (pid, offset)
+  }
+
+  /// Writes the three settings files where they differ.
+  private func writeSettings(into data: String, socketDirectory: String) throws(EmbeddedServerError) {
+    let settings = EmbeddedServerSettings.forThisMachine(durability: durability, socketDirectory: socketDirectory)
+    let files = [
+      ("postgresql.conf", settings.configuration), ("pg_hba.conf", settings.access),
+      ("pg_ident.conf", EmbeddedServerSettings.identities(owner: home.user.name)),
+    ]
+    for (name, text) in files where FileSystem.read("\(data)/\(name)") != text {
+      try FileSystem.replace("\(data)/\(name)", with: text, owner: home.user)
+    }
+  }
+
+  private func openLog() throws(EmbeddedServerError) -> ServerFile {
+    try ServerFile(home.log, flags: O_WRONLY | O_CREAT | O_APPEND, owner: home.user)
+  }
+
+  /// Removes a tree as the user it belongs to, so that root's hand is not lent to a link inside.
+  private func removeTree(_ path: String) throws(EmbeddedServerError) {
+    guard FileSystem.ownIdentity(path) != nil else { return }
+    let log = try openLog()
+    try run(ChildProcess("/bin/rm", ["-rf", "--", path]), output: log, since: FileSystem.size(home.log))
+  }
+
+  // MARK: - Explaining
+
+  /// The last lines of the server's log.
+  func logTail(since offset: Int = 0) -> [String] {
+    let start = max(offset, FileSystem.size(home.log) - 16_384)
+    guard let text = FileSystem.read(home.log, from: start) else { return [] }
+    return text.split(separator: "\n").suffix(limits.logTailLines).map(String.init)
+  }
+
+  private func startFailure(since offset: Int) -> EmbeddedServerError {
+    failure(.startFailed, "the server in \(home.path) did not start", since: offset)
+  }
+
+  private func failure(_ kind: EmbeddedServerError.Kind, _ message: String, since offset: Int) -> EmbeddedServerError {
+    .explaining(kind, message, log: logTail(since: offset), path: home.path, logPath: home.log)
+  }
+}
+
+extension EmbeddedServerError {
+  /// A failure of a server program, told by what it wrote.
+  static func explaining(
+    _ kind: Kind, _ message: String, log: [String], path: String, logPath: String
+  ) -> EmbeddedServerError {
+    if log.contains(where: { $0.contains("No space left on device") || $0.contains("Disk quota exceeded") }) {
+      return .diskFull(at: path, logTail: log)
+    }
+    return EmbeddedServerError(kind, message, fix: "read \(logPath)", logTail: log)
+  }
+}
+
+extension ChildProcess {
+  /// Starts the child; an error says which program is missing.
+  func startOrExplain(
+    input: Int32? = nil, output: Int32, kept: Int32? = nil
+  ) throws(EmbeddedServerError) -> pid_t {
+    do {
+      return try start(input: input, output: output, kept: kept)
+    } catch {
+      throw EmbeddedServerError(.notInstalled, error.description, fix: EmbeddedServerPrograms.installLine)
+    }
+  }
+}
