@@ -49,7 +49,7 @@ let package = Package(
     room("Definitions", ["Finding", "Money", .product(name: "Yams", package: "Yams")]),
     room("Ledger", ["Postgres", "Finding", "Telemetry", "Money"], resources: [.embedInCode("SQL")]),
     room("Ingest", ["CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "CLibCrypto"]),
-    room("Views", ["Postgres", "Definitions", "Ledger", "Finding", "Telemetry"]),
+    room("Views", ["Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry"]),
     room("Markup", ["Money"]),
     room(
       "Reports",

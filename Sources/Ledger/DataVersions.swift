@@ -40,11 +40,14 @@ public struct ViewState: Sendable, Hashable {
   public var definitionHash: String
   /// The version of each relation it reads.
   public var inputVersions: [String: Int64]
+  /// The view's own data version at which its totals were last found equal to its source; nil before that.
+  public var checkedVersion: Int64?
 
   /// Creates a state.
-  public init(definitionHash: String, inputVersions: [String: Int64]) {
+  public init(definitionHash: String, inputVersions: [String: Int64], checkedVersion: Int64? = nil) {
     self.definitionHash = definitionHash
     self.inputVersions = inputVersions
+    self.checkedVersion = checkedVersion
   }
 }
 
@@ -56,7 +59,8 @@ public enum ViewStates {
       """
       SELECT view, definition_hash,
         ARRAY(SELECT key FROM jsonb_each_text(input_versions) ORDER BY key),
-        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key)
+        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key),
+        checked_version
       FROM daybook.view_state
       """)
     var states: [String: ViewState] = [:]
@@ -65,7 +69,8 @@ public enum ViewStates {
       let versions: [Int64] = try row.decode(3)
       states[try row.decode(0, as: String.self)] = ViewState(
         definitionHash: try row.decode(1),
-        inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }))
+        inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }),
+        checkedVersion: try row.decode(4))
     }
     return states
   }
@@ -85,6 +90,14 @@ public enum ViewStates {
       [
         .text(view), .text(state.definitionHash), .textArray(inputs.map(\.key)), .int8Array(inputs.map(\.value)),
       ])
+  }
+
+  /// Records that the totals of `view` were found equal to its source when its data stood at `version`.
+  public static func recordCheck(_ view: String, version: Int64, on connection: PostgresConnection)
+    async throws(PostgresError)
+  {
+    try await connection.execute(
+      "UPDATE daybook.view_state SET checked_version = $2 WHERE view = $1", [.text(view), .int8(version)])
   }
 
   /// Forgets a view that is gone.

@@ -183,5 +183,7 @@ CREATE TABLE daybook.view_state (
   view            text PRIMARY KEY,
   definition_hash text NOT NULL,
   input_versions  jsonb NOT NULL,
-  refreshed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+  refreshed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- The view's own data version at which its totals were last found equal to its source; null before that.
+  checked_version bigint
 );
