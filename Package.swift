@@ -76,7 +76,7 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry"]),
     tests("ResourcePoolTests", ["ResourcePool", "Telemetry"]),
     tests("PostgresTests", ["Postgres", "Telemetry", "TestSupport"]),
-    tests("CSVTests", ["CSV", "TestSupport"]),
+    tests("CSVTests", ["CSV", "CZlib", "CZstd", "TestSupport"]),
     tests("DefinitionsTests", ["Definitions", "Finding", "Money", "TestSupport"]),
     tests("LedgerTests", ["Ledger", "Postgres", "Money", "TestSupport"]),
     tests(
