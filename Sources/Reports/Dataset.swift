@@ -106,8 +106,12 @@ struct Dataset: Sendable {
 
   /// The currency that a money cell of `row` is in, when its column names one.
   func currency(of column: Int, in row: [Figure]) -> String? {
-    guard case .money(let place?) = columns[column].format, place < row.count, case .text(let text) = row[place]
-    else { return nil }
+    let place: Int?
+    switch columns[column].format {
+    case .money(let index), .difference(let index): place = index
+    default: place = nil
+    }
+    guard let place, place < row.count, case .text(let text) = row[place] else { return nil }
     return text
   }
 

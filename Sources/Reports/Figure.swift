@@ -74,18 +74,21 @@ enum CellFormat: Sendable, Hashable {
   case text
   /// A number that names something: digits without grouping.
   case identifier
+  /// What ought to be zero, so zero is spelt out: `0.00`; the currency as in `money`, or whole rows.
+  case difference(currencyColumn: Int?)
+  case rowDifference
 
   var isNumeric: Bool {
     switch self {
-    case .money, .integer, .percent, .decimal, .plain: true
+    case .money, .integer, .percent, .decimal, .plain, .difference, .rowDifference: true
     case .date, .text, .identifier: false
     }
   }
 
   var figureFormat: FigureFormat {
     switch self {
-    case .money: .money(decimals: 2)
-    case .integer: .integer
+    case .money, .difference: .money(decimals: 2)
+    case .integer, .rowDifference: .integer
     case .percent: .percent(decimals: 1)
     case .decimal(let places): .decimal(places: places)
     case .plain, .date, .text, .identifier: .plain
@@ -94,15 +97,17 @@ enum CellFormat: Sendable, Hashable {
 
   /// The format with the decimals that an amount in `currency` has.
   func figureFormat(currency: String?) -> FigureFormat {
-    guard case .money = self, let currency, let code = CurrencyCode(currency) else { return figureFormat }
-    return .money(decimals: code.minorUnits)
+    switch self {
+    case .money, .difference: .money(decimals: currency.flatMap { CurrencyCode($0)?.minorUnits } ?? 2)
+    default: figureFormat
+    }
   }
 
   /// The name in `report.json`.
   var name: String {
     switch self {
-    case .money: "money"
-    case .integer: "integer"
+    case .money, .difference: "money"
+    case .integer, .rowDifference: "integer"
     case .percent: "percent"
     case .decimal, .plain: "decimal"
     case .date: "date"
@@ -116,6 +121,8 @@ enum CellFormat: Sendable, Hashable {
     switch (figure, self) {
     case (.missing, _): ""
     case (.number(let number), .identifier), (.number(let number), .text): number.description
+    case (.number(let number), .difference), (.number(let number), .rowDifference):
+      figureFormat(currency: currency).spelled(number)
     case (.number(let number), _): figureFormat(currency: currency).text(number)
     case (.moment(let moment), .date): moment.dayInUTC.description
     case (.moment(let moment), _): minutes(moment)

@@ -23,7 +23,7 @@ indirect enum JSONValue: Sendable, Hashable {
     switch figure {
     case .missing: self = .null
     case .number(let number):
-      if format == .integer || format == .identifier, number.scale == 0, number.coefficient.magnitude < 1 << 53 {
+      if format == .integer || format == .identifier || format == .rowDifference, number.scale == 0, number.coefficient.magnitude < 1 << 53 {
         self = .integer(Int(number.coefficient))
       } else {
         self = .string(number.description)

@@ -127,6 +127,18 @@ struct PageLayout: Sendable {
           HTML.span { text }
         }
       }
+    case .links(let links):
+      return HTML.section(.ariaLabelledBy(id)) {
+        HTML.h2(.id(id)) { block.title }
+        HTML.ul(.class("links")) {
+          links.map { link in
+            HTML.li {
+              HTML.a(.href(.file("\(link.name).html"))) { link.title }
+              if !link.description.isEmpty { HTML.span { " " + link.description } }
+            }
+          }
+        }
+      }
     case .tiles(let groups):
       return HTML.section(.ariaLabelledBy(id)) {
         HTML.h2(.id(id)) { block.title }

@@ -89,6 +89,8 @@ enum PageStyle {
     .empty { margin: 0; color: var(--muted); }
     details { margin-top: .8rem; } summary { cursor: pointer; color: var(--link); font-size: .9rem; }
     details[open] summary { margin-bottom: .5rem; }
+    .links { margin: 0; padding: 0; list-style: none; } .links li { padding: .3rem 0; }
+    .links a { font-weight: 600; margin-right: .5rem; } .links span { color: var(--muted); }
     code { font-size: .92em; overflow-wrap: anywhere; }
     footer { margin-top: 2rem; color: var(--muted); font-size: .84rem; } footer p { margin: .3rem 0; overflow-wrap: anywhere; }
     """)

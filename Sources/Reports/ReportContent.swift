@@ -27,6 +27,8 @@ struct ContentBlock: Sendable {
     case chart(Chart, Chart.Kind, note: String?)
     /// Paragraphs.
     case words([String], isNote: Bool)
+    /// Other pages of the set, with what each is about.
+    case links([PageLink])
     /// One statement with its verdict.
     case verdict(isGood: Bool, String)
   }
@@ -38,6 +40,13 @@ struct ContentBlock: Sendable {
   var lead: String = ""
   /// Columns that may hold long foreign text and are shown in a narrower, wrapping cell.
   var wrapped: Set<String> = []
+}
+
+/// A way to another page of the set.
+struct PageLink: Sendable, Hashable {
+  var name: String
+  var title: String
+  var description: String
 }
 
 /// Large figures that belong together, for example those of one currency.
@@ -115,6 +124,7 @@ extension ContentBlock {
     case .chart: "chart"
     case .words(_, let isNote): isNote ? "note" : "text"
     case .verdict: "verdict"
+    case .links: "links"
     }
   }
 
@@ -130,6 +140,7 @@ extension ContentBlock {
       add("passed", .bool(isGood))
       add("text", .string(text))
     case .chart(let chart, _, _): add("finding", .string(chart.finding))
+    case .links(let links): add("pages", .array(links.map { .string($0.name) }))
     case .tiles, .table: break
     }
     if let dataset {
