@@ -138,7 +138,9 @@ extension Project {
   var computedHash: String {
     var hash = StableHash()
     hash.add([
-      "project 1", name, database.schema, "\(database.pool)", inbox, output, calendar.timeZone,
+      "project 1", name, database.schema, "\(database.pool)",
+      inbox.hasPrefix(root) ? String(inbox.dropFirst(root.count)) : inbox,
+      String(output.dropFirst(root.count)), calendar.timeZone,
       "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))

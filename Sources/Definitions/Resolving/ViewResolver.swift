@@ -41,6 +41,7 @@ struct ViewResolver {
     guard let place = draft.sourcePosition else { return }
     checkDerived(rollup, draft)
     guard let source = feeds[rollup.source] else {
+      if findings.lostNames.contains(rollup.source) { return }
       if views[rollup.source] != nil {
         findings.error(
           "unknown_feed", at: place, "\"\(rollup.source)\" is a view, and a rollup reads a feed",
@@ -84,7 +85,8 @@ struct ViewResolver {
   }
 
   private func checkDerived(_ rollup: RollupDefinition, _ draft: ViewDraft) {
-    let columns = rollup.groups.map(\.name) + rollup.measures.map(\.name)
+    let derived = Set(rollup.derived.map(\.name))
+    let columns = draft.declaredColumns.filter { !derived.contains($0) }
     for (sql, place) in draft.derivedExpressions {
       check(sql, at: place, against: columns, of: "this view")
     }
@@ -111,7 +113,9 @@ struct ViewResolver {
       guard relation.schema.isEmpty || relation.schema == settings.database.schema else { continue }
       if feeds[relation.name] != nil || views[relation.name] != nil {
         inputs.insert(relation.name)
-      } else if relation.schema.isEmpty, commonTableNames.contains(relation.name) {
+      } else if findings.lostNames.contains(relation.name)
+        || relation.schema.isEmpty && commonTableNames.contains(relation.name)
+      {
         continue
       } else if let nearest = nearestWord(to: relation.name, in: (Array(feeds.keys) + views.keys).sorted()),
         warned.insert(relation.name).inserted

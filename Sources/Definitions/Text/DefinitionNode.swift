@@ -9,6 +9,8 @@ struct DefinitionNode {
     case scalar(Scalar)
     case mapping([Entry])
     case sequence([DefinitionNode])
+    /// Something that was reported already and about which nothing more is to be said.
+    case unreadable
   }
 
   struct Entry {
@@ -37,12 +39,17 @@ struct DefinitionNode {
     if case .scalar(let scalar) = content { scalar.isNull } else { false }
   }
 
+  var isUnreadable: Bool {
+    if case .unreadable = content { true } else { false }
+  }
+
   /// What it is, in words.
   var kindName: String {
     switch content {
     case .scalar(let scalar): scalar.isNull ? "nothing" : "a single value"
     case .mapping: "a mapping"
     case .sequence: "a list"
+    case .unreadable: "something unreadable"
     }
   }
 }
