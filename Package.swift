@@ -70,13 +70,13 @@ let package = Package(
       swiftSettings: strict),
 
     .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: strict),
-    tests("HouseTests"),
+    tests("HouseTests", ["TestSupport"]),
     tests("FindingTests", ["Finding"]),
     tests("MoneyTests", ["Money"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("ResourcePoolTests", ["ResourcePool", "Telemetry"]),
     tests("PostgresTests", ["Postgres", "Telemetry", "TestSupport"]),
-    tests("CSVTests", ["CSV", "TestSupport"]),
+    tests("CSVTests", ["CSV", "CZlib", "CZstd", "TestSupport"]),
     tests("DefinitionsTests", ["Definitions", "Finding", "Money", "TestSupport"]),
     tests("LedgerTests", ["Ledger", "Postgres", "Money", "TestSupport"]),
     tests(

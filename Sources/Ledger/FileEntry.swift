@@ -61,6 +61,8 @@ public struct LoadedFile: Sendable, Hashable {
   public var name: String
   /// Hash of its bytes.
   public var sha256: [UInt8]
+  /// Size on disk.
+  public var bytes: Int
   /// The run that loaded it.
   public var runID: RunID
   /// When it was recorded.

@@ -167,7 +167,7 @@ public enum FileLedger {
   }
 
   private static let loadedFileQuery = """
-    SELECT file_id, feed, name, sha256, run_id::text, recorded_at, rows_read, rows_inserted, rows_updated,
+    SELECT file_id, feed, name, sha256, bytes, run_id::text, recorded_at, rows_read, rows_inserted, rows_updated,
       rows_unchanged, rows_deleted, rows_duplicate, rows_rejected
     FROM daybook.file WHERE feed = $1 AND status = 'loaded'
     """
@@ -175,7 +175,8 @@ public enum FileLedger {
   private static func loadedFile(_ row: PostgresRow) throws(PostgresError) -> LoadedFile {
     LoadedFile(
       fileID: try row.decode(0), feed: try row.decode(1), name: try row.decode(2), sha256: try row.decode(3),
-      runID: try row.runID(4), recordedAt: try row.moment(5), rows: try row.rowCounts(from: 6))
+      bytes: try row.decode(4),
+      runID: try row.runID(5), recordedAt: try row.moment(6), rows: try row.rowCounts(from: 7))
   }
 
   private static func reject(_ row: PostgresRow) throws(PostgresError) -> RejectEntry {

@@ -61,7 +61,7 @@ extension LedgerStore {
         """
         UPDATE daybook.run SET status = $2, exit_code = $3, finished_at = $4, heartbeat_at = $4, wall_ms = $5,
           cpu_user_ms = $6, cpu_sys_ms = $7, maxrss_kb = $8, error_stage = $9, error_class = $10, error_message = $11
-        WHERE run_id = $1
+        WHERE run_id = $1 AND set_config('synchronous_commit', 'on', true) IS NOT NULL
         """,
         [
           .uuid(run.bytes), .text(result.status.rawValue), .int8(Int64(result.exitCode)), .moment(result.finishedAt),

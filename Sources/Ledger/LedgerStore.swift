@@ -2,6 +2,8 @@
 // Invariant: what is recorded here survives the rollback of any stage, a cancelled task and a dead server
 // (then by the mirror). Recording is shielded from cancellation: a cancelled run must still be written down.
 // Files, rejects and versions commit with the data instead: see FileLedger and DataVersions.
+// Commits here do not wait for the disk, so that a night with nothing new stays cheap: what was recorded before a
+// durable commit of data is durable with it, the mirror holds the rest, and the end of a run does wait.
 
 public import Postgres
 
@@ -39,6 +41,9 @@ public actor LedgerStore {
       try await PostgresConnection.connect(configuration)
     }
     do {
+      try await database { () async throws(PostgresError) in
+        try await opened.execute("SET synchronous_commit = off")
+      }
       try await Migrations.apply(migrations, on: opened)
     } catch {
       await opened.close()
@@ -134,7 +139,10 @@ public actor LedgerStore {
     do {
       return .success(try await body(connection))
     } catch {
-      guard error.kind == .connectionLost else { return .failure(.database(error)) }
+      // A server that ends a session says so with class 57P before the connection breaks.
+      guard error.kind == .connectionLost || error.sqlState?.hasPrefix("57P") == true else {
+        return .failure(.database(error))
+      }
       do {
         let reopened = try await reopen()
         return .success(try await body(reopened))
@@ -147,6 +155,7 @@ public actor LedgerStore {
   private func reopen() async throws(PostgresError) -> PostgresConnection {
     await connection?.close()
     let reopened = try await PostgresConnection.connect(configuration)
+    try await reopened.execute("SET synchronous_commit = off")
     connection = reopened
     guard holdsRunLock else { return reopened }
     let rows = try await reopened.query("SELECT pg_try_advisory_lock($1)", [.int8(Self.runLockKey)])

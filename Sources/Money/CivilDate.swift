@@ -16,6 +16,11 @@ public struct CivilDate: Sendable, Hashable, Comparable, Codable, CustomStringCo
   public init?(year: Int, month: Int, day: Int) {
     guard (1...9999).contains(year), (1...12).contains(month), day >= 1, day <= Self.days(inMonth: month, of: year)
     else { return nil }
+    self.init(anyYear: year, month: month, day: day)
+  }
+
+  /// Any year, astronomically counted, for results of arithmetic; month and day must exist.
+  init(anyYear year: Int, month: Int, day: Int) {
     let y = month <= 2 ? year - 1 : year
     let era = (y >= 0 ? y : y - 399) / 400
     let yearOfEra = y - era * 400
@@ -75,9 +80,9 @@ public struct CivilDate: Sendable, Hashable, Comparable, Codable, CustomStringCo
   public func adding(months count: Int) -> CivilDate {
     let (year, month, day) = components
     let total = year * 12 + (month - 1) + count
-    let (y, m) = (total / 12, total % 12 + 1)
-    let last = Self.days(inMonth: m, of: y)
-    return CivilDate(year: y, month: m, day: min(day, last)) ?? self
+    let y = total >= 0 ? total / 12 : (total - 11) / 12
+    let m = total - y * 12 + 1
+    return CivilDate(anyYear: y, month: m, day: min(day, Self.days(inMonth: m, of: y)))
   }
 
   /// The first day of this month.
@@ -92,14 +97,14 @@ public struct CivilDate: Sendable, Hashable, Comparable, Codable, CustomStringCo
     }
   }
 
-  /// `yyyy-MM-dd`.
+  /// `yyyy-MM-dd`; a year before 0 has a sign in front, one after 9999 more digits.
   public var description: String {
     let (year, month, day) = components
     func padded(_ number: Int, _ width: Int) -> String {
       let digits = String(number)
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+    return "\(year < 0 ? "-" : "")\(padded(abs(year), 4))-\(padded(month, 2))-\(padded(day, 2))"
   }
 
   public static func < (a: CivilDate, b: CivilDate) -> Bool { a.daysSince1970 < b.daysSince1970 }

@@ -27,12 +27,29 @@ public struct ExactDecimal: Sendable {
     self.scale = scale
   }
 
+  /// What a division of magnitudes came to, rounded; nil when it does not fit.
+  private init?(
+    quotient: UInt128, remainder: UInt128, divisor: UInt128, isNegative: Bool, scale: Int, _ rounding: RoundingMode
+  ) {
+    // remainder against divisor / 2, without doubling, which could overflow.
+    let rest = divisor - remainder
+    let isAway =
+      switch rounding {
+      case .towardZero: false
+      case .halfAwayFromZero: remainder >= rest
+      case .halfEven: remainder > rest || remainder == rest && !quotient.isMultiple(of: 2)
+      }
+    guard let magnitude = Int128(exactly: quotient + (isAway ? 1 : 0)) else { return nil }
+    self.init(coefficient: isNegative ? -magnitude : magnitude, scale: scale)
+  }
+
   /// Creates a whole number.
   public init(_ value: Int) {
     self.init(unchecked: Int128(value), scale: 0)
   }
 
-  /// Reads `[+-]digits[.digits]`, or nil for anything else, spaces included.
+  /// Reads `[+-]digits[.digits]`, or nil for anything else, spaces included. As in PostgreSQL, one side of the point
+  /// may be empty: `.5` and `5.` are numbers.
   public init?(_ text: String) {
     var copy = text
     let parsed = copy.withUTF8 { ExactDecimal(utf8: UnsafeRawBufferPointer($0)) }
@@ -40,7 +57,7 @@ public struct ExactDecimal: Sendable {
     self = parsed
   }
 
-  /// Reads `[+-]digits[.digits]` from bytes, or nil for anything else.
+  /// Reads `[+-]digits[.digits]` from bytes, as `init(_:)` does.
   /// - Complexity: O(bytes); allocates nothing.
   public init?(utf8 bytes: UnsafeRawBufferPointer) {
     var index = 0
@@ -103,20 +120,27 @@ public struct ExactDecimal: Sendable {
     guard !other.isZero, (0...Self.maximumDigits).contains(target) else { return nil }
     // coefficient/10^s ÷ other/10^t at 10^target = coefficient·10^(target + t − s) / other.coefficient
     let shift = target + other.scale - scale
-    var numerator = coefficient
-    var denominator = other.coefficient
-    if abs(shift) > Self.maximumDigits { return nil }
-    let factor = powerOfTen(abs(shift))
-    if shift >= 0 {
-      let (value, overflow) = numerator.multipliedReportingOverflow(by: factor)
-      if overflow { return nil }
-      numerator = value
-    } else {
-      let (value, overflow) = denominator.multipliedReportingOverflow(by: factor)
-      if overflow { return nil }
-      denominator = value
+    let isNegative = isNegative != other.isNegative
+    let divisor = other.coefficient.magnitude
+    guard shift >= 0 else {
+      let (scaled, overflow) = divisor.multipliedReportingOverflow(by: powerOfTen(-shift).magnitude)
+      // A divisor of more than 2^128 is more than twice any coefficient: the quotient is nearest to zero.
+      if overflow { return ExactDecimal(unchecked: 0, scale: target) }
+      let (quotient, remainder) = coefficient.magnitude.quotientAndRemainder(dividingBy: scaled)
+      return ExactDecimal(
+        quotient: quotient, remainder: remainder, divisor: scaled, isNegative: isNegative, scale: target, rounding)
     }
-    return ExactDecimal(coefficient: roundedQuotient(numerator, denominator, rounding), scale: target)
+    // Long division: the dividend may need more than 128 bits where the quotient does not.
+    var (quotient, remainder) = coefficient.magnitude.quotientAndRemainder(dividingBy: divisor)
+    let roomForOneDigit = powerOfTen(Self.maximumDigits - 1).magnitude
+    for _ in 0..<shift {
+      if quotient >= roomForOneDigit { return nil }
+      let (digit, rest) = divisor.dividingFullWidth(remainder.multipliedFullWidth(by: 10))
+      remainder = rest
+      quotient = quotient * 10 + digit
+    }
+    return ExactDecimal(
+      quotient: quotient, remainder: remainder, divisor: divisor, isNegative: isNegative, scale: target, rounding)
   }
 
   /// The value at `target` fractional digits, rounded when digits are lost; nil when it does not fit.
@@ -126,14 +150,17 @@ public struct ExactDecimal: Sendable {
       guard let value = coefficient(atScale: target) else { return nil }
       return ExactDecimal(coefficient: value, scale: target)
     }
-    let quotient = roundedQuotient(coefficient, powerOfTen(scale - target), rounding)
-    return ExactDecimal(coefficient: quotient, scale: target)
+    let divisor = powerOfTen(scale - target).magnitude
+    let (quotient, remainder) = coefficient.magnitude.quotientAndRemainder(dividingBy: divisor)
+    return ExactDecimal(
+      quotient: quotient, remainder: remainder, divisor: divisor, isNegative: isNegative, scale: target, rounding)
   }
 
   /// The coefficient this value has at a larger scale, or nil when digits would be lost or it does not fit.
   public func coefficient(atScale target: Int) -> Int128? {
     if target == scale { return coefficient }
     guard target > scale else {
+      guard scale - target <= Self.maximumDigits else { return coefficient == 0 ? 0 : nil }
       let divisor = powerOfTen(scale - target)
       return coefficient % divisor == 0 ? coefficient / divisor : nil
     }
@@ -216,16 +243,4 @@ func powerOfTen(_ exponent: Int) -> Int128 {
   var result: Int128 = 1
   for _ in 0..<exponent { result &*= 10 }
   return result
-}
-
-/// `numerator` / `denominator` as a whole number under `rounding`.
-func roundedQuotient(_ numerator: Int128, _ denominator: Int128, _ rounding: RoundingMode) -> Int128 {
-  let (quotient, remainder) = numerator.quotientAndRemainder(dividingBy: denominator)
-  if remainder == 0 || rounding == .towardZero { return quotient }
-  let away: Int128 = (numerator < 0) == (denominator < 0) ? 1 : -1
-  // |remainder| against |denominator| / 2 without doubling, which could overflow.
-  let rest = denominator.magnitude - remainder.magnitude
-  if remainder.magnitude > rest { return quotient + away }
-  if remainder.magnitude < rest { return quotient }
-  return rounding == .halfAwayFromZero || quotient % 2 != 0 ? quotient + away : quotient
 }

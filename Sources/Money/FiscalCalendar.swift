@@ -30,7 +30,7 @@ public struct FiscalCalendar: Sendable, Hashable {
   public func startOfFiscalYear(of date: CivilDate) -> CivilDate {
     let (year, month, _) = date.components
     let startYear = month < yearStartMonth ? year - 1 : year
-    return CivilDate(year: startYear, month: yearStartMonth, day: 1) ?? date
+    return CivilDate(anyYear: startYear, month: yearStartMonth, day: 1)
   }
 
   /// The first day of the week of `date`.

@@ -20,6 +20,15 @@ public struct SampleGenerator: Sendable {
   public func write(
     to inbox: String, onProgress: (SampleProgress) -> Void = { _ in }
   ) throws(SampleError) -> SampleSummary {
-    throw SampleError(kind: .file(path: inbox), message: "not written")
+    let directory = inbox.isEmpty ? "." : inbox
+    try PartialFile.makeDirectory(directory)
+    var simulation = Simulation(settings, directory: directory)
+    try simulation.run(onProgress: onProgress)
+    var expected = try PartialFile(name: "expected.json", in: directory)
+    let text = Array(simulation.expectation.text.utf8)
+    try text.span.withUnsafeBytes { bytes throws(SampleError) in try expected.write(bytes) }
+    let expectationPath = expected.path
+    try expected.publish()
+    return SampleSummary(files: simulation.files, expectationPath: expectationPath)
   }
 }

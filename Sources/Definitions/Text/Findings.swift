@@ -1,0 +1,72 @@
+// Everything found while one project is read, in the order it was found.
+// Invariant: reading goes on after an error with the nearest harmless value, so that one look shows them all.
+// Sorting and rendering are elsewhere.
+
+internal import Finding
+
+/// Collects diagnostics during one read; confined to the thread that reads.
+final class Findings {
+  private(set) var all: [Diagnostic] = []
+  /// The names of files that could not be read at all; what mentions them is not wrong for that.
+  private(set) var lostNames: Set<String> = []
+
+  func lose(_ file: String) {
+    lostNames.insert(String(file.split(separator: "/").last?.prefix { $0 != "." } ?? ""))
+  }
+
+  /// Values that came from the environment, with the reference that brought each. None is ever shown.
+  private var secrets: [String: String] = [:]
+  /// A shorter value is no secret, and hiding it would garble the words around it.
+  private static let shortestSecret = 4
+
+  func hide(_ value: String, writtenAs reference: String) {
+    if value.count >= Self.shortestSecret { secrets[value] = reference }
+  }
+
+  /// `text` with every value from the environment put back to its reference, the longest first.
+  private func redacted(_ text: String) -> String {
+    secrets.sorted { ($0.key.count, $0.key) > ($1.key.count, $1.key) }.reduce(text) { text, secret in
+      text.replacing(secret.key, with: secret.value)
+    }
+  }
+
+  private func redacted(_ diagnostic: Diagnostic) -> Diagnostic {
+    var diagnostic = diagnostic
+    diagnostic.message = redacted(diagnostic.message)
+    diagnostic.notes = diagnostic.notes.map(redacted)
+    diagnostic.fix = diagnostic.fix.map(redacted)
+    return diagnostic
+  }
+
+  var hasErrors: Bool { all.contains { $0.severity == .error } }
+
+  func error(
+    _ code: String, at position: SourcePosition?, _ message: String, notes: [String] = [], fix: String? = nil
+  ) {
+    all.append(Diagnostic(.error, code: code, at: position, message, notes: notes, fix: fix))
+  }
+
+  func warning(_ code: String, at position: SourcePosition?, _ message: String, fix: String? = nil) {
+    all.append(Diagnostic(.warning, code: code, at: position, message, fix: fix))
+  }
+
+  /// All that was found, by file, line and column; `Jobs/daybook.yaml` first.
+  var sorted: [Diagnostic] {
+    func rank(_ diagnostic: Diagnostic) -> (Int, String, Int, Int) {
+      let place = diagnostic.position
+      let file = place?.file ?? ""
+      return (file == "Jobs/daybook.yaml" ? 0 : 1, file, place?.line ?? 0, place?.column ?? 0)
+    }
+    return all.enumerated().sorted { a, b in
+      let (x, y) = (rank(a.element), rank(b.element))
+      return x == y ? a.offset < b.offset : x < y
+    }.map { secrets.isEmpty ? $0.element : redacted($0.element) }
+  }
+}
+
+/// "did you mean" for `word`, or the list of what is valid, or nil when that list is empty or long.
+func suggestion(for word: String, among valid: some Collection<String>) -> String? {
+  if let nearest = nearestWord(to: word, in: valid) { return "did you mean \"\(nearest)\"?" }
+  guard !valid.isEmpty, valid.count <= 20 else { return nil }
+  return "use one of: \(valid.joined(separator: ", "))"
+}
