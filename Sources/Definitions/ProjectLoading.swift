@@ -1,7 +1,9 @@
 // The way in: `Jobs/` of a folder, read and checked as a whole.
-// Invariant: every error of every file is reported at once; a project is given only when there is none.
+// Invariant: every error of every file is reported at once, and a project is given only when there is none. What one
+// file means is in Readers; what files say about each other is in Resolving.
 
 public import Finding
+internal import FoundationEssentials
 
 extension Project {
   /// Reads and checks everything under `root`/Jobs.
@@ -13,7 +15,9 @@ extension Project {
   public static func check(
     root: String, environment: [String: String]
   ) -> (project: Project?, diagnostics: [Diagnostic]) {
-    (nil, [Diagnostic(.error, code: "not_built", "not built yet")])
+    let findings = Findings()
+    let project = ProjectLoader(root: absolute(root), environment: environment, findings: findings).load()
+    return (findings.hasErrors ? nil : project, findings.sorted)
   }
 
   /// Reads and checks everything under `root`/Jobs.
@@ -23,5 +27,14 @@ extension Project {
     let (project, diagnostics) = check(root: root, environment: environment)
     guard let project else { throw DiagnosticsError(diagnostics) }
     return project
+  }
+
+  private static func absolute(_ path: String) -> String {
+    let full = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+    var parts: [Substring] = []
+    for part in full.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
   }
 }

@@ -1,0 +1,155 @@
+// What of each definition counts as its meaning, for detecting change.
+// Invariant: positions and white space are left out; everything that changes what is stored or shown is in.
+
+internal import Money
+
+extension FeedDefinition {
+  /// The hash of everything but the position.
+  var computedHash: String {
+    var hash = StableHash()
+    hash.add([
+      "feed 1", name, filePattern, "\(format.delimiter)", format.quote.map { "\($0)" } ?? "none",
+      format.encoding.rawValue, "\(format.decimalMark)", format.groupingMark.map { "\($0)" } ?? "none",
+      load.rawValue, onConflict.rawValue, "\(rejectLimit)", "\(isRequired)",
+    ])
+    switch mode {
+    case .delta: hash.add("delta")
+    case .snapshot(let limit): hash.add("snapshot \(limit)")
+    }
+    hash.add(format.nullTokens)
+    hash.add(key)
+    for column in columns {
+      hash.add([
+        column.name, "\(column.type)", column.sourceName, column.constant.map { "=\($0)" } ?? "",
+        "\(column.isOptional)", "\(column.isIndexed)", column.reference?.description ?? "",
+        column.minimum?.description ?? "", column.maximum?.description ?? "", column.pattern ?? "",
+        column.control?.groupedBy ?? "", column.format?.pattern ?? "", "\(column.acceptsIntegralDecimal)",
+      ])
+      hash.add(column.oneOf)
+    }
+    return hash.digest
+  }
+}
+
+extension RollupDefinition {
+  /// The hash of the definition, of the types it builds on, and of the calendar where periods depend on it.
+  func computedHash(name: String, source feed: FeedDefinition?, calendar: CalendarSettings) -> String {
+    var hash = StableHash()
+    hash.add(["rollup 1", name, source])
+    var usesPeriods = false
+    var columns: Set<String> = []
+    for group in groups {
+      hash.add(group.name)
+      switch group.source {
+      case .column(let column):
+        hash.add(["column", column])
+        columns.insert(column)
+      case .expression(let sql):
+        hash.add(["expression", normalizedSQL(sql)])
+        usesPeriods = true
+      case .date(let column), .week(let column), .month(let column), .quarter(let column), .year(let column),
+        .fiscalQuarter(let column), .fiscalYear(let column):
+        hash.add(["\(group.source)"])
+        columns.insert(column)
+        usesPeriods = true
+      }
+    }
+    for measure in measures {
+      hash.add([measure.name, "\(measure.function)", measure.condition.map(normalizedSQL) ?? ""])
+      columns.formUnion(measure.function.columns)
+    }
+    for figure in derived { hash.add([figure.name, normalizedSQL(figure.expression)]) }
+    for column in columns.sorted() { hash.add([column, feed?.column(named: column)?.type.sql ?? ""]) }
+    if usesPeriods {
+      hash.add([calendar.timeZone, "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue])
+    }
+    return hash.digest
+  }
+}
+
+extension RollupMeasure.Function {
+  /// The columns of the source that the measure reads.
+  public var columns: [String] {
+    switch self {
+    case .count: []
+    case .sum(let column), .average(let column), .variance(let column), .stddev(let column), .min(let column),
+      .max(let column), .distinct(let column):
+      [column]
+    case .first(let column, let by), .last(let column, let by): [column, by]
+    }
+  }
+}
+
+extension RollupGroup.Source {
+  /// The column of the source that the group reads, or nil for an expression.
+  public var column: String? {
+    switch self {
+    case .column(let column), .date(let column), .week(let column), .month(let column), .quarter(let column),
+      .year(let column), .fiscalQuarter(let column), .fiscalYear(let column):
+      column
+    case .expression: nil
+    }
+  }
+}
+
+extension NativeViewDefinition {
+  func computedHash(name: String) -> String {
+    var hash = StableHash()
+    hash.add(["native 1", name, normalizedSQL(sql)])
+    hash.add(uniqueKey)
+    for index in indexes { hash.add(index) }
+    return hash.digest
+  }
+}
+
+extension ReportDefinition {
+  /// The hash of everything but positions.
+  var computedHash: String {
+    var hash = StableHash()
+    hash.add(["report 1", name, title, description])
+    for section in sections {
+      hash.add([section.title, "\(section.kind)", section.text, section.top.map { "\($0)" } ?? "", section.csv ?? ""])
+      switch section.source {
+      case .none: hash.add("none")
+      case .view(let name): hash.add(["view", name])
+      case .query(let sql): hash.add(["query", normalizedSQL(sql)])
+      }
+      for column in section.columns { hash.add([column.column, column.label, "\(column.kind)"]) }
+      for term in section.orderBy { hash.add([term.column, "\(term.isDescending)"]) }
+    }
+    return hash.digest
+  }
+}
+
+extension JobDefinition {
+  /// The hash of everything but the position.
+  var computedHash: String {
+    var hash = StableHash()
+    hash.add(["job 1", name, "\(timeout)"])
+    for stage in stages {
+      hash.add([stage.kind.rawValue, "\(stage.selection)", stage.timeout.map { "\($0)" } ?? ""])
+    }
+    return hash.digest
+  }
+}
+
+extension Project {
+  /// The hash over all definitions; the database's address is left out, for it may carry a password.
+  var computedHash: String {
+    var hash = StableHash()
+    hash.add([
+      "project 1", name, database.schema, "\(database.pool)", inbox, output, calendar.timeZone,
+      "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
+    ])
+    hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
+    hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))
+    hash.add(reports.map(\.definitionHash))
+    hash.add(jobs.map(\.definitionHash))
+    return hash.digest
+  }
+}
+
+/// The tokens of `sql`, or the text itself when it cannot be cut into tokens.
+func normalizedSQL(_ sql: String) -> String {
+  (try? ScannedSQL(sql))?.normalized ?? sql
+}

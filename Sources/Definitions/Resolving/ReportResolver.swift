@@ -1,0 +1,76 @@
+// Reports and jobs against the rest of the project: every name they mention exists.
+// Invariant: columns are checked where Daybook knows them (feeds and rollups); those of SQL are PostgreSQL's.
+
+internal import Finding
+
+/// Resolves what reports and jobs say about the rest of the project.
+struct ReportResolver {
+  let views: ViewResolver
+  let findings: Findings
+
+  /// The reports, by name.
+  func resolve(_ drafts: [String: ReportDraft]) -> [ReportDefinition] {
+    drafts.values.map { draft in
+      var report = draft.report
+      report.sections = draft.sections.map(resolve)
+      report.definitionHash = report.computedHash
+      return report
+    }.sorted { $0.name < $1.name }
+  }
+
+  private func resolve(_ draft: SectionDraft) -> ReportSection {
+    var section = draft.section
+    switch section.source {
+    case .none:
+      break
+    case .query:
+      section.inputs = views.inputs(
+        of: draft.relations.map { ($0, draft.sourcePosition) }, commonTableNames: draft.commonTableNames)
+    case .view(let name):
+      section.inputs = [name]
+      if let feed = views.feeds[name] {
+        check(draft, against: feed.feed.columns.map(\.name), of: "the feed \"\(name)\"")
+      } else if let view = views.views[name] {
+        if case .rollup(let rollup) = view.view.kind {
+          check(draft, against: rollup.columnNames, of: "the view \"\(name)\"")
+        }
+      } else {
+        let known = (Array(views.views.keys) + views.feeds.keys).sorted()
+        findings.error(
+          "unknown_view", at: draft.sourcePosition, "there is no view \"\(name)\"",
+          fix: suggestion(for: name, among: known))
+      }
+    }
+    return section
+  }
+
+  private func check(_ draft: SectionDraft, against columns: [String], of owner: String) {
+    guard !columns.isEmpty else { return }
+    for (column, place) in draft.columnUses where !columns.contains(column) {
+      findings.error(
+        "unknown_column", at: place, "\(owner) has no column \"\(column)\"",
+        fix: suggestion(for: column, among: columns))
+    }
+  }
+
+  /// The jobs, by name; every name that a stage selects exists.
+  func resolve(_ drafts: [String: JobDraft], reports: Set<String>) -> [JobDefinition] {
+    for draft in drafts.values {
+      for (kind, name, place) in draft.selections {
+        let (known, what): (Set<String>, String) =
+          switch kind {
+          case .ingest: (Set(views.feeds.keys), "feed")
+          case .refresh: (Set(views.views.keys), "view")
+          case .check: (Set(views.views.keys).union(views.feeds.keys), "view or feed")
+          case .report: (reports, "report")
+          }
+        if !known.contains(name) {
+          findings.error(
+            "unknown_name", at: place, "there is no \(what) \"\(name)\"",
+            fix: suggestion(for: name, among: known.sorted()))
+        }
+      }
+    }
+    return drafts.values.map(\.job).sorted { $0.name < $1.name }
+  }
+}

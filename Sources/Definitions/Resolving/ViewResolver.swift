@@ -1,0 +1,131 @@
+// Views against feeds and each other: sources and columns exist and fit, and no view reads itself.
+// Invariant: after it every view's inputs are known names, and the views are in dependency order.
+
+internal import Finding
+
+/// Resolves what views say about the rest of the project.
+struct ViewResolver {
+  let views: [String: ViewDraft]
+  let feeds: [String: FeedDraft]
+  let settings: ProjectSettings
+  let findings: Findings
+
+  /// The views, each after those that it reads.
+  func resolve() -> [ViewDefinition] {
+    var resolved: [String: ViewDefinition] = [:]
+    for (name, draft) in views {
+      var view = draft.view
+      switch view.kind {
+      case .rollup(let rollup):
+        check(rollup, draft)
+        view.definitionHash = rollup.computedHash(
+          name: name, source: feeds[rollup.source]?.feed, calendar: settings.calendar)
+      case .native:
+        view.inputs = inputs(of: draft.relations, commonTableNames: draft.commonTableNames)
+      }
+      resolved[name] = view
+    }
+    let order = DependencyOrder(resolved.mapValues { Set($0.inputs) })
+    for cycle in order.cycles {
+      findings.error(
+        "view_cycle", at: position(in: cycle[0], of: cycle[1]),
+        "the views read each other in a circle: \(cycle.joined(separator: " → "))",
+        fix: "remove one of these steps; no order of refreshing satisfies all of them")
+    }
+    return order.names.compactMap { resolved[$0] }
+  }
+
+  // MARK: Rollups
+
+  private func check(_ rollup: RollupDefinition, _ draft: ViewDraft) {
+    guard let place = draft.sourcePosition else { return }
+    checkDerived(rollup, draft)
+    guard let source = feeds[rollup.source] else {
+      if views[rollup.source] != nil {
+        findings.error(
+          "unknown_feed", at: place, "\"\(rollup.source)\" is a view, and a rollup reads a feed",
+          fix: "write it as SQL in Jobs/views/\(draft.view.name).sql")
+      } else {
+        findings.error(
+          "unknown_feed", at: place, "there is no feed \"\(rollup.source)\"",
+          fix: suggestion(for: rollup.source, among: feeds.keys.sorted()))
+      }
+      return
+    }
+    guard !source.feed.columns.isEmpty else { return }
+    for use in draft.columnUses { check(use, in: source) }
+    let columns = source.feed.columns.map(\.name)
+    for (sql, place) in draft.sourceExpressions {
+      check(sql, at: place, against: columns, of: "the feed \"\(source.feed.name)\"")
+    }
+  }
+
+  private func check(_ use: ColumnUse, in source: FeedDraft) {
+    guard let column = source.feed.column(named: use.column) else {
+      findings.error(
+        "unknown_column", at: use.position,
+        "\(use.user) needs a column \"\(use.column)\", which the feed \"\(source.feed.name)\" does not have",
+        fix: suggestion(for: use.column, among: source.feed.columns.map(\.name)))
+      return
+    }
+    guard !source.doubtfulColumns.contains(column.name) else { return }
+    let (fits, wanted) =
+      switch use.need {
+      case .any: (true, "")
+      case .numeric: (column.type.isNumeric, "a number")
+      case .temporal: (column.type.isTemporal, "a date or a time")
+      case .ordered: (column.type.isOrdered, "a number, a date, a time or text")
+      }
+    if !fits {
+      findings.error(
+        "unfit_column", at: use.position, "\(use.user) needs \(wanted), and \"\(column.name)\" is \(column.type)",
+        notes: ["declared at \(column.position)"])
+    }
+  }
+
+  private func checkDerived(_ rollup: RollupDefinition, _ draft: ViewDraft) {
+    let columns = rollup.groups.map(\.name) + rollup.measures.map(\.name)
+    for (sql, place) in draft.derivedExpressions {
+      check(sql, at: place, against: columns, of: "this view")
+    }
+  }
+
+  /// Reports names that are neither columns nor words of SQL.
+  private func check(_ sql: ScannedSQL, at place: SourcePosition, against columns: [String], of owner: String) {
+    var reported: Set<String> = []
+    for name in sql.columnNames where !columns.contains(name) && reported.insert(name).inserted {
+      findings.error(
+        "unknown_column", at: place, "\(owner) has no column \"\(name)\"", fix: suggestion(for: name, among: columns))
+    }
+  }
+
+  // MARK: SQL
+
+  /// The feeds and views among `relations`; a near miss is a warning.
+  func inputs(
+    of relations: [(relation: ScannedSQL.Relation, position: SourcePosition)], commonTableNames: Set<String>
+  ) -> [String] {
+    var inputs: Set<String> = []
+    var warned: Set<String> = []
+    for (relation, place) in relations {
+      guard relation.schema.isEmpty || relation.schema == settings.database.schema else { continue }
+      if feeds[relation.name] != nil || views[relation.name] != nil {
+        inputs.insert(relation.name)
+      } else if relation.schema.isEmpty, commonTableNames.contains(relation.name) {
+        continue
+      } else if let nearest = nearestWord(to: relation.name, in: (Array(feeds.keys) + views.keys).sorted()),
+        warned.insert(relation.name).inserted
+      {
+        findings.warning(
+          "unknown_relation", at: place, "there is no feed and no view \"\(relation.name)\"",
+          fix: "did you mean \"\(nearest)\"?")
+      }
+    }
+    return inputs.sorted()
+  }
+
+  private func position(in view: String, of other: String) -> SourcePosition? {
+    guard let draft = views[view] else { return nil }
+    return draft.relations.first { $0.relation.name == other }?.position ?? draft.namePosition
+  }
+}

@@ -1,0 +1,39 @@
+// Which columns an SQL expression names, seen from its tokens.
+// A word counts unless it is a function, a type, a keyword, or qualified: only what can be nothing but a column is
+// checked, and PostgreSQL checks the rest.
+
+extension ScannedSQL {
+  private static let words: Set = [
+    "all", "and", "any", "array", "as", "asc", "asymmetric", "at", "between", "both", "by", "case", "cast", "century",
+    "collate", "current_date", "current_time", "current_timestamp", "day", "decade", "desc", "distinct", "dow", "doy",
+    "else", "end", "epoch", "escape", "except", "exists", "false", "filter", "first", "following", "for", "from",
+    "group", "hour", "ilike", "in", "interval", "intersect", "is", "isnull", "isodow", "isoyear", "last", "leading",
+    "like", "limit", "localtime", "localtimestamp", "microseconds", "millennium", "milliseconds", "minute", "month",
+    "not", "notnull", "null", "nulls", "of", "offset", "operator", "or", "order", "over", "overlaps", "partition",
+    "placing", "preceding", "quarter", "range", "row", "rows", "second", "select", "session_user", "similar", "some",
+    "symmetric", "then", "timezone", "to", "trailing", "true", "unbounded", "union", "unknown", "user", "using",
+    "value", "values", "week", "when", "where", "with", "within", "without", "year", "zone", "e", "b", "x", "u", "n",
+    "bigint", "bit", "boolean", "bool", "bytea", "char", "character", "citext", "date", "decimal", "double", "float",
+    "float4", "float8", "inet", "int", "int2", "int4", "int8", "integer", "json", "jsonb", "money", "name", "numeric",
+    "precision", "real", "regexp", "smallint", "text", "time", "timestamp", "timestamptz", "timetz", "tsvector",
+    "uuid", "varchar", "varying",
+  ]
+
+  /// The words of an expression that can be nothing but columns, in order. An expression with a query in it has none.
+  var columnNames: [String] {
+    guard !tokens.contains(where: { $0.isWord("select") }) else { return [] }
+    return tokens.indices.compactMap { index in
+      guard case .identifier(let isQuoted) = tokens[index].kind else { return nil }
+      if !isQuoted, Self.words.contains(tokens[index].text) { return nil }
+      let before = index > 0 ? tokens[index - 1] : nil
+      let after = index + 1 < tokens.count ? tokens[index + 1] : nil
+      if before?.isSymbol("::") == true || before?.isSymbol(".") == true || before?.isWord("as") == true
+        || before?.isWord("collate") == true
+      {
+        return nil
+      }
+      if after?.isSymbol("(") == true || after?.isSymbol(".") == true { return nil }
+      return tokens[index].text
+    }
+  }
+}
