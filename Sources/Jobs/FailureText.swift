@@ -65,7 +65,9 @@ public struct FailureText: Sendable {
       shown += 1
     }
     let more = failure.diagnostics.count - shown
-    if more > 0 { lines.append("  and \(more) more: daybook runs show\(report.runID.map { " \($0)" } ?? "")\(options)") }
+    if more > 0 {
+      lines.append("  and \(more) more: daybook runs show\(report.runID.map { " \($0)" } ?? "")\(options)")
+    }
     return lines
   }
 
@@ -79,7 +81,9 @@ public struct FailureText: Sendable {
   }
 
   private var skipped: String? {
-    let left = report.stages.filter { $0.result.status == .skipped && $0.result.skipReason?.hasPrefix("not run") == true }
+    let left = report.stages.filter {
+      $0.result.status == .skipped && $0.result.skipReason?.hasPrefix("not run") == true
+    }
     return left.isEmpty ? nil : Self.grouped(left.map { ($0.stage, $0.name) })
   }
 

@@ -3,7 +3,7 @@
 // `PlanForecast` says what is likely to come of it, `PlanText` prints both.
 
 public import Definitions
-public import Finding
+internal import Finding
 public import Ingest
 public import Money
 

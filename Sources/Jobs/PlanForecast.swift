@@ -4,6 +4,7 @@
 
 public import Definitions
 internal import Glibc
+internal import Ingest
 internal import Ledger
 public import Postgres
 
@@ -72,7 +73,7 @@ struct LedgerKnowledge: Sendable {
       }
       knowledge.versions = try await DataVersions.current(on: connection)
       knowledge.views = try await ViewStates.current(on: connection)
-    } catch where error.sqlState == "42P01" || error.sqlState == "3F000" {
+    } catch  where error.sqlState == "42P01" || error.sqlState == "3F000" {
       return LedgerKnowledge()
     }
     return knowledge

@@ -2,6 +2,7 @@
 
 public import Definitions
 public import Ledger
+internal import Money
 
 extension Plan {
   /// The plan as lines of text, with what is known of its outcome.

@@ -40,7 +40,7 @@ public enum PublishedState: Sendable, Hashable {
 }
 
 /// What a run did.
-public struct RunReport: Sendable, Hashable {
+public struct RunReport: Sendable {
   /// The run; nil when it did not start.
   public var runID: RunID?
   /// The job or the verb.

@@ -29,7 +29,7 @@ public struct Session: Sendable {
         try await ledger.open()
         try await ledger.claim(project: project.name, schema: project.database.schema)
         let pool = try PostgresPool(configuration: configuration, settings: PoolSettings(project.database.pool))
-        let result = await Result {
+        let result = await outcome {
           try await body(Session(project: project, pool: pool, ledger: ledger, configuration: configuration))
         }
         await shielded {
@@ -50,11 +50,16 @@ public struct Session: Sendable {
   ) async throws -> R {
     switch project.database.url {
     case .url(let url):
-      return try await body(try configuration(url, project: project))
+      let configuration = try sessionConfiguration(url, project: project)
+      return try await body(configuration)
     case .embedded:
       let lease = try await EmbeddedServer(stateDirectory: stateDirectory(project)).acquire()
-      let result = await Result { try await body(try configuration(lease.url, project: project)) }
-      await shielded { await lease.release() }
+      let result = await outcome { () async throws -> R in
+        let configuration = try sessionConfiguration(lease.url, project: project)
+        return try await body(configuration)
+      }
+      // What the command did stands even when the server does not stop; the next command finds and joins it.
+      await shielded { try? await lease.release() }
       return try result.get()
     }
   }
@@ -62,12 +67,12 @@ public struct Session: Sendable {
   /// The address of a database that is running already; nil when it is the embedded server and that is stopped.
   public static func runningDatabase(of project: Project) throws(PostgresError) -> PostgresConfiguration? {
     switch project.database.url {
-    case .url(let url): return try configuration(url, project: project)
+    case .url(let url): return try sessionConfiguration(url, project: project)
     case .embedded:
       guard case .running(_, let url) = EmbeddedServer(stateDirectory: stateDirectory(project)).status() else {
         return nil
       }
-      return try configuration(url, project: project)
+      return try sessionConfiguration(url, project: project)
     }
   }
 
@@ -75,7 +80,7 @@ public struct Session: Sendable {
   public static func stateDirectory(_ project: Project) -> String { "\(project.root)/.daybook" }
 
   /// Sessions speak the project's time zone, and find its tables by their bare names.
-  static func configuration(_ url: String, project: Project) throws(PostgresError) -> PostgresConfiguration {
+  static func sessionConfiguration(_ url: String, project: Project) throws(PostgresError) -> PostgresConfiguration {
     var configuration = try PostgresConfiguration(url: url, applicationName: "daybook \(project.name)")
     configuration.sessionSettings["TimeZone"] = project.calendar.timeZone
     configuration.sessionSettings["search_path"] = "\(quoteIdentifier(project.database.schema)),public"
@@ -96,9 +101,7 @@ func shielded(_ body: @escaping @Sendable () async -> Void) async {
   await Task { await body() }.value
 }
 
-extension Result where Failure == any Error, Success: Sendable {
-  /// What `body` returns or throws.
-  init(_ body: () async throws -> Success) async {
-    do { self = .success(try await body()) } catch { self = .failure(error) }
-  }
+/// What `body` returns or throws.
+func outcome<R: Sendable>(of body: () async throws -> R) async -> Result<R, any Error> {
+  do { return .success(try await body()) } catch { return .failure(error) }
 }

@@ -4,7 +4,7 @@
 public import Finding
 internal import Ingest
 internal import Ledger
-public import Postgres
+internal import Postgres
 internal import Reports
 internal import SampleData
 internal import Views

@@ -139,7 +139,10 @@ public actor LedgerStore {
     do {
       return .success(try await body(connection))
     } catch {
-      guard error.kind == .connectionLost else { return .failure(.database(error)) }
+      // A server that ends a session says so with class 57P before the connection breaks.
+      guard error.kind == .connectionLost || error.sqlState?.hasPrefix("57P") == true else {
+        return .failure(.database(error))
+      }
       do {
         let reopened = try await reopen()
         return .success(try await body(reopened))

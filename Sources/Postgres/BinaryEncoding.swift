@@ -3,7 +3,10 @@
 
 enum BinaryEncoding {
   /// How an encoded value is declared to the server.
-  struct Declared { var oid: UInt32; var isText = false }
+  struct Declared {
+    var oid: UInt32
+    var isText = false
+  }
 
   static let microsecondsTo2000: Int64 = 946_684_800_000_000
   static let daysTo2000: Int32 = 10_957
@@ -85,7 +88,9 @@ enum BinaryEncoding {
       append(Int32(0), to: &bytes)
       encode(value, &bytes)
       let length = Int32(clamping: bytes.count - lengthAt - 4)
-      withUnsafeBytes(of: length.bigEndian) { for (offset, byte) in $0.enumerated() { bytes[lengthAt + offset] = byte } }
+      withUnsafeBytes(of: length.bigEndian) {
+        for (offset, byte) in $0.enumerated() { bytes[lengthAt + offset] = byte }
+      }
     }
   }
 }

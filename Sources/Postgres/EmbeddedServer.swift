@@ -5,7 +5,6 @@
 // Elsewhere: where the files lie (EmbeddedServerFiles), its settings (EmbeddedServerSettings), starting and stopping
 // the postmaster (EmbeddedServerPostmaster), child processes (EmbeddedServerProcess).
 
-internal import Dispatch
 internal import Glibc
 
 /// The PostgreSQL server that Daybook runs for a project without a `DATABASE_URL`.
@@ -127,17 +126,16 @@ public struct EmbeddedServer: Sendable {
     return guardian
   }
 
-  /// Runs code that waits for locks and processes on a thread outside the cooperative pool.
+  /// Runs code that waits for locks and processes on a thread of its own: neither the cooperative pool nor Dispatch's
+  /// threads, which feed it, may be held up.
   static func blocking<R: Sendable>(
     _ body: @escaping @Sendable () throws(EmbeddedServerError) -> R
   ) async throws(EmbeddedServerError) -> R {
-    let result: Result<R, EmbeddedServerError> = await withCheckedContinuation { continuation in
-      DispatchQueue.global().async {
-        do throws(EmbeddedServerError) {
-          continuation.resume(returning: .success(try body()))
-        } catch {
-          continuation.resume(returning: .failure(error))
-        }
+    let result: Result<R, EmbeddedServerError> = await WaitingThread.run {
+      do throws(EmbeddedServerError) {
+        return .success(try body())
+      } catch {
+        return .failure(error)
       }
     }
     return try result.get()

@@ -66,7 +66,7 @@ struct EmbeddedServerPostmaster: Sendable {
       } else if let child = launched {
         if hasEnded(child.pid) { throw startFailure(since: child.logOffset) }
       } else if let alive = try takeOver() {
-        try initializeIfNeeded()
+        try initializeIfNeeded(holding: alive)
         launched = try launch(holding: alive)
       }
       guard ContinuousClock.now - begun < limits.start else {
@@ -78,20 +78,33 @@ struct EmbeddedServerPostmaster: Sendable {
     }
   }
 
-  /// Stops the server as pg_ctl's fast mode does: sessions are ended, everything is written.
+  /// Stops the server as pg_ctl's fast mode does: sessions are ended, everything is written. Afterwards no process works
+  /// in the data directory, not even one that a dead server left.
   ///
-  /// - Returns: whether one was running.
+  /// - Returns: whether a server was running.
   func stop() throws(EmbeddedServerError) -> Bool {
-    guard let server = running() else { return false }
-    var patience: [(signal: Int32, wait: Duration)] = [(SIGINT, limits.stop), (SIGQUIT, .seconds(10))]
-    while !patience.isEmpty {
-      let step = patience.removeFirst()
+    while true {
+      if let server = running() {
+        try stop(server)
+        return true
+      }
+      if !FileSystem.exists(home.data) { return false }
+      if try takeOver() != nil { return false }
+    }
+  }
+
+  private func stop(_ server: PostmasterFile) throws(EmbeddedServerError) {
+    for step in [(signal: SIGINT, wait: limits.stop), (signal: SIGQUIT, wait: .seconds(10))] {
       guard kill(server.pid, step.signal) == 0 || errno == ESRCH else {
         throw .files("send a signal to process", "\(server.pid)", errno)
       }
       let deadline = ContinuousClock.now + step.wait
       while ContinuousClock.now < deadline {
-        if hasEnded(server.pid) || !owns(server.pid) { return true }
+        if !owns(server.pid) {
+          // A child of this process leaves its status behind; for another's child this is no more than an error.
+          waitpid(server.pid, nil, 0)
+          return
+        }
         usleep(1_000)
       }
     }
@@ -104,47 +117,38 @@ struct EmbeddedServerPostmaster: Sendable {
 
   /// Clears what a dead server left, and takes the lock that its processes held.
   ///
-  /// - Returns: nil when a process of a server still lives; look again.
+  /// A dead postmaster's processes, and an initdb whose caller was killed, get a moment to end by themselves. Processes
+  /// of the server that can be seen are then told to, which loses nothing committed.
+  ///
+  /// - Returns: nil when a server runs after all: one whose starter was killed writes its pid file late.
   private func takeOver() throws(EmbeddedServerError) -> ServerFile? {
     let alive = try ServerFile(home.alive, owner: home.user)
-    let crashed = FileSystem.exists(home.pidFile)
-    if crashed || !alive.tryLock(LOCK_EX) {
-      try endOrphans()
-      // A launch by a process that was killed may not have written its pid file yet: then it is joined, not replaced.
+    let begun = ContinuousClock.now
+    while true {
       if running() != nil { return nil }
-      guard alive.tryLock(LOCK_EX) else {
-        throw EmbeddedServerError(
-          .startFailed, "a server of the cluster in \(home.path) runs where this process cannot see it",
-          fix: "stop it in its container or machine (lock \(home.alive))")
+      let isFree = alive.tryLock(LOCK_EX)
+      // Without a pid file and with the lock there was an orderly end; then no process needs to be looked for.
+      let orphans = isFree && !FileSystem.exists(home.pidFile) ? [] : orphans()
+      if isFree && orphans.isEmpty { break }
+      let waited = ContinuousClock.now - begun
+      if waited > limits.orphan {
+        for pid in orphans { kill(pid, waited > limits.orphan * 3 ? SIGKILL : SIGQUIT) }
       }
+      guard waited < limits.orphan * 15 else { throw takeOverFailure(orphans) }
+      usleep(5_000)
     }
     unlink(home.pidFile)
-    // Only the name: the socket and its lock file, also those of a process id that is somebody else's now.
-    for directory in [home.path + "/socket"] {
-      for name in FileSystem.names(in: directory) where name.hasPrefix(".s.PGSQL.") { unlink("\(directory)/\(name)") }
-    }
     return alive
   }
 
-  /// Waits for the processes of a dead postmaster and ends those that do not notice.
-  private func endOrphans() throws(EmbeddedServerError) {
-    for signal in [0, SIGQUIT, SIGKILL] {
-      let deadline = ContinuousClock.now + limits.orphan
-      while true {
-        let orphans = orphans()
-        if orphans.isEmpty || running() != nil { return }
-        if signal != 0 { for pid in orphans { kill(pid, signal) } }
-        if ContinuousClock.now >= deadline { break }
-        usleep(5_000)
-      }
-    }
-    let left = orphans()
-    guard left.isEmpty else {
-      throw EmbeddedServerError(
-        .startFailed,
-        "processes of a dead server still hold \(home.data): \(left.map(String.init).joined(separator: ", "))",
-        fix: "kill -9 \(left.map(String.init).joined(separator: " "))")
-    }
+  private func takeOverFailure(_ orphans: [pid_t]) -> EmbeddedServerError {
+    let list = orphans.map(String.init).joined(separator: " ")
+    return orphans.isEmpty
+      ? EmbeddedServerError(
+        .startFailed, "a server of the cluster in \(home.path) runs where this process cannot see it",
+        fix: "stop it in its own container (it holds \(home.alive))")
+      : EmbeddedServerError(
+        .startFailed, "processes of a dead server still hold \(home.data): \(list)", fix: "kill -9 \(list)")
   }
 
   /// Processes named postgres that work in the data directory.
@@ -173,7 +177,7 @@ struct EmbeddedServerPostmaster: Sendable {
   // MARK: - Making and launching
 
   /// Makes the cluster in a draft directory and gives it its name when it is whole, so that a half-made one is never run.
-  private func initializeIfNeeded() throws(EmbeddedServerError) {
+  private func initializeIfNeeded(holding alive: ServerFile) throws(EmbeddedServerError) {
     guard !FileSystem.exists(home.data) else { return }
     let programs = try EmbeddedServerPrograms.find()
     if let free = FileSystem.freeBytes(at: home.path), free < 80 << 20 { throw .diskFull(at: home.path) }
@@ -185,12 +189,12 @@ struct EmbeddedServerPostmaster: Sendable {
       "--pgdata=\(home.draft)", "--username=\(EmbeddedServerSettings.role)", "--encoding=UTF8", "--locale=C.UTF-8",
       "--data-checksums", "--auth-local=peer", "--auth-host=reject", "--no-instructions", "--no-sync",
     ]
-    try run(ChildProcess(programs.initdb, arguments), output: log, since: offset)
+    try run(ChildProcess(programs.initdb, arguments), output: log, kept: alive, since: offset)
     try writeSettings(into: home.draft, socketDirectory: home.path)
-    try createDatabase(programs: programs, output: log, since: offset)
+    try createDatabase(programs: programs, output: log, kept: alive, since: offset)
     if durability == .durable {
       arguments = ["--pgdata=\(home.draft)", "--sync-only"]
-      try run(ChildProcess(programs.initdb, arguments), output: log, since: offset)
+      try run(ChildProcess(programs.initdb, arguments), output: log, kept: alive, since: offset)
     }
     guard rename(home.draft, home.data) == 0 else { throw .files("rename", home.draft, errno) }
     FileSystem.syncDirectory(home.path)
@@ -198,7 +202,7 @@ struct EmbeddedServerPostmaster: Sendable {
 
   /// Makes the project's database in a server without a socket, before anybody can connect.
   private func createDatabase(
-    programs: EmbeddedServerPrograms, output: ServerFile, since offset: Int
+    programs: EmbeddedServerPrograms, output: ServerFile, kept: ServerFile, since offset: Int
   ) throws(EmbeddedServerError) {
     let statements = "CREATE DATABASE \(EmbeddedServerSettings.database);\n"
     var ends: [Int32] = [-1, -1]
@@ -210,16 +214,17 @@ struct EmbeddedServerPostmaster: Sendable {
     close(ends[1])
     let child = ChildProcess(
       programs.postgres, ["--single", "-D", home.draft, "-c", "fsync=off", "template1"])
-    try run(child, input: input, output: output, since: offset)
+    try run(child, input: input, output: output, kept: kept, since: offset)
     guard !logTail(since: offset).contains(where: { $0.contains("ERROR:") }) else {
       throw failure(.initializationFailed, "the database could not be made in \(home.path)", since: offset)
     }
   }
 
   private func run(
-    _ child: ChildProcess, input: Int32? = nil, output: ServerFile, since offset: Int
+    _ child: ChildProcess, input: Int32? = nil, output: ServerFile, kept: ServerFile? = nil, since offset: Int
   ) throws(EmbeddedServerError) {
-    let pid = try child.dropping(to: home.user).startOrExplain(input: input, output: output.number)
+    let pid = try child.dropping(to: home.user).startOrExplain(
+      input: input, output: output.number, kept: kept?.number)
     let status = ChildProcess.wait(for: pid)
     guard status == 0 else {
       throw failure(
@@ -234,6 +239,10 @@ struct EmbeddedServerPostmaster: Sendable {
     let version = FileSystem.read(home.data + "/PG_VERSION", limit: 16).flatMap { Int($0.prefix { $0.isNumber }) }
     let programs = try EmbeddedServerPrograms.find(version: version)
     let socketDirectory = try places.makeSocketDirectory(for: home)
+    // A stale socket's lock file can name a process id that is somebody else's by now; the server would give up.
+    for name in FileSystem.names(in: socketDirectory) where name.hasPrefix(".s.PGSQL.") {
+      unlink("\(socketDirectory)/\(name)")
+    }
     try writeSettings(into: home.data, socketDirectory: socketDirectory)
     if FileSystem.size(home.log) > limits.logBytes { rename(home.log, home.log + ".1") }
     let log = try openLog()

@@ -163,7 +163,9 @@ extension PostgresConnection {
         }
       }
       if let given { return given }
-      if isCancelled { return PostgresError(.cancelled, "cancelled during COPY", sqlState: "57014", statement: statement) }
+      if isCancelled {
+        return PostgresError(.cancelled, "cancelled during COPY", sqlState: "57014", statement: statement)
+      }
       if let server { return server }
       return await settle(Interruption.lost, on: handle, statement: statement)
     } catch {

@@ -37,9 +37,9 @@ public actor PostgresConnection {
   nonisolated let condition = ConditionFlags()
 
   /// The process that serves this connection.
-  public let backendProcessID: Int32
+  public nonisolated let backendProcessID: Int32
   /// The server's version as a number: 150014 is 15.14.
-  public let serverVersion: Int
+  public nonisolated let serverVersion: Int
 
   init(adopting handle: sending ConnectionHandle, cancelTimeout: Duration) {
     backendProcessID = PQbackendPID(handle.raw)

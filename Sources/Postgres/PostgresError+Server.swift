@@ -7,8 +7,10 @@ extension PostgresError {
   /// The error a result carries.
   init(result: ResultHandle, statement: String?, isConnectionLost: Bool) {
     let message = result.field(UInt8(ascii: "M")) ?? oneLine(PQresultErrorMessage(result.raw))
+    // The server says FATAL before it hangs up; the hang-up itself may not have arrived yet.
+    let isFatal = ["FATAL", "PANIC"].contains(result.field(UInt8(ascii: "V")) ?? "")
     self.init(
-      isConnectionLost ? .connectionLost : .server, message.isEmpty ? "the server gave no message" : message,
+      isConnectionLost || isFatal ? .connectionLost : .server, message.isEmpty ? "the server gave no message" : message,
       sqlState: result.field(UInt8(ascii: "C")), statement: statement)
     detail = result.field(UInt8(ascii: "D"))
     hint = result.field(UInt8(ascii: "H"))

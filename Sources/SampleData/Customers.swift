@@ -25,7 +25,7 @@ struct CustomerRow: SampleRow {
     buffer.comma()
     if shop.segment(ofCustomer: key) == .consumer {
       buffer.put(first.written)
-      buffer.put(0x20)
+      buffer.put(byte: 0x20)
       buffer.put(last.written)
     } else {
       let suffix = Int(traits >> 40 & 0xFFFF) % Vocabulary.companySuffixes.count
@@ -36,11 +36,11 @@ struct CustomerRow: SampleRow {
     buffer.comma()
     if traits >> 56 >= 30 || address > 0 {
       buffer.put(first.address)
-      buffer.put(0x2E)
+      buffer.put(byte: 0x2E)
       buffer.put(last.address)
       buffer.put(key)
       let domain = (Int(traits >> 52 & 0xF) + Int(address)) % Vocabulary.emailDomains.count
-      if address > 3 { buffer.put(0x2D) }
+      if address > 3 { buffer.put(byte: 0x2D) }
       if address > 3 { buffer.put(Int(address)) }
       buffer.put(Vocabulary.emailDomains[domain])
     }

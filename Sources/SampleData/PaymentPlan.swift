@@ -29,26 +29,29 @@ struct PaymentPlan {
     let method = drawMethod()
     var rest = order.quantity * order.cents
     let firstPart = max(1, rest / kinds.payments)
-    var paidOn = day + (method == .bankTransfer ? dice.within(1...5) : 0)
+    var paidOn = min(day + (method == .bankTransfer ? dice.within(1...5) : 0), shop.calendar.dayCount - 1)
+    var paid = (day: day, instant: order.orderedAt)
     for part in 1...kinds.payments {
       var cents = rest
       if part < kinds.payments { cents = min(rest, firstPart * dice.within(80...120) / 100) }
       cents = max(1, cents)
       rest = max(0, rest - cents)
-      add(.payment, cents, order, method, placed: day, on: paidOn)
-      if part < kinds.payments { paidOn += dice.within(0...4) == 0 ? dice.within(5...10) : 0 }
+      let instant = add(.payment, cents, order, method, placed: day, on: paidOn, after: paid)
+      paid = (min(paidOn, shop.calendar.dayCount - 1), instant)
+      if part < kinds.payments, dice.below(5) == 0 { paidOn += dice.within(5...10) }
     }
     for _ in 0..<kinds.fees {
-      add(.fee, firstPart * 29 / 1_000 + 25 + dice.below(10), order, method, placed: day, on: paidOn)
+      add(
+        .fee, firstPart * 29 / 1_000 + 25 + dice.below(10), order, method, placed: day, on: paid.day, after: paid)
     }
     let isUndone = order.life.end == .returned || order.life.end == .cancelled
     for _ in 0..<kinds.refunds {
-      let returned = isUndone ? max(paidOn, order.life.lastDay) + dice.within(1...6) : paidOn + dice.within(2...25)
+      let returned = isUndone ? max(paid.day, order.life.lastDay) + dice.within(1...6) : paid.day + dice.within(2...25)
       let share = isUndone ? 100 : dice.within(10...90)
-      add(.refund, max(1, firstPart * share / 100), order, method, placed: day, on: returned)
+      add(.refund, max(1, firstPart * share / 100), order, method, placed: day, on: returned, after: paid)
     }
     for _ in 0..<kinds.chargebacks {
-      add(.chargeback, firstPart, order, method, placed: day, on: paidOn + dice.within(12...45))
+      add(.chargeback, firstPart, order, method, placed: day, on: paid.day + dice.within(12...45), after: paid)
     }
   }
 
@@ -81,7 +84,7 @@ struct PaymentPlan {
       switch dice.below(1_000) {
       case 0..<480: kinds.payments += 1
       case 480..<940: kinds.fees += 1
-      case 940..<985: kinds.refunds += 1
+      case 940..<988: kinds.refunds += 1
       default: kinds.chargebacks += 1
       }
     }
@@ -97,24 +100,32 @@ struct PaymentPlan {
     }
   }
 
+  /// Plans one transaction for the day wished, or, when the shop's period ends before it, for some day from `paidOn`
+  /// to the end; nothing comes back before it was paid.
+  /// - Returns: when it happens.
+  @discardableResult
   private mutating func add(
-    _ type: TransactionType, _ cents: Int, _ order: OrderRow, _ method: Method, placed: Int, on wished: Int
-  ) {
+    _ type: TransactionType, _ cents: Int, _ order: OrderRow, _ method: Method, placed: Int, on wished: Int,
+    after paid: (day: Int, instant: Int)
+  ) -> Int {
     let last = shop.calendar.dayCount - 1
-    let day = min(wished, last)
+    let day = wished <= last ? wished : paid.day + dice.below(last - paid.day + 1)
     let country = shop.country(ofCustomer: order.customer)
     var (occurredAt, zone) = shop.instant(on: day, in: country, dice: &dice)
     if day == placed { occurredAt = order.orderedAt + dice.within(4...600) }
+    if type != .fee, occurredAt <= paid.instant { occurredAt = paid.instant + dice.within(4...60) }
     // Some become known late: most of these within days, a few after weeks.
-    var knownOn = day
     let lateness = dice.below(1_000)
+    var knownOn = day
     if lateness < 25 { knownOn += dice.within(1...9) }
     if lateness >= 997 { knownOn += dice.within(10...45) }
+    if knownOn > last { knownOn = day }
     // One fee in eight is for the account, not for an order.
     let belongs = type != .fee || dice.below(8) > 0
-    dueByDay[min(knownOn, last)].append(
+    dueByDay[knownOn].append(
       TransactionRow(
         key: 0, order: belongs ? order.key : 0, customer: order.customer, type: type, cents: cents,
         currency: order.currency, method: method, occurredAt: occurredAt, zone: zone))
+    return occurredAt
   }
 }

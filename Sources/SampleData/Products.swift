@@ -21,11 +21,11 @@ struct ProductRow: SampleRow {
     buffer.put(key)
     buffer.comma()
     buffer.put(Vocabulary.skuPrefixes[category])
-    buffer.put(0x2D)
+    buffer.put(byte: 0x2D)
     buffer.put(key, digits: 6)
     buffer.comma()
     buffer.put(Vocabulary.materials[Int(traits >> 16 & 0xFFF) % Vocabulary.materials.count])
-    buffer.put(0x20)
+    buffer.put(byte: 0x20)
     buffer.put(Vocabulary.things[Int(traits >> 28 & 0xFFF) % Vocabulary.things.count])
     buffer.put(Vocabulary.variants[Int(traits >> 40 & 0xFFF) % Vocabulary.variants.count])
     // A line break inside a name, as one product in a hundred has it.

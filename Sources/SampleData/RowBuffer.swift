@@ -58,19 +58,19 @@ struct RowBuffer: ~Copyable {
     capacity *= 2
   }
 
-  mutating func put(_ byte: UInt8) {
+  mutating func put(byte: UInt8) {
     base[count] = byte
     count += 1
   }
 
   /// Ends a field that cannot need quotes.
   mutating func comma() {
-    put(0x2C)
+    put(byte: 0x2C)
     fieldStart = count
   }
 
   /// Ends a row whose last field cannot need quotes.
-  mutating func newline() { put(0x0A) }
+  mutating func newline() { put(byte: 0x0A) }
 
   mutating func put(_ text: StaticString) {
     let length = text.utf8CodeUnitCount
@@ -79,7 +79,7 @@ struct RowBuffer: ~Copyable {
   }
 
   mutating func put(_ bytes: [UInt8]) {
-    for byte in bytes { put(byte) }
+    for byte in bytes { put(byte: byte) }
   }
 
   /// Puts quotes around the field written since the last comma when it needs them.
@@ -131,12 +131,12 @@ struct RowBuffer: ~Copyable {
   mutating func put(cents: Int) {
     let (whole, rest) = cents.magnitude.quotientAndRemainder(dividingBy: 100)
     put(UInt64(whole), isNegative: cents < 0, leastDigits: 1)
-    put(0x2E)
+    put(byte: 0x2E)
     putPair(Int(rest))
   }
 
   private mutating func put(_ magnitude: UInt64, isNegative: Bool, leastDigits: Int) {
-    if isNegative { put(0x2D) }
+    if isNegative { put(byte: 0x2D) }
     var length = 1
     var limit: UInt64 = 10
     while magnitude >= limit, length < 20 {
@@ -173,9 +173,9 @@ struct RowBuffer: ~Copyable {
     }
     let (year, month, dayOfMonth) = CivilDate(daysSince1970: day).components
     put(year, digits: 4)
-    put(0x2D)
+    put(byte: 0x2D)
     putPair(month)
-    put(0x2D)
+    put(byte: 0x2D)
     putPair(dayOfMonth)
     let written = UnsafeRawPointer(base + count - 10)
     cachedDate = (written.loadUnaligned(as: UInt64.self), (written + 8).loadUnaligned(as: UInt16.self))
@@ -188,19 +188,19 @@ struct RowBuffer: ~Copyable {
     let day = shown >= 0 ? shown / 86_400 : (shown - 86_399) / 86_400
     let second = shown - day * 86_400
     put(day: day)
-    put(0x54)
+    put(byte: 0x54)
     putPair(second / 3_600)
-    put(0x3A)
+    put(byte: 0x3A)
     putPair(second / 60 % 60)
-    put(0x3A)
+    put(byte: 0x3A)
     putPair(second % 60)
     if zone.isUTC {
-      put(0x5A)
+      put(byte: 0x5A)
     } else {
       let minutes = Int(zone.offsetMinutes.magnitude)
-      put(zone.offsetMinutes < 0 ? 0x2D : 0x2B)
+      put(byte: zone.offsetMinutes < 0 ? 0x2D : 0x2B)
       putPair(minutes / 60)
-      put(0x3A)
+      put(byte: 0x3A)
       putPair(minutes % 60)
     }
   }

@@ -95,7 +95,8 @@ enum Vocabulary {
   static let skuPrefixes: [StaticString] = ["HOM", "KIT", "GAR", "TOY", "STA", "LIG", "TEX", "GIF", "BAT", "OUT"]
 
   static let materials: [StaticString] = [
-    "Ceramic", "Oak", "Glass", "Linen", "Steel", "Wicker", "Enamel", "Felt", "Crème", "Marble", "Recycled", "Children's",
+    "Ceramic", "Oak", "Glass", "Linen", "Steel", "Wicker", "Enamel", "Felt", "Crème", "Marble", "Recycled",
+    "Children's",
   ]
 
   static let things: [StaticString] = [

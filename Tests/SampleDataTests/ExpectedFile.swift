@@ -15,8 +15,13 @@ struct ExpectedFile: Codable {
   let feed: String
   let file: String
   var rows: [String: Int] = [:]
-  var control_sums: [String: [String: [String: ExactDecimal]]] = [:]
+  var controlSums: [String: [String: [String: ExactDecimal]]] = [:]
   var rejects: [ExpectedReject] = []
+
+  private enum CodingKeys: String, CodingKey {
+    case feed, file, rows, rejects
+    case controlSums = "control_sums"
+  }
 
   init(feed: String, file: String) {
     self.feed = feed
@@ -27,8 +32,8 @@ struct ExpectedFile: Codable {
     for word in ["read", outcome] {
       rows[word, default: 0] += 1
       if let money {
-        let sum = control_sums["amount", default: [:]][money.currency, default: [:]][word] ?? .zero
-        control_sums["amount"]?[money.currency]?[word] = sum.adding(money.amount)
+        let sum = controlSums["amount"]?[money.currency]?[word] ?? .zero
+        controlSums["amount", default: [:]][money.currency, default: [:]][word] = sum.adding(money.amount)
       }
     }
   }
@@ -39,7 +44,7 @@ struct ExpectedFile: Codable {
   /// Sums that are not zero, by currency and outcome.
   var sums: [String: ExactDecimal] {
     var flat: [String: ExactDecimal] = [:]
-    for (currency, outcomes) in control_sums["amount"] ?? [:] {
+    for (currency, outcomes) in controlSums["amount"] ?? [:] {
       for (outcome, sum) in outcomes where !sum.isZero { flat["\(currency) \(outcome)"] = sum }
     }
     return flat

@@ -4,6 +4,7 @@
 
 import Foundation
 import Money
+import Testing
 
 /// One record of a file, or why it is none.
 struct ReferenceRecord {
@@ -80,7 +81,9 @@ struct ReferenceColumn {
   var references: String?
   let read: @Sendable (String) -> Verdict
 
-  static func integer(_ name: String, bits: Int = 64, minimum: Int = .min, references: String? = nil, optional: Bool = false)
+  static func integer(
+    _ name: String, bits: Int = 64, minimum: Int = .min, references: String? = nil, optional: Bool = false
+  )
     -> ReferenceColumn
   {
     ReferenceColumn(name: name, isOptional: optional, references: references) { text in
@@ -189,7 +192,7 @@ struct ReferenceLoad {
     var file = ExpectedFile(feed: feed, file: name)
     guard let columns = Self.feeds.first(where: { $0.name == feed })?.columns else { return file }
     let records = referenceRecords(bytes)
-    precondition(records.first?.fields.map { String(decoding: $0, as: UTF8.self) } == columns.map(\.name))
+    #expect(records.first?.fields.map { String(decoding: $0, as: UTF8.self) } == columns.map(\.name))
     var good: [(values: [String], money: (String, ExactDecimal)?)] = []
     for record in records.dropFirst() {
       let money = feed == "transactions" && record.defect == nil ? Self.money(record.fields) : nil

@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct SampleGeneratorTests {
   @Test func sameSettingsGiveTheSameBytesAndThisVersionGivesThese() throws {
-    let settings = try makeSettings(customers: 20, products: 10, orders: 60, transactions: 200, nights: 2, dirty: "0.05")
+    let settings = try makeSettings(
+      customers: 20, products: 10, orders: 60, transactions: 200, nights: 2, dirty: "0.05")
     try TemporaryDirectory.with { directory in
       let first = try SampleGenerator(settings).write(to: directory.appending("a"))
       let second = try SampleGenerator(settings).write(to: directory.appending("b/c"))
@@ -25,7 +26,7 @@ import Testing
       }
       #expect(hashes[0] == hashes[1])
       // FNV-1a over all files. It changes only when the shop is meant to change.
-      #expect(hashes[0] == "0")
+      #expect(hashes[0] == "ef0a24aff0f0b725")
     }
   }
 
@@ -61,7 +62,8 @@ import Testing
         "customers": customers, "products": products, "orders": orders, "transactions": transactions,
       ])
     #expect(shop.document.tables == shop.reference.tables.mapValues(\.count))
-    #expect(shop.document.totals.mapValues { $0.filter { !$0.value.isZero } } == shop.totals)
+    let totals = shop.document.totals.mapValues { $0.filter { !$0.value.isZero } }.filter { !$0.value.isEmpty }
+    #expect(totals == shop.totals)
   }
 
   @Test func nightsBringCorrectionsRepeatsDuplicatesAndLateRows() throws {

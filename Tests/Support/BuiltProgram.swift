@@ -2,7 +2,6 @@
 // Invariant: the run ends, at the latest by SIGKILL at its timeout; both output streams go to files, so that a chatty
 // program never waits for a reader. The program sees a bare environment and what the test adds, nothing of the caller's.
 
-internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
 package import Postgres
@@ -60,7 +59,7 @@ public struct BuiltProgram: Sendable {
 
 /// Runs any program to its end.
 package enum ProgramRun {
-  /// Starts the child, waits for its end outside the cooperative pool, and reads what it wrote.
+  /// Starts the child, waits for its end, and reads what it wrote.
   package static func run(
     _ child: ChildProcess, timeout: Duration, started: (@Sendable (Int32) -> Void)? = nil
   ) async throws -> ProgramOutcome {
@@ -85,9 +84,7 @@ package enum ProgramRun {
       kill(pid, SIGKILL)
       return true
     }
-    let status = await withCheckedContinuation { continuation in
-      DispatchQueue.global().async { continuation.resume(returning: ChildProcess.wait(for: pid)) }
-    }
+    let status = await WaitingThread.run { ChildProcess.wait(for: pid) }
     timer.cancel()
     let timedOut = (try? await timer.value) ?? false
     return ProgramOutcome(

@@ -11,13 +11,17 @@ internal import Postgres
 actor TestCluster {
   static let shared = TestCluster()
 
-  private var launch: Task<String, any Error>?
+  private var launch: Task<(url: String, directory: String), any Error>?
   private var made = 0
 
   /// The URL of the cluster's own database.
-  func url() async throws -> String {
-    if let launch { return try await launch.value }
-    let launch = Task { try await Self.start() }
+  func url() async throws -> String { try await launched().url }
+
+  /// The directory that the watcher removes.
+  func directory() async throws -> String { try await launched().directory }
+
+  private func launched() async throws -> (url: String, directory: String) {
+    let launch = self.launch ?? Task { try await Self.start() }
     self.launch = launch
     return try await launch.value
   }
@@ -36,7 +40,7 @@ actor TestCluster {
 
   private static let prefix = "daybook-cluster"
 
-  private static func start() async throws -> String {
+  private static func start() async throws -> (url: String, directory: String) {
     try await removeLeftovers()
     let directory = try TemporaryDirectory(prefix: prefix, mode: 0o711)
     let owner = open(directory.appending("owner"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -46,7 +50,7 @@ actor TestCluster {
     try watch(directory.path)
     let server = EmbeddedServer(stateDirectory: directory.appending("state"), durability: .throwaway)
     // Kept, not leased: the watcher ends it, and no test may end it for the others.
-    return try await server.start()
+    return (url: try await server.start(), directory: directory.path)
   }
 
   /// Starts the watcher. It reads the pipe until this process is gone, then ends the server and removes its files.

@@ -30,6 +30,9 @@ public struct TestDatabase: Sendable {
     return try outcome.get()
   }
 
+  /// A directory that lives as long as this test process, for what several tests share.
+  package static func clusterDirectory() async throws -> String { try await TestCluster.shared.directory() }
+
   /// Lends a connection and closes it afterwards.
   public nonisolated(nonsending) func withConnection<R: Sendable>(
     _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
