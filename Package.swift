@@ -87,7 +87,7 @@ let package = Package(
     tests("MarkupTests", ["Markup", "Money"], exclude: ["Golden"]),
     tests(
       "ReportsTests",
-      ["Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "TestSupport"],
+      ["Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views", "TestSupport"],
       exclude: ["Golden"]),
     tests("SampleDataTests", ["SampleData", "CSV", "Money", "TestSupport"]),
     tests(
