@@ -59,7 +59,7 @@ public struct Session: Sendable {
         return try await body(configuration)
       }
       // What the command did stands even when the server does not stop; the next command finds and joins it.
-      await shielded { try? await lease.release() }
+      await shielded { await lease.release() }
       return try result.get()
     }
   }

@@ -89,7 +89,7 @@ struct DatabasePsqlCommand: Verb {
       // psql is a child and not this process, so that the server has a user while psql is open.
       let lease = try await embeddedServer(of: project).acquire()
       let ended = try? await ChildProcess(["psql", "-d", lease.url] + arguments, settings(project)).run()
-      try await lease.release()
+      await lease.release()
       result = ended ?? 127
     }
     guard result != 127 else {
