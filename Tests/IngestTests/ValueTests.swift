@@ -16,7 +16,7 @@ import Testing
       var text = "id,i,b,d,w,s,t,ok,day,local,at,u,j\n"
       for id in 1...3000 { text += Self.record(id, &random) }
       let values = feed(
-        "values",
+        "values", format: FeedFormat(),
         [
           column("id", .bigint), column("i", .integer, optional: true), column("b", .bigint, optional: true),
           column("d", .decimal(precision: 14, scale: 2), optional: true),
@@ -38,7 +38,7 @@ import Testing
         }
         for tables in [("values", "oracle"), ("oracle", "values")] {
           let rows = try await connection.query(
-            "select a::text from finance.\(tables.0) a where not exists (select from finance.\(tables.1) b where b::text = a::text) limit 3")
+            "select mine::text from finance.\(tables.0) mine where not exists (select from finance.\(tables.1) theirs where theirs::text = mine::text) limit 3")
           for row in rows { Issue.record("\(tables.0) alone has \(try row.decode(0, as: String.self))") }
         }
       }
