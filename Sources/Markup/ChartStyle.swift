@@ -26,7 +26,7 @@ public enum ChartStyle {
     @media (prefers-color-scheme: dark) {
       :root { --s1: #56b4e9; --s2: #e69f00; --s3: #2ec49a; --s4: #dd9cbf; --s5: #f0e442; --s6: #d0d0d0; }
     }
-    svg.chart { display: block; width: 100%; height: auto; font: 13px system-ui, sans-serif; overflow: visible; }
+    svg.chart { display: block; width: 100%; max-width: 58rem; height: auto; font: 13px system-ui, sans-serif; overflow: visible; }
     svg.sparkline { display: block; width: 120px; max-width: 100%; height: 28px; }
     svg text { fill: var(--ink); font-variant-numeric: tabular-nums; }
     svg .tick, svg .note { fill: var(--muted); font-size: 12px; }

@@ -129,10 +129,10 @@ func abbreviated(_ value: ExactDecimal) -> String {
     .description
 }
 
-/// 10^`exponent` for 0 ≤ exponent ≤ 37.
+/// 10^`exponent` for 0 ≤ exponent ≤ 38.
 func tenTo(_ exponent: Int) -> Int128 {
   var result: Int128 = 1
-  for _ in 0..<max(0, min(exponent, 37)) { result *= 10 }
+  for _ in 0..<max(0, min(exponent, 38)) { result *= 10 }
   return result
 }
 

@@ -14,9 +14,10 @@ struct PlotScale: Sendable {
   init(values: [ExactDecimal], includesZero: Bool, aboutTicks: Int = 5) {
     var bounds = values
     if includesZero || bounds.isEmpty { bounds.append(.zero) }
-    // 30 digits leave room for the sums below; nobody sees the 31st on an axis.
-    let scale = min(bounds.map(\.normalized.scale).max() ?? 0, 6)
-    let whole = bounds.map { ($0.rounded(scale: scale) ?? $0).coefficient(atScale: scale) ?? 0 }
+    // As many decimals as all values have room for: the axis needs no more than six, and 38 digits must do.
+    let finest = min(bounds.map(\.normalized.scale).max() ?? 0, 6)
+    let scale = (0...finest).last { scale in bounds.allSatisfy { Self.whole($0, scale) != nil } } ?? 0
+    let whole = bounds.map { Self.whole($0, scale) ?? 0 }
     var (lowest, highest) = (whole.min() ?? 0, whole.max() ?? 0)
     if lowest == highest {
       if lowest == 0 {
@@ -27,7 +28,7 @@ struct PlotScale: Sendable {
         highest = 0
       }
     }
-    let step = Self.niceStep(atLeast: (highest - lowest) / Int128(max(1, aboutTicks)))
+    let step = Self.niceStep(atLeast: highest / Int128(aboutTicks) - lowest / Int128(aboutTicks))
     let first = Self.floorDivide(lowest, step)
     let last = -Self.floorDivide(-highest, step)
     ticks = (first...max(last, first + 1)).compactMap { ExactDecimal(coefficient: $0 * step, scale: scale) }
@@ -40,6 +41,11 @@ struct PlotScale: Sendable {
   func fraction(_ value: ExactDecimal) -> Double {
     guard high > low else { return 0 }
     return (Double(value.coefficient) / Double(tenTo(value.scale)) - low) / (high - low)
+  }
+
+  private static func whole(_ value: ExactDecimal, _ scale: Int) -> Int128? {
+    guard let rounded = value.rounded(scale: min(scale, value.scale)) else { return nil }
+    return rounded.coefficient(atScale: scale)
   }
 
   /// The smallest of 1, 2, 5 · 10^k that is at least `minimum`.

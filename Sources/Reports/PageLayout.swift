@@ -30,7 +30,7 @@ struct PageLayout: Sendable {
       HTML.p(.class("project")) { HTML.bdi { context.project } }
       HTML.h1 { HTML.bdi { content.title } }
       if !content.description.isEmpty { HTML.p(.class("lead")) { content.description } }
-      HTML.dl(.class("facts")) {
+      HTML.ul(.class("facts")) {
         fact("As of", DateText.day(context.asOf))
         fact("Generated", "\(context.generatedAt) UTC", below: localTime)
         fact("Time zone", context.timeZone)
@@ -53,12 +53,10 @@ struct PageLayout: Sendable {
   }
 
   private func fact(_ term: String, _ value: String, below: String = "") -> Node {
-    HTML.div {
-      HTML.dt { term }
-      HTML.dd {
-        HTML.bdi { value }
-        if !below.isEmpty { HTML.small { below } }
-      }
+    HTML.li {
+      HTML.span(.class("term")) { term }
+      HTML.bdi { value }
+      if !below.isEmpty { HTML.small { below } }
     }
   }
 

@@ -32,11 +32,9 @@ enum PageStyle {
     header.page { padding: 1.75rem 0 0; }
     .project { margin: 0 0 .2rem; color: var(--muted); font-weight: 600; font-size: .9rem; overflow-wrap: anywhere; }
     .lead { margin: .35rem 0 .9rem; color: var(--muted); max-width: 46rem; }
-    .facts { display: flex; flex-wrap: wrap; gap: .6rem 2.25rem; margin: 1rem 0 0; }
-    .facts div { min-width: 0; }
-    .facts dt { color: var(--muted); font-size: .78rem; }
-    .facts dd { margin: 0; font-size: .92rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-    .facts small { display: block; color: var(--muted); font-size: .78rem; }
+    .facts { display: flex; flex-wrap: wrap; gap: .6rem 2.25rem; margin: 1rem 0 0; padding: 0; list-style: none; }
+    .facts li { min-width: 0; font-size: .92rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+    .facts .term, .facts small { display: block; color: var(--muted); font-size: .78rem; }
     nav { display: flex; flex-wrap: wrap; gap: .15rem 1.4rem; margin: 1.25rem 0 0; border-bottom: 1px solid var(--line); }
     nav a { padding: .45rem 0; margin-bottom: -1px; color: var(--muted); text-decoration: none;
       border-bottom: 2px solid transparent; }

@@ -209,7 +209,7 @@ struct ChartFinding {
     if present.count == 1 { return "\(name)\(figure(last.1)), \(axis.label(last.0))." }
     if low.1 == high.1 { return "\(name)\(figure(last.1)) throughout." }
     if case .categories = axis {
-      return "\(name)highest \(axis.label(high.0)) with \(figure(high.1)), "
+      return "\(name.isEmpty ? "Highest" : name + "highest") \(axis.label(high.0)) with \(figure(high.1)), "
         + "lowest \(axis.label(low.0)) with \(figure(low.1))."
     }
     let on = if case .days = axis { "on" } else { "in" }
