@@ -33,7 +33,8 @@ import Testing
           3|11|payment|7.00|USD|2026-11-19 10:00:00
           """)
       let constraints = try await fixture.query(
-        "select string_agg(conname, ',' order by conname) from pg_constraint where conrelid = 'finance.payments'::regclass")
+        "select string_agg(conname, ',' order by conname) from pg_constraint where conrelid = 'finance.payments'::regclass"
+      )
       #expect(
         constraints == "payments_amount_minimum,payments_currency_matches,payments_kind_one_of,payments_pkey")
       let index = try await fixture.query("select count(*) from pg_indexes where indexname = 'payments_at_idx'")
@@ -92,7 +93,8 @@ import Testing
           "payments_\(day).csv", paymentsHeader + "1,,payment,\(amount),USD,2026-11-18 10:00:00\n")
       }
       let outcome = try await fixture.ingest(payments())
-      #expect(outcome.files.map(\.name).map { $0.suffix(14) } == ["2026-11-18.csv", "2026-11-19.csv", "2026-11-20.csv"])
+      #expect(
+        outcome.files.map(\.name).map { $0.suffix(14) } == ["2026-11-18.csv", "2026-11-19.csv", "2026-11-20.csv"])
       #expect(outcome.rows == RowCounts(read: 3, inserted: 1, updated: 2))
       #expect(try await fixture.query("select amount from finance.payments") == "3.00")
     }
@@ -123,11 +125,13 @@ import Testing
       let rates = feed(
         "rates", key: ["day", "currency"],
         [column("day", .date), column("currency", .text), column("rate", .decimal(precision: 10, scale: 4))])
-      try fixture.deliver("rates_1.csv", "day,currency,rate\n2026-11-19,USD,1\n2026-11-19,EUR,1.1\n2026-11-19,USD,1.2\n")
+      try fixture.deliver(
+        "rates_1.csv", "day,currency,rate\n2026-11-19,USD,1\n2026-11-19,EUR,1.1\n2026-11-19,USD,1.2\n")
       try fixture.deliver("rates_2.csv", "rate,currency,day\n1.1,EUR,2026-11-19\n1.3,USD,2026-11-19\n")
       let outcome = try await fixture.ingest(rates)
       #expect(outcome.rows == RowCounts(read: 5, inserted: 2, updated: 1, unchanged: 1, duplicate: 1))
-      #expect(try await fixture.query("select currency, rate from finance.rates order by 1") == "EUR|1.1000\nUSD|1.3000")
+      #expect(
+        try await fixture.query("select currency, rate from finance.rates order by 1") == "EUR|1.1000\nUSD|1.3000")
       #expect(try await fixture.query("select key from daybook.duplicate_row") == "2026-11-19,USD")
     }
   }
@@ -146,7 +150,9 @@ import Testing
       try fixture.deliver("lines_2.csv", "item,customer,price\nA,,1.25\n")
       let outcome = try await fixture.ingest(lines)
       #expect(outcome.rows == RowCounts(read: 1, inserted: 1))
-      #expect(try await fixture.query("select count(*), sum(price), min(customer), min(currency) from finance.lines") == "3|3.75|12923|GBP")
+      #expect(
+        try await fixture.query("select count(*), sum(price), min(customer), min(currency) from finance.lines")
+          == "3|3.75|12923|GBP")
       #expect(try await fixture.ingest(lines).status == .nothingNew)
       let file = fixture.directory.appending("inbox/lines_1.csv")
       await #expect(throws: IngestError.self) { try await fixture.ingest(lines, .file(file, reload: true)) }
@@ -206,7 +212,9 @@ import Testing
       let outcome = try await fixture.ingest(payments(), .file(path, reload: true))
       #expect(outcome.rows == RowCounts(read: 3, updated: 1, unchanged: 2))
       #expect(try await fixture.query("select amount from finance.payments where id = 1") == "10.50")
-      #expect(try await fixture.query("select status, count(*) from daybook.file group by 1 order by 1") == "loaded|1\nsuperseded|1")
+      #expect(
+        try await fixture.query("select status, count(*) from daybook.file group by 1 order by 1")
+          == "loaded|1\nsuperseded|1")
     }
   }
 

@@ -46,7 +46,9 @@ import Testing
         where outcome = 'rejected' order by 1
         """)
       #expect(sums == "EUR|6.00\nUSD|7.00")
-      #expect(try await fixture.query("select count(*) from pg_constraint where contype = 'f' and conrelid = 'finance.sales'::regclass") == "2")
+      #expect(
+        try await fixture.query(
+          "select count(*) from pg_constraint where contype = 'f' and conrelid = 'finance.sales'::regclass") == "2")
     }
   }
 

@@ -15,7 +15,9 @@ import Testing
     try await FeedFixture.with { fixture in
       let bad: [(record: [UInt8], column: String, code: String, reason: String)] = [
         (b("1,,payment,1.00,USD"), "", "field_count", "the record has 5 fields, the header has 6"),
-        (b("1,,payment,1.00,USD,2026-11-19 10:00:00,x"), "", "field_count", "the record has 7 fields, the header has 6"),
+        (
+          b("1,,payment,1.00,USD,2026-11-19 10:00:00,x"), "", "field_count", "the record has 7 fields, the header has 6"
+        ),
         (b("1,,payment,1.00,US") + [0xFF] + b(",2026-11-19 10:00:00"), "", "not_utf8", "the record is not valid UTF-8"),
         (
           b("1,,pay") + [0] + b("ment,1.00,USD,2026-11-19 10:00:00"), "", "nul_byte",
@@ -45,16 +47,26 @@ import Testing
           b("1,,payment,1000000000000,USD,2026-11-19 10:00:00"), "amount", "out_of_range",
           "\"1000000000000\" has more digits than a decimal(14,2) holds"
         ),
-        (b("1,,payment,-0.01,USD,2026-11-19 10:00:00"), "amount", "out_of_range", "\"-0.01\" is below the minimum of 0"),
+        (
+          b("1,,payment,-0.01,USD,2026-11-19 10:00:00"), "amount", "out_of_range", "\"-0.01\" is below the minimum of 0"
+        ),
         (b("1,,gift,1.00,USD,2026-11-19 10:00:00"), "kind", "not_one_of", "\"gift\" is not one of payment, refund"),
-        (b("1,,payment,1.00,usd,2026-11-19 10:00:00"), "currency", "pattern_mismatch", "\"usd\" does not match ^[A-Z]{3}$"),
-        (b("1,,payment,1.00,USD,2026-02-30 10:00:00"), "at", "wrong_type", "\"2026-02-30 10:00:00\" is not a timestamptz"),
+        (
+          b("1,,payment,1.00,usd,2026-11-19 10:00:00"), "currency", "pattern_mismatch",
+          "\"usd\" does not match ^[A-Z]{3}$"
+        ),
+        (
+          b("1,,payment,1.00,USD,2026-02-30 10:00:00"), "at", "wrong_type",
+          "\"2026-02-30 10:00:00\" is not a timestamptz"
+        ),
         (b("1,x,gift,y,usd,z"), "customer", "wrong_type", "\"x\" is not a bigint"),
       ]
       var file = b(paymentsHeader)
       var expected: [String] = []
       for (index, entry) in bad.enumerated() {
-        expected.append("\(2 * index + 2)|\(2 * index + 2)|\(file.count)|\(entry.column)|\(entry.code)|\(entry.reason)|\(hex(entry.record))")
+        expected.append(
+          "\(2 * index + 2)|\(2 * index + 2)|\(file.count)|\(entry.column)|\(entry.code)|\(entry.reason)|\(hex(entry.record))"
+        )
         file += entry.record + b("\n\(100 + index),,payment,1.00,USD,2026-11-19 10:00:00\n")
       }
       try fixture.deliver("payments_1.csv", file)
@@ -88,7 +100,10 @@ import Testing
     try await FeedFixture.with { fixture in
       let strict = payments(limit: .count(1))
       try fixture.deliver(
-        "payments_1.csv", paymentsHeader + "1,,payment,1.00,USD,2026-11-19 10:00:00\nx,,payment,1.00,USD,2026-11-19 10:00:00\n=1+1,,payment,1.00,USD,2026-11-19 10:00:00\n")
+        "payments_1.csv",
+        paymentsHeader
+          + "1,,payment,1.00,USD,2026-11-19 10:00:00\nx,,payment,1.00,USD,2026-11-19 10:00:00\n=1+1,,payment,1.00,USD,2026-11-19 10:00:00\n"
+      )
       let outcome = try await fixture.ingest(strict)
       #expect(outcome.status == .refused)
       #expect(outcome.rows == RowCounts(read: 3, rejected: 2))

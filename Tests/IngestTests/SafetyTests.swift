@@ -41,7 +41,10 @@ import Testing
       _ = try await fixture.ingest(payments())
       let before = try await fixture.query("select * from finance.payments order by id")
       try await fixture.database.psql(fault)
-      try fixture.deliver("payments_2.csv", paymentsHeader + "3,,payment,2.00,USD,\(Self.line)\n4,,payment,2.00,USD,\(Self.line)\n5,,payment,2.00,USD,\(Self.line)\n")
+      try fixture.deliver(
+        "payments_2.csv",
+        paymentsHeader
+          + "3,,payment,2.00,USD,\(Self.line)\n4,,payment,2.00,USD,\(Self.line)\n5,,payment,2.00,USD,\(Self.line)\n")
       let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
       #expect(error?.kind == .reconciliation)
       #expect(try await fixture.query("select * from finance.payments order by id") == before)
@@ -73,7 +76,10 @@ import Testing
       _ = try await fixture.ingest(payments())
       let wider = payments(hash: "2", extra: [column("note", .text, optional: true, oneOf: ["a", "b"])])
       #expect(try await fixture.ingest(wider).status == .nothingNew)
-      #expect(try await fixture.query("select count(*) from information_schema.columns where table_name = 'payments' and column_name = 'note'") == "1")
+      #expect(
+        try await fixture.query(
+          "select count(*) from information_schema.columns where table_name = 'payments' and column_name = 'note'")
+          == "1")
       try fixture.deliver("payments_2.csv", "note,id,kind,amount,currency,at\na,1,payment,1.00,USD,\(Self.line)\n")
       let outcome = try await fixture.ingest(wider)
       #expect(outcome.rows == RowCounts(read: 1, updated: 1))
@@ -89,7 +95,10 @@ import Testing
     ("alter table finance.payments alter column amount type numeric(10,2)", "numeric(10,2)"),
     ("alter table finance.payments alter column customer set not null", "optional"),
     ("alter table finance.payments drop constraint payments_kind_one_of", "has no check"),
-    ("alter table finance.payments drop constraint payments_amount_minimum, add constraint payments_amount_minimum check (amount >= 5)", ">= (5)"),
+    (
+      "alter table finance.payments drop constraint payments_amount_minimum, add constraint payments_amount_minimum check (amount >= 5)",
+      ">= (5)"
+    ),
     ("alter table finance.payments drop constraint payments_pkey", "primary key"),
     ("alter table finance.payments drop column currency", "has no column"),
     ("alter table finance.payments add column x int not null", "needs a value"),
@@ -144,7 +153,11 @@ import Testing
   func compressedFilesLoadAndTheirRejectsHaveTheirBytes(suffix: String) async throws {
     try await FeedFixture.with { fixture in
       let people = feed(
-        "people", [column("id", .bigint), column("boss", .bigint, optional: true, references: ColumnReference(feed: "people", column: "id"))])
+        "people",
+        [
+          column("id", .bigint),
+          column("boss", .bigint, optional: true, references: ColumnReference(feed: "people", column: "id")),
+        ])
       let plain = try fixture.directory.write(
         "id,boss\n" + (1...20_000).map { "\($0),\($0 == 15_000 ? "777777" : "")\n" }.joined(), to: "people_1.csv")
       let target = fixture.directory.appending("inbox/people_1.csv.\(suffix)")
@@ -152,9 +165,11 @@ import Testing
       try #require(systemCommand(command) == 0)
       let outcome = try await fixture.ingest(people)
       #expect(outcome.rows == RowCounts(read: 20_000, inserted: 19_999, rejected: 1))
-      #expect(try await fixture.query("select line, convert_from(raw, 'UTF8') from daybook.reject") == "15001|15000,777777")
+      #expect(
+        try await fixture.query("select line, convert_from(raw, 'UTF8') from daybook.reject") == "15001|15000,777777")
       // Cut short, it is refused.
-      try #require(systemCommand("head -c 2000 \(target) > \(fixture.directory.appending("inbox/people_2.csv.\(suffix)"))") == 0)
+      try #require(
+        systemCommand("head -c 2000 \(target) > \(fixture.directory.appending("inbox/people_2.csv.\(suffix)"))") == 0)
       #expect(try await fixture.ingest(people).findings.first?.code == "unreadable_file")
     }
   }

@@ -38,7 +38,8 @@ import Testing
         }
         for tables in [("values", "oracle"), ("oracle", "values")] {
           let rows = try await connection.query(
-            "select mine::text from finance.\(tables.0) mine where not exists (select from finance.\(tables.1) theirs where theirs::text = mine::text) limit 3")
+            "select mine::text from finance.\(tables.0) mine where not exists (select from finance.\(tables.1) theirs where theirs::text = mine::text) limit 3"
+          )
           for row in rows { Issue.record("\(tables.0) alone has \(try row.decode(0, as: String.self))") }
         }
       }
@@ -59,11 +60,15 @@ import Testing
     func two(_ number: UInt64) -> String { (number < 10 ? "0" : "") + String(number) }
     let year = pick(["0001", "1583", "1900", "1969", "1970", "1999", "2000", "2024", "2026", "2038", "2400", "9999"])
     let day = "\(year)-\(two(1 + random.next() % 12))-\(two(1 + random.next() % 28))"
-    let moment = "\(two(random.next() % 24)):\(two(random.next() % 60))" + pick(["", ":07", ":59.5", ":00.000001", ":30.123456"])
+    let moment =
+      "\(two(random.next() % 24)):\(two(random.next() % 60))" + pick(["", ":07", ":59.5", ":00.000001", ":30.123456"])
     let zone = pick(["", "", "Z", "+02:00", "-0330", "+14"])
-    let recent = "\(pick(["1918", "1974", "2007", "2026", "2077"]))-\(two(1 + random.next() % 12))-\(two(1 + random.next() % 28))"
+    let recent =
+      "\(pick(["1918", "1974", "2007", "2026", "2077"]))-\(two(1 + random.next() % 12))-\(two(1 + random.next() % 28))"
     let hexadecimal = (0..<32).map { _ in String(random.next() % 16, radix: 16) }.joined()
-    let words = ["plain", "\"quo\"\"ted\"", "\"with, comma\"", "\"two\nlines\"", "\"\"", " spaces ", "żółć 数 🙂", "NULL"]
+    let words = [
+      "plain", "\"quo\"\"ted\"", "\"with, comma\"", "\"two\nlines\"", "\"\"", " spaces ", "żółć 数 🙂", "NULL",
+    ]
     let fields = [
       pick(["", digits(9), "-" + digits(9), "2147483647", "-2147483648"]),
       pick(["", digits(18), "-" + digits(18), "9223372036854775807", "-9223372036854775808"]),
@@ -98,7 +103,9 @@ import Testing
           for year in 1970...2090 {
             for (month, first) in [(3, 1), (3, 25), (4, 1), (10, 1), (10, 25), (11, 1)] {
               guard let start = dayNumber(year: year, month: month, day: first) else { continue }
-              for step in 0..<7 { locals.append((start + Int64(step)) * 86_400 + 5400 + Int64(random.next() % 4) * 1800) }
+              for step in 0..<7 {
+                locals.append((start + Int64(step)) * 86_400 + 5400 + Int64(random.next() % 4) * 1800)
+              }
             }
           }
           let rows = try await connection.query(
@@ -107,9 +114,13 @@ import Testing
             from unnest($1::bigint[]) with ordinality as t(l, n) order by n
             """, [.int8Array(locals), .text(name)])
           var wrong = 0
-          for (row, local) in zip(rows, locals) where try row.decode(0, as: Int64.self) != zone.instant(ofLocal: local) {
+          for (row, local) in zip(rows, locals) where try row.decode(0, as: Int64.self) != zone.instant(ofLocal: local)
+          {
             wrong += 1
-            if wrong < 3 { Issue.record("\(name) \(local): \(try row.decode(0, as: Int64.self)) against \(zone.instant(ofLocal: local))") }
+            if wrong < 3 {
+              Issue.record(
+                "\(name) \(local): \(try row.decode(0, as: Int64.self)) against \(zone.instant(ofLocal: local))")
+            }
           }
           #expect(wrong == 0)
         }
@@ -132,7 +143,9 @@ import Testing
 
   @Test func stepsAgreeWithTheRegularExpressionsOfTheCLibrary() throws {
     var random = SplitMix(state: 0x5EED_0004)
-    for pattern in ["^[A-Z]{3}$", "^[A-Z]{2}[0-9]+$", "^C?[0-9]{6}$", "^[a-c]*-[0-9]{1,3}$", "^$", "^x[a-z_]+@[a-z]{2,}$"] {
+    for pattern in [
+      "^[A-Z]{3}$", "^[A-Z]{2}[0-9]+$", "^C?[0-9]{6}$", "^[a-c]*-[0-9]{1,3}$", "^$", "^x[a-z_]+@[a-z]{2,}$",
+    ] {
       let steps = PatternStep.compile(pattern)
       var expression = regex_t()
       try #require(regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB) == 0)
@@ -143,7 +156,9 @@ import Testing
           let empty = UnsafePointer<UInt8>(bitPattern: 8)
           guard let base = buffer.baseAddress ?? empty else { return }
           guard let steps else { return }
-          let fast = steps.withUnsafeBufferPointer { $0.baseAddress.map { matches(base, buffer.count, $0, steps.count) } ?? buffer.isEmpty }
+          let fast = steps.withUnsafeBufferPointer {
+            $0.baseAddress.map { matches(base, buffer.count, $0, steps.count) } ?? buffer.isEmpty
+          }
           #expect(fast == matches(base, buffer.count, &expression), "\(pattern) on \(bytes)")
         }
       }
@@ -172,9 +187,10 @@ import Testing
     #expect(Array(text.utf8).withUnsafeBytes { verdict(onText: $0) } == .good)
   }
 
-  @Test(arguments: [
-    [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xC3], [0x80], [0xF5],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xC3], [0x80], [0xF5],
+    ] as [[UInt8]])
   func brokenUTF8IsSeenAtEveryAlignment(bytes: [UInt8]) {
     for lead in 0..<17 {
       let text = [UInt8](repeating: 0x61, count: lead) + bytes + [UInt8](repeating: 0x62, count: 9)

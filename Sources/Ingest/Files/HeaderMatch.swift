@@ -26,7 +26,8 @@ struct HeaderMatch: Sendable {
       fieldCount = 0
       columns = feed.columns
       findings.append(
-        Diagnostic(.warning, code: "empty_file", at: at, "the file is empty, without even a header; it counts as 0 rows"))
+        Diagnostic(
+          .warning, code: "empty_file", at: at, "the file is empty, without even a header; it counts as 0 rows"))
       return
     }
     var errors: [Diagnostic] = []

@@ -69,8 +69,11 @@ extension TableDesign {
           sql: "alter table \(table.quoted) alter column \(name) type \(column.type) using \(name)::\(column.type)")
       }
       if found.isOptional != column.isOptional {
+        let difference =
+          found.isOptional
+          ? "may be null, the definition requires a value" : "is not null, the definition says optional"
         refuse(
-          "column \"\(column.name)\" \(found.isOptional ? "may be null, the definition requires a value" : "is not null, the definition says optional")",
+          "column \"\(column.name)\" \(difference)",
           column: column.name,
           sql: "alter table \(table.quoted) alter column \(name) \(column.isOptional ? "drop" : "set") not null")
       }
@@ -91,7 +94,8 @@ extension TableDesign {
     if existing.key != key {
       let drop = existing.key.isEmpty ? "" : "drop constraint …, "
       refuse(
-        "its primary key is (\(existing.key.joined(separator: ", "))), the definition says (\(key.joined(separator: ", ")))",
+        "its primary key is (\(existing.key.joined(separator: ", "))), "
+          + "the definition says (\(key.joined(separator: ", ")))",
         sql: "alter table \(table.quoted) \(drop)add primary key (\(list(key)))")
     }
     drift.errors += constraintErrors(existing, wantedChecks, added: added, feed)
