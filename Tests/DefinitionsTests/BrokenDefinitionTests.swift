@@ -1,4 +1,6 @@
 // What is said about each broken definition, word for word.
+// The table is in GoldenCase+….swift. A row whose words change shows what a person will read instead;
+// a row that says nothing would be a definition error that passes unseen.
 
 internal import Definitions
 internal import Testing

@@ -1,5 +1,6 @@
 // Whatever the bytes of a definition, the outcome is a project or a diagnostic with a place; never a crash.
 // The mutations are drawn from a fixed seed, so that a failure comes back.
+// What each single error says is elsewhere (BrokenDefinitionTests).
 
 internal import Definitions
 internal import Finding

@@ -1,5 +1,6 @@
 // Broken definitions of one kind, each as the files that make an otherwise good project bad and what is said.
 // The table is data alone; BrokenDefinitionTests runs it over the good project of GoldenCase.
+// What is said is compared word for word: a better message changes its row here.
 
 extension GoldenCase {
   static let text: [GoldenCase] = [

@@ -1,5 +1,6 @@
 // One row of the golden table: what is wrong with an otherwise good project, and what is said about it.
 // The rows are in GoldenCase+….swift, by kind of definition; BrokenDefinitionTests runs them.
+// A row replaces whole files, so that each broken definition can be read as a person would write it.
 
 internal import Testing
 
@@ -15,7 +16,7 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { name }
 
-  static let all = text + project + feed + view + report + job
+  static let all = text + project + feed + column + view + report + job
 
   /// A project without fault.
   static let good: [String: String] = [

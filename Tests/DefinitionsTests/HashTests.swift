@@ -1,4 +1,6 @@
 // Hashes change with meaning and with nothing else.
+// A hash that changes without reason rebuilds views for nothing; one that stays hides a change.
+// The project under test is that of Samples, with one edit each.
 
 internal import Definitions
 internal import Testing

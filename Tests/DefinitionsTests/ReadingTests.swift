@@ -1,4 +1,6 @@
 // Files that are no definitions at all: each is an error with a place, and none hangs or crashes.
+// The limits of size and depth, encodings, links and pipes are here; wrong words in good YAML are in
+// BrokenDefinitionTests.
 
 internal import Definitions
 internal import Finding

@@ -1,4 +1,6 @@
 // Small rules, each as a table.
+// Durations, limits, names, patterns, names inside SQL, and the order of dependencies.
+// Whole files are read in SampleProjectTests.
 
 internal import Money
 internal import Testing

@@ -1,4 +1,6 @@
 // Every key of every kind of definition, read into the value it stands for.
+// The project is that of Samples: every key appears in it at least once, and none of it is what the default
+// would be, so that a key that is not read fails here.
 
 internal import Definitions
 internal import Finding

@@ -1,4 +1,6 @@
 // A project that uses every kind of definition, for tests that read it as a whole.
+// Values differ from their defaults wherever a key allows it. The report is the example of ReportDefinition,
+// shortened; the SQL view hides words in every place where they must not count.
 
 enum Samples {
   static let report = """

@@ -1,5 +1,6 @@
 // What of each definition counts as its meaning, for detecting change.
 // Invariant: positions and white space are left out; everything that changes what is stored or shown is in.
+// Each kind begins with its name and a number, to be raised when the same text comes to mean something else.
 
 internal import Money
 

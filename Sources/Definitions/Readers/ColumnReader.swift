@@ -1,5 +1,6 @@
 // One entry of `columns:` of a feed.
 // Invariant: a check that does not fit the column's type is an error here, never a surprise while loading.
+// Whether a referenced column exists is checked by FeedResolver, which knows the other feeds.
 
 internal import Finding
 internal import Money

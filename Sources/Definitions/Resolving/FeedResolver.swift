@@ -1,5 +1,6 @@
 // Feeds among each other: references exist, fit, and make no circle.
 // Invariant: nothing is concluded from a column whose own declaration is wrong.
+// The order it gives is that of loading: a row is looked up in feeds that are loaded already.
 
 internal import Finding
 

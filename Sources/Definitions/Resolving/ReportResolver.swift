@@ -1,5 +1,6 @@
 // Reports and jobs against the rest of the project: every name they mention exists.
 // Invariant: columns are checked where Daybook knows them (feeds and rollups); those of SQL are PostgreSQL's.
+// Words that only look like a feed or a view count as inputs: a report made once too often does no harm.
 
 internal import Finding
 

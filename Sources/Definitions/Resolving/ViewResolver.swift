@@ -1,5 +1,6 @@
 // Views against feeds and each other: sources and columns exist and fit, and no view reads itself.
 // Invariant: after it every view's inputs are known names, and the views are in dependency order.
+// Expressions are checked for names that can be nothing but columns; the rest of SQL is PostgreSQL's to judge.
 
 internal import Finding
 

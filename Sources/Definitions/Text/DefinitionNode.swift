@@ -1,5 +1,6 @@
 // A YAML document as Daybook sees it: positions everywhere, environment already read, no aliases.
 // Invariant: a mapping's keys are different, and depth is bounded. Nothing behind this file knows Yams.
+// What could not be read stays in its place as unreadable, so that nobody calls it missing.
 
 internal import Finding
 

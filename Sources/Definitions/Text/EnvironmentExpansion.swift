@@ -1,5 +1,6 @@
 // `${NAME}` and `${NAME:-default}` inside a scalar.
 // Invariant: a value of the environment is text, never YAML structure, and appears in no error.
+// Keys are not expanded: which keys a definition has does not depend on the machine.
 
 internal import Finding
 
