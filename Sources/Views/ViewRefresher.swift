@@ -82,7 +82,7 @@ public struct ViewRefresher: Sendable {
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
       let rows = try await connection.withTransaction { connection in
         try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
-        if exists && !isSameDefinition {
+        if !isSameDefinition {
           try await ViewRelations.drop(
             view, with: project.views, schema: project.database.schema, on: connection)
         }
