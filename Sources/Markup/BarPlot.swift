@@ -23,16 +23,19 @@ struct BarPlot: Sendable {
 
   func svg(note: String?) -> Node {
     let height = firstRow + Double(chart.axis.count) * rowHeight + (note == nil ? 8 : 26)
-    let zero = x(.zero)
     return chart.frame(width: width, height: height, note: note) {
-      SVG.line(
-        .class("axis"), .x1(zero), .y1(firstRow), .x2(zero), .y2(firstRow + Double(chart.axis.count) * rowHeight))
       (0..<chart.axis.count).map(row)
       PlotArea(left: left).legend(chart, lines: false)
     }
   }
 
-  private func x(_ value: ExactDecimal) -> Double { left + (width - left - right) * scale.fraction(value) }
+  /// There are no ticks here, so the longest bar takes all the width there is.
+  private func x(_ value: ExactDecimal) -> Double {
+    let values = chart.series.flatMap { $0.values.compactMap { $0 } } + [.zero]
+    let low = scale.fraction(values.min() ?? .zero)
+    let high = scale.fraction(values.max() ?? .zero)
+    return left + (width - left - right) * (high > low ? (scale.fraction(value) - low) / (high - low) : 0)
+  }
 
   private func row(_ index: Int) -> Node {
     let y = firstRow + Double(index) * rowHeight
@@ -44,6 +47,7 @@ struct BarPlot: Sendable {
         let (zero, end) = (x(.zero), x(value))
         let line = y + 24 + Double(order) * (barHeight + 3)
         return [
+          SVG.line(.class("axis"), .x1(zero), .y1(line - 2), .x2(zero), .y2(line + barHeight + 2)),
           SVG.rect(
             .class("fill s\(order + 1)"), .x(min(zero, end)), .y(line), .width(max(abs(end - zero), 0.5)),
             .height(barHeight)),

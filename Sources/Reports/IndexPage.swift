@@ -30,7 +30,7 @@ struct IndexPage {
         title: "What arrived", body: .table, dataset: feeds,
         lead: "Rows of this date's files by feed. The proof is under Reconciliation."))
     return ReportContent(
-      name: Self.name, title: "\(queries.project.name) on \(DateText.day(queries.asOf))", description: "", blocks: blocks)
+      name: Self.name, title: Self.title, description: "The headline figures of every report, and what arrived.", blocks: blocks)
   }
 
   private func feeds() async throws -> Dataset {

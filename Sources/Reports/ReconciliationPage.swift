@@ -96,10 +96,10 @@ struct ReconciliationPage {
   private func files() async throws -> (dataset: Dataset, lead: String) {
     let rows = try await queries.connection.query(
       """
-      SELECT feed, name AS file, status, as_of, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
+      SELECT feed, name AS file, status, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
         rows_unchanged AS unchanged, rows_duplicate AS duplicate, rows_rejected AS rejected,
         CASE WHEN status = 'loaded' THEN rows_read - rows_inserted - rows_updated - rows_unchanged
-          - rows_duplicate - rows_rejected ELSE 0 END AS difference, rows_deleted AS deleted, bytes
+          - rows_duplicate - rows_rejected ELSE 0 END AS difference, rows_deleted AS deleted, bytes, as_of
       FROM daybook.file WHERE status <> 'superseded' AND as_of = \(Self.newestAsOf)
       ORDER BY feed, file_id
       """, [asOf])
@@ -124,12 +124,12 @@ struct ReconciliationPage {
     let rows = try await queries.connection.query(
       """
       SELECT f.feed, s.column_name AS "column", s.currency,
-        sum(s.amount) FILTER (WHERE s.outcome = 'read') AS read,
-        sum(s.amount) FILTER (WHERE s.outcome = 'inserted') AS inserted,
-        sum(s.amount) FILTER (WHERE s.outcome = 'updated') AS updated,
-        sum(s.amount) FILTER (WHERE s.outcome = 'unchanged') AS unchanged,
-        sum(s.amount) FILTER (WHERE s.outcome = 'duplicate') AS duplicate,
-        sum(s.amount) FILTER (WHERE s.outcome = 'rejected') AS rejected,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0) AS read,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'inserted'), 0) AS inserted,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'updated'), 0) AS updated,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'unchanged'), 0) AS unchanged,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'duplicate'), 0) AS duplicate,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'rejected'), 0) AS rejected,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
           - coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0) AS difference
       FROM daybook.file f JOIN daybook.file_control_sum s USING (file_id)

@@ -73,7 +73,7 @@ struct RunPage {
         FROM daybook.stage_run s WHERE s.run_id = r.run_id AND s.stage = 'ingest') s ON true
       ORDER BY r.started_at DESC, r.run_id DESC LIMIT \(Self.shownRuns)
       """)
-    return try ReportQueries.dataset(
+    var dataset = try ReportQueries.dataset(
       rows,
       described: [
         ColumnFormat(column: "started_at_utc", label: "Started (UTC)", kind: .text),
@@ -84,6 +84,8 @@ struct RunPage {
         ColumnFormat(column: "rows_rejected", label: "Rejected", kind: .integer),
         ColumnFormat(column: "run", kind: .text), ColumnFormat(column: "outcome", label: "Error", kind: .text),
       ], shown: Self.shownRuns, csvPath: "data/runs.csv")
+    if let place = dataset.index(of: "run") { dataset.columns[place].format = .identifier }
+    return dataset
   }
 
   private func stageChart(_ stages: Dataset) -> Chart? {
@@ -95,9 +97,9 @@ struct RunPage {
     let axis = ChartAxis.categories(
       measured.map { [$0[stage].plainText, $0[name].plainText].filter { !$0.isEmpty }.joined(separator: " ") })
     let series = ChartSeries(name: "", values: measured.map { $0[seconds].number })
-    let finding = ChartFinding(axis: axis, series: [series], format: .decimal(places: 3), unit: "s")
+    let finding = ChartFinding(axis: axis, series: [series], format: .decimal(places: 3), unit: "seconds")
     return Chart(
       identifier: "run-stages", title: "Seconds for each stage", finding: finding.text, axis: axis, series: [series],
-      format: .decimal(places: 3), unit: "s")
+      format: .decimal(places: 3), unit: "seconds")
   }
 }

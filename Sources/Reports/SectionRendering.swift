@@ -162,6 +162,8 @@ struct ChartPoints {
         add(by.map { dataset.text(row, $0) } ?? (ys.count > 1 ? label : ""), place, row[y].number)
       }
     }
+    // By name, so that a currency has the same colour in every chart of a page.
+    if by != nil { names.sort() }
     series = names.map { ChartSeries(name: $0, values: values[$0] ?? []) }
     let currencies = Set(dataset.rows.compactMap { row in ys.first.flatMap { dataset.currency(of: $0, in: row) } })
     commonCurrency = currencies.count == 1 ? currencies.first ?? "" : ""

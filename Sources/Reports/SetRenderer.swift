@@ -114,7 +114,8 @@ struct SetRenderer: Sendable {
         content.blocks.append(block)
         if isHeadline { headline = block }
       }
-      if let headline {
+      if var headline {
+        headline.title = headline.title.isEmpty ? report.title : "\(report.title): \(headline.title)"
         headlines.append(headline)
         summary += ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
       }
