@@ -5,11 +5,12 @@ internal import Money
 
 struct LinePlot: Sendable {
   let chart: Chart
-  private let area = PlotArea()
+  private let area: PlotArea
   private let scale: PlotScale
 
   init(chart: Chart) {
     self.chart = chart
+    area = PlotArea(chart: chart)
     scale = PlotScale(values: chart.series.flatMap { $0.values.compactMap { $0 } }, includesZero: true)
   }
 

@@ -100,7 +100,9 @@ enum PageStyle {
       header.page { padding-top: 1.1rem; }
       .facts { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem 1rem; }
       main section { padding: 1rem .9rem; } .tiles { grid-template-columns: 1fr; gap: .5rem; }
-      .tiles li { padding: .6rem .8rem; } .tiles .value { font-size: 1.3rem; }
+      .tiles li { flex-flow: row wrap; justify-content: space-between; align-items: baseline; column-gap: 1rem;
+        padding: .5rem .75rem; }
+      .tiles .value { font-size: 1.15rem; margin: 0; } .comparison { flex-basis: 100%; }
       .scroll { margin: 0 -.9rem; padding: 0 .4rem; } td.long { min-width: 13rem; }
     }
     @media print {
@@ -112,7 +114,7 @@ enum PageStyle {
       main section { border: 0; padding: 0; margin: 6mm 0; } .banner { border: 1px solid; }
       .scroll { overflow: visible; margin: 0; } table { font-size: 8.5pt; min-width: 0; width: 100%; }
       th, td { padding: .2rem .35rem; } td.n, th.n { padding-right: .45rem; } td.neg { padding-right: .2rem; }
-      td.t, th { white-space: normal; } td.wrap, td.long { min-width: 0; max-width: none; }
+      td.t, th { white-space: normal; } td.nowrap { white-space: nowrap; } td.wrap, td.long { min-width: 0; max-width: none; }
       thead { display: table-header-group; } tr, .tiles li, figure, .verdict { break-inside: avoid; }
       h2, h3 { break-after: avoid; } .tiles { grid-template-columns: repeat(4, 1fr); gap: 2mm; }
       .tiles .value { font-size: 12pt; } details::details-content { display: block; content-visibility: visible; }

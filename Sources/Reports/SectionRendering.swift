@@ -16,6 +16,9 @@ struct SectionRendering {
   /// How many rows a chart is drawn from at most.
   static let chartRows = 20_000
 
+  /// How many of the newest rows stand beside a chart.
+  static let rowsBesideChart = 60
+
   /// How many rows of a section are kept in memory.
   static func keptRows(_ section: ReportSection) -> Int {
     switch section.kind {
@@ -101,7 +104,7 @@ struct SectionRendering {
       case .stackedBar: .stackedBar
       }
     var block = ContentBlock(title: section.title, body: .chart(chart, kind, note: note), dataset: dataset)
-    block.dataset?.rows = Array(dataset.rows.suffix(Self.defaultRows))
+    block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
     return block
   }
 
