@@ -56,7 +56,11 @@ extension PlotArea {
     scale.ticks.enumerated().flatMap { index, tick -> [Node] in
       let y = y(scale.fraction(tick))
       let label: String
-      if case .percent = format { label = FigureFormat.percent(decimals: 0).axisText(tick) } else { label = abbreviated(tick) }
+      if case .percent = format {
+        label = FigureFormat.percent(decimals: 0).axisText(tick)
+      } else {
+        label = abbreviated(tick)
+      }
       return [
         SVG.line(.class(tick.isZero ? "axis" : "grid"), .x1(left), .y1(y), .x2(width - right), .y2(y)),
         SVG.text(
@@ -153,7 +157,8 @@ func marker(_ series: Int, x: Double, y: Double, size: Double = 4) -> Node {
   case 2: return path("M\(at(0, -size * 1.3))L\(at(size * 1.3, 0))L\(at(0, size * 1.3))L\(at(-size * 1.3, 0))Z")
   case 3: return path("M\(at(0, -size * 1.2))L\(at(size * 1.2, size))L\(at(-size * 1.2, size))Z")
   case 4: return SVG.circle(.class("\(name) hollow"), .cx(x), .cy(y), .r(size))
-  case 5: return SVG.path(.class("\(name) hollow"), .d("M\(at(-size, 0))L\(at(size, 0))M\(at(0, -size))L\(at(0, size))"))
+  case 5:
+    return SVG.path(.class("\(name) hollow"), .d("M\(at(-size, 0))L\(at(size, 0))M\(at(0, -size))L\(at(0, size))"))
   default: return SVG.circle(.class(name), .cx(x), .cy(y), .r(size))
   }
 }

@@ -137,6 +137,9 @@ struct Dataset: Sendable {
   /// "25 of 4,812", when not all rows are shown.
   var truncation: (shown: String, total: String)? {
     guard totalRows > rows.count else { return nil }
-    return (CellFormat.integer.text(.number(ExactDecimal(rows.count))), CellFormat.integer.text(.number(ExactDecimal(totalRows))))
+    return (
+      CellFormat.integer.text(.number(ExactDecimal(rows.count))),
+      CellFormat.integer.text(.number(ExactDecimal(totalRows)))
+    )
   }
 }

@@ -23,7 +23,8 @@ struct ReconciliationPage {
     let money = try await self.money()
     let views = try await self.viewTotals()
     var blocks = verdicts(files: files, money: money, views: views)
-    blocks.append(ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
+    blocks.append(
+      ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
     blocks.append(
       ContentBlock(
         title: "Money by currency", body: .table, dataset: money,
@@ -53,7 +54,8 @@ struct ReconciliationPage {
     }
     if !currencies.isEmpty {
       let parts = currencies.sorted { $0.key < $1.key }.map { currency, value in
-        "\(currency) difference \(CellFormat.difference(currencyColumn: nil).figureFormat(currency: currency).spelled(value))"
+        let format = CellFormat.difference(currencyColumn: nil).figureFormat(currency: currency)
+        return "\(currency) difference \(format.spelled(value))"
       }
       let head = worst == nil ? "Every amount is accounted for: " : "Amounts do not agree: "
       blocks.append(
@@ -212,7 +214,9 @@ struct ReconciliationPage {
   private func viewTotals() async throws -> Dataset {
     var lines: [[Figure]] = []
     for view in queries.project.views {
-      guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else { continue }
+      guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else {
+        continue
+      }
       lines += try await totals(view: view.name, rollup: rollup, feed: feed)
     }
     let columns = [
@@ -233,7 +237,9 @@ struct ReconciliationPage {
       return nil
     }
     let schema = queries.project.database.schema
-    let (table, rollupView) = (QualifiedName(schema: schema, name: feed.name), QualifiedName(schema: schema, name: view))
+    let (table, rollupView) = (
+      QualifiedName(schema: schema, name: feed.name), QualifiedName(schema: schema, name: view)
+    )
     guard !sums.isEmpty, try await exists(table), try await exists(rollupView) else { return [] }
     // Per currency where the feed's control sum says which column that is and the rollup keeps it apart.
     let currencyColumn = feed.columns.lazy.compactMap(\.control?.groupedBy).first

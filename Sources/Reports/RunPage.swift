@@ -23,7 +23,8 @@ struct RunPage {
     var blocks: [ContentBlock] = []
     if let chart = stageChart(stages) {
       blocks.append(
-        ContentBlock(title: "Where the time went", body: .chart(chart, .bar, note: nil), lead: "Seconds for each stage."))
+        ContentBlock(
+          title: "Where the time went", body: .chart(chart, .bar, note: nil), lead: "Seconds for each stage."))
     }
     blocks.append(
       ContentBlock(
@@ -41,7 +42,8 @@ struct RunPage {
       """
       SELECT stage, name, status, wall_ms / 1000.0 AS seconds, (cpu_user_ms + cpu_sys_ms) / 1000.0 AS cpu_seconds,
         rows_read, rows_inserted + rows_updated + rows_deleted AS rows_written, rows_rejected, bytes_in,
-        wal_bytes, shared_hit, shared_read, temp_bytes, maxrss_kb, coalesce(skip_reason, error_message, detail) AS detail
+        wal_bytes, shared_hit, shared_read, temp_bytes, maxrss_kb,
+        coalesce(skip_reason, error_message, detail) AS detail
       FROM daybook.stage_run WHERE run_id = $1 ORDER BY seq
       """, [runID])
     return try ReportQueries.dataset(

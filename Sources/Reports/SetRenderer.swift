@@ -95,7 +95,7 @@ struct SetRenderer: Sendable {
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
       fragments[content.name] = files[1].bytes
       entries[content.name] = SetManifest.Report(
-        name: content.name, fingerprint: wanted[content.name] ?? "", run_id: run.runID.description,
+        name: content.name, fingerprint: wanted[content.name] ?? "", runID: run.runID.description,
         files: files.map(\.path))
     }
 

@@ -93,7 +93,8 @@ private func object(_ file: String) throws -> [String: Any] {
         #expect(page.utf8.count < 2_000_000)
       }
       let proof = String(decoding: try Data(contentsOf: URL(filePath: outcome.reports[3].path)), as: UTF8.self)
-      #expect(proof.contains("Every amount is accounted for: EUR difference 0.00, GBP difference 0.00, USD difference 0.00."))
+      #expect(
+        proof.contains("Every amount is accounted for: EUR difference 0.00, GBP difference 0.00, USD difference 0.00."))
       #expect(proof.contains("rejected. Difference 0."))
       #expect(proof.contains("The views agree with their tables"))
       let csv = try String(contentsOfFile: "\(outcome.directory)/data/rejects.csv", encoding: .utf8)
