@@ -100,9 +100,7 @@ enum PageStyle {
       header.page { padding-top: 1.1rem; }
       .facts { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem 1rem; }
       main section { padding: 1rem .9rem; } .tiles { grid-template-columns: 1fr; gap: .5rem; }
-      .tiles li { flex-flow: row wrap; justify-content: space-between; align-items: baseline; column-gap: 1rem;
-        padding: .5rem .75rem; }
-      .tiles .value { font-size: 1.15rem; margin: 0; } .comparison { flex-basis: 100%; }
+      .tiles li { padding: .5rem .75rem; } .tiles .value { font-size: 1.15rem; margin: 0; }
       .scroll { margin: 0 -.9rem; padding: 0 .4rem; } td.long { min-width: 13rem; }
     }
     @media print {
