@@ -70,7 +70,7 @@ let package = Package(
       swiftSettings: strict),
 
     .target(name: "TestSupport", dependencies: ["Postgres"], path: "Tests/Support", swiftSettings: strict),
-    tests("HouseTests"),
+    tests("HouseTests", ["TestSupport"]),
     tests("FindingTests", ["Finding"]),
     tests("MoneyTests", ["Money"]),
     tests("TelemetryTests", ["Telemetry"]),

@@ -13,6 +13,8 @@ public struct ChunkReader: ~Copyable {
   /// Whether the carry is one unfinished record, so that only more bytes help.
   private var carryNeedsMore = true
   private var isAtEnd = false
+  /// Why the source stopped; from then on there is no true next chunk.
+  private var failure: CSVError?
   private var line = 1
   private var record = 1
   private var byteOffset = 0
@@ -36,7 +38,7 @@ public struct ChunkReader: ~Copyable {
 
   /// The next chunk, with at least one record, or nil at the end.
   ///
-  /// - Throws: what the source throws.
+  /// - Throws: what the source throws, and the same again at every later call.
   /// - Complexity: O(chunk); two allocations.
   public mutating func next() throws(CSVError) -> RecordChunk? {
     while !(isAtEnd && carry.isEmpty) {
@@ -79,7 +81,7 @@ public struct ChunkReader: ~Copyable {
       defer { carry = [] }
       return carry
     }
-    var failure: CSVError?
+    if let failure { throw failure }
     let kept = carry.count
     let bytes = [UInt8](unsafeUninitializedCapacity: kept + wanted) { buffer, count in
       let raw = UnsafeMutableRawBufferPointer(buffer)

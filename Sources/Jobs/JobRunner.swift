@@ -284,7 +284,7 @@ public struct JobRunner: Sendable {
   private func explained(_ error: any Error, stage: String) -> StageFailure {
     var failure = StageFailure(error, stage: stage)
     guard failure.exitCode != .timeout, let signal = surroundings.interruption.signal else { return failure }
-    failure.exitCode = ExitCode(signal: signal)
+    failure.exitCode = ExitStatus(signal: signal)
     failure.errorClass = "cancelled"
     failure.isTransient = false
     let name = signal == 15 ? "SIGTERM" : "SIGINT"

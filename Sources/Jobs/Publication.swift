@@ -2,9 +2,10 @@
 
 internal import Glibc
 
-enum Publication {
+/// Looks at what is published.
+public enum Publication {
   /// What `<output>/latest` names.
-  static func state(of output: String) -> PublishedState {
+  public static func state(of output: String) -> PublishedState {
     let capacity = Int(PATH_MAX)
     let target = String(unsafeUninitializedCapacity: capacity) { buffer in
       buffer.withMemoryRebound(to: CChar.self) { characters in

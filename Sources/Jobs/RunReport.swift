@@ -37,6 +37,14 @@ public enum PublishedState: Sendable, Hashable {
   case unchanged(String)
   /// This run published the set that `latest` names now.
   case published(String)
+
+  /// The date of the set that `latest` names.
+  public var date: String? {
+    switch self {
+    case .none: nil
+    case .unchanged(let date), .published(let date): date
+    }
+  }
 }
 
 /// What a run did.
@@ -50,7 +58,7 @@ public struct RunReport: Sendable {
   /// How it ended.
   public var status: RunStatus
   /// What the process exits with.
-  public var exitCode: ExitCode
+  public var exitCode: ExitStatus
   /// How long it took.
   public var wallMilliseconds: Int
   /// Its stages, in order.
@@ -68,7 +76,7 @@ public struct RunReport: Sendable {
 
   /// Creates a report.
   public init(
-    runID: RunID?, job: String, asOf: CivilDate, status: RunStatus, exitCode: ExitCode, wallMilliseconds: Int = 0,
+    runID: RunID?, job: String, asOf: CivilDate, status: RunStatus, exitCode: ExitStatus, wallMilliseconds: Int = 0,
     stages: [StageReport] = [], reports: [PublishedReport] = [], indexPath: String? = nil,
     findings: [Diagnostic] = [], failure: StageFailure? = nil, published: PublishedState = .none
   ) {

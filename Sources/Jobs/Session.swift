@@ -48,18 +48,21 @@ public struct Session: Sendable {
   public static func withDatabase<R: Sendable>(
     of project: Project, _ body: @Sendable (PostgresConfiguration) async throws -> R
   ) async throws -> R {
+    try await withDatabaseURL(of: project) { url in
+      try await body(try sessionConfiguration(url, project: project))
+    }
+  }
+
+  /// The same as a URL, which may carry a password.
+  public static func withDatabaseURL<R: Sendable>(
+    of project: Project, _ body: @Sendable (String) async throws -> R
+  ) async throws -> R {
     switch project.database.url {
-    case .url(let url):
-      let configuration = try sessionConfiguration(url, project: project)
-      return try await body(configuration)
+    case .url(let url): return try await body(url)
     case .embedded:
       let lease = try await EmbeddedServer(stateDirectory: stateDirectory(project)).acquire()
-      let result = await outcome { () async throws -> R in
-        let configuration = try sessionConfiguration(lease.url, project: project)
-        return try await body(configuration)
-      }
-      // What the command did stands even when the server does not stop; the next command finds and joins it.
-      await shielded { try? await lease.release() }
+      let result = await outcome { () async throws -> R in try await body(lease.url) }
+      await shielded { await lease.release() }
       return try result.get()
     }
   }

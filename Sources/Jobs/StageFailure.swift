@@ -14,7 +14,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   /// The stage and what it worked on, such as `ingest transactions`; empty outside of stages.
   public var stage: String
   /// What the process exits with.
-  public var exitCode: ExitCode
+  public var exitCode: ExitStatus
   /// A stable word for the kind of failure.
   public var errorClass: String
   /// What to say, the cause first.
@@ -26,7 +26,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
 
   /// Creates a failure.
   public init(
-    stage: String = "", exitCode: ExitCode, errorClass: String, diagnostics: [Diagnostic], sqlState: String? = nil,
+    stage: String = "", exitCode: ExitStatus, errorClass: String, diagnostics: [Diagnostic], sqlState: String? = nil,
     isTransient: Bool = false
   ) {
     self.stage = stage
@@ -39,7 +39,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
 
   /// Creates a failure with one thing to say.
   public init(
-    stage: String = "", _ exitCode: ExitCode, _ errorClass: String, _ message: String, notes: [String] = [],
+    stage: String = "", _ exitCode: ExitStatus, _ errorClass: String, _ message: String, notes: [String] = [],
     fix: String? = nil
   ) {
     self.init(
@@ -84,7 +84,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   }
 
   private init(ingest error: IngestError, stage: String) {
-    let code: ExitCode =
+    let code: ExitStatus =
       switch error.kind {
       case .missingFeed: .missingFeed
       case .unreadable, .fileRefused, .reconciliation: .dataRefused
@@ -115,7 +115,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   }
 
   private init(report error: ReportError, stage: String) {
-    let (code, errorClass): (ExitCode, String) =
+    let (code, errorClass): (ExitStatus, String) =
       switch error {
       case .unknownReport: (.usage, "usage")
       case .statement: (.badDefinition, "definition")
@@ -144,7 +144,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   }
 
   private init(postgres error: PostgresError, stage: String) {
-    let (code, errorClass): (ExitCode, String) =
+    let (code, errorClass): (ExitStatus, String) =
       switch error.kind {
       case .unreachable, .authentication, .poolTimeout, .connectionLost, .timeout:
         (.databaseUnreachable, "database_unreachable")
@@ -163,7 +163,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   }
 
   /// What a code of the server stands for. Source: PostgreSQL 15 manual, appendix A.
-  static func classify(sqlState: String) -> (ExitCode, String) {
+  static func classify(sqlState: String) -> (ExitStatus, String) {
     switch sqlState {
     // The server goes down, comes up, is full, or does not know the database or the role.
     case "57P01", "57P02", "57P03", "57P04", "53300", "3D000", "28000", "28P01":

@@ -48,7 +48,7 @@ extension LedgerStore {
           .uuid(run.runID.bytes), .text(run.job), .date(run.asOf), .int8(Int64(run.attempt)), .optional(run.parent),
           .text(run.trigger.rawValue), .moment(run.startedAt), .text(run.host), .int8(Int64(run.processID)),
           .textArray(run.arguments), .text(run.version), .text(run.configurationHash),
-          .int8(Int64(await connection.serverVersion)), .int8(Int64(run.lockWaitMilliseconds)),
+          .int8(Int64(connection.serverVersion)), .int8(Int64(run.lockWaitMilliseconds)),
         ])
     }
   }

@@ -22,22 +22,27 @@ public final class EmbeddedServerLease: Sendable {
 
   /// Gives the server up; the last user stops it unless `db start` has marked it as kept. Calling twice is harmless.
   ///
-  /// - Throws: when the server should stop and does not; everything committed is on disk all the same.
-  public func release() async throws(EmbeddedServerError) {
+  /// - Returns: why the server, which should stop, runs on; everything committed is on disk all the same.
+  @discardableResult
+  public func release() async -> EmbeddedServerError? {
     let held = hold.withLock { held in
       defer { held = nil }
       return held
     }
-    guard let held else { return }
-    let postmaster = postmaster
-    try await EmbeddedServer.blocking { () throws(EmbeddedServerError) in
-      let home = postmaster.home
-      let guardian = try ServerFile(home.lock, owner: home.user)
-      try guardian.lock(LOCK_EX, within: postmaster.limits.lock, what: "starts or stops the server")
-      defer { guardian.unlock() }
-      // Nobody can join while `lock` is held, so an exclusive lock on `users` means: this was the last.
-      guard held.tryLock(LOCK_EX), !FileSystem.exists(home.kept) else { return }
-      _ = try postmaster.stop()
+    guard let held else { return nil }
+    do throws(EmbeddedServerError) {
+      try await EmbeddedServer.blocking { [postmaster] () throws(EmbeddedServerError) in
+        let home = postmaster.home
+        let guardian = try ServerFile(home.lock, owner: home.user)
+        try guardian.lock(LOCK_EX, within: postmaster.limits.lock, what: "starts or stops the server")
+        defer { guardian.unlock() }
+        // Nobody can join while `lock` is held, so an exclusive lock on `users` means: this was the last.
+        guard held.tryLock(LOCK_EX), !FileSystem.exists(home.kept) else { return }
+        _ = try postmaster.stop()
+      }
+      return nil
+    } catch {
+      return error
     }
   }
 }

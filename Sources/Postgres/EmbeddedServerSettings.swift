@@ -57,7 +57,7 @@ struct EmbeddedServerSettings: Sendable {
     ]
     switch durability {
     case .durable: lines += ["fsync = on", "full_page_writes = on", "synchronous_commit = on"]
-    case .throwaway: lines += ["fsync = off", "full_page_writes = off", "synchronous_commit = off"]
+    case .throwaway: lines += ["fsync = off", "full_page_writes = off", "synchronous_commit = off", "autovacuum = off"]
     }
     lines += [
       "",

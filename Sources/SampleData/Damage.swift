@@ -79,6 +79,7 @@ extension ProductRow {
       .value("wrong_type", 4, "\"1,203.50\""),
       .value("missing_value", 2, ""),
       .value("out_of_range", 4, "-1.00"),
+      .value("pattern_mismatch", 5, "usd"),
     ] + Damage.records(text: 2) + [
       .value("wrong_type", 6, "maybe"),
       .value("out_of_range", 4, "12345678901.00"),
@@ -94,6 +95,7 @@ extension OrderRow {
       .value("missing_value", 7, ""),
       .value("out_of_range", 3, "0"),
       .value("not_one_of", 6, "teleported"),
+      .value("pattern_mismatch", 5, "EURO"),
       .value("orphan_reference", 2, "7999999998"),
     ] + Damage.records(text: 6) + [
       .value("out_of_range", 4, "-0.01"),

@@ -29,30 +29,39 @@ struct PaymentPlan {
     let method = drawMethod()
     var rest = order.quantity * order.cents
     let firstPart = max(1, rest / kinds.payments)
-    var paidOn = min(day + (method == .bankTransfer ? dice.within(1...5) : 0), shop.calendar.dayCount - 1)
-    var paid = (day: day, instant: order.orderedAt)
+    var paid = (
+      day: method == .bankTransfer ? dayWithin(day + dice.within(1...5), from: day) : day, instant: order.orderedAt
+    )
     for part in 1...kinds.payments {
       var cents = rest
       if part < kinds.payments { cents = min(rest, firstPart * dice.within(80...120) / 100) }
       cents = max(1, cents)
       rest = max(0, rest - cents)
-      let instant = add(.payment, cents, order, method, placed: day, on: paidOn, after: paid)
-      paid = (min(paidOn, shop.calendar.dayCount - 1), instant)
-      if part < kinds.payments, dice.below(5) == 0 { paidOn += dice.within(5...10) }
+      paid.instant = add(.payment, cents, order, method, placed: day, on: paid.day, after: paid.instant)
+      if part < kinds.payments, dice.below(5) == 0 {
+        paid.day = dayWithin(paid.day + dice.within(5...10), from: paid.day)
+      }
     }
     for _ in 0..<kinds.fees {
-      add(
-        .fee, firstPart * 29 / 1_000 + 25 + dice.below(10), order, method, placed: day, on: paid.day, after: paid)
+      let cents = firstPart * 29 / 1_000 + 25 + dice.below(10)
+      add(.fee, cents, order, method, placed: day, on: paid.day, after: paid.instant)
     }
     let isUndone = order.life.end == .returned || order.life.end == .cancelled
     for _ in 0..<kinds.refunds {
-      let returned = isUndone ? max(paid.day, order.life.lastDay) + dice.within(1...6) : paid.day + dice.within(2...25)
-      let share = isUndone ? 100 : dice.within(10...90)
-      add(.refund, max(1, firstPart * share / 100), order, method, placed: day, on: returned, after: paid)
+      let wished = isUndone ? max(paid.day, order.life.lastDay) + dice.within(1...6) : paid.day + dice.within(2...25)
+      let cents = max(1, firstPart * (isUndone ? 100 : dice.within(10...90)) / 100)
+      add(.refund, cents, order, method, placed: day, on: dayWithin(wished, from: paid.day), after: paid.instant)
     }
     for _ in 0..<kinds.chargebacks {
-      add(.chargeback, firstPart, order, method, placed: day, on: paid.day + dice.within(12...45), after: paid)
+      let disputed = dayWithin(paid.day + dice.within(12...45), from: paid.day)
+      add(.chargeback, firstPart, order, method, placed: day, on: disputed, after: paid.instant)
     }
+  }
+
+  /// The day wished, or, when the shop's period ends before it, some day from `first` to the end.
+  private mutating func dayWithin(_ wished: Int, from first: Int) -> Int {
+    let last = shop.calendar.dayCount - 1
+    return wished <= last ? wished : first + dice.below(last - first + 1)
   }
 
   /// Transactions of the first `order` orders: a share of all that wanders a little, so that orders differ.
@@ -100,20 +109,18 @@ struct PaymentPlan {
     }
   }
 
-  /// Plans one transaction for the day wished, or, when the shop's period ends before it, for some day from `paidOn`
-  /// to the end; nothing comes back before it was paid.
+  /// Plans one transaction; but for a fee, it happens after the instant `paid`.
   /// - Returns: when it happens.
   @discardableResult
   private mutating func add(
-    _ type: TransactionType, _ cents: Int, _ order: OrderRow, _ method: Method, placed: Int, on wished: Int,
-    after paid: (day: Int, instant: Int)
+    _ type: TransactionType, _ cents: Int, _ order: OrderRow, _ method: Method, placed: Int, on day: Int,
+    after paid: Int
   ) -> Int {
     let last = shop.calendar.dayCount - 1
-    let day = wished <= last ? wished : paid.day + dice.below(last - paid.day + 1)
     let country = shop.country(ofCustomer: order.customer)
     var (occurredAt, zone) = shop.instant(on: day, in: country, dice: &dice)
     if day == placed { occurredAt = order.orderedAt + dice.within(4...600) }
-    if type != .fee, occurredAt <= paid.instant { occurredAt = paid.instant + dice.within(4...60) }
+    if type != .fee, occurredAt <= paid { occurredAt = paid + dice.within(4...60) }
     // Some become known late: most of these within days, a few after weeks.
     let lateness = dice.below(1_000)
     var knownOn = day

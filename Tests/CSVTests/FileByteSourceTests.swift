@@ -116,6 +116,21 @@ struct FileByteSourceTests {
     #expect(seen == plain)
   }
 
+  @Test func aReaderWhoseSourceFailedNeverPretendsToBeAtTheEnd() throws {
+    let packed = try Compression.gzip.pack(Self.rows)
+    var reader = ChunkReader(
+      source: try FileByteSource(contents: Array(packed.dropLast(20))), dialect: .standard, chunkBytes: 1_000)
+    var kinds: [CSVError.Kind] = []
+    while kinds.count < 3 {
+      do throws(CSVError) {
+        if try reader.next() == nil { break }
+      } catch {
+        kinds.append(error.kind)
+      }
+    }
+    #expect(kinds == [.truncated, .truncated, .truncated])
+  }
+
   @Test func whatIsNoRegularFileIsRefusedWithoutWaiting() throws {
     try withScratchDirectory { directory in
       let pipe = directory + "/pipe"

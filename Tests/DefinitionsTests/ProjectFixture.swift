@@ -1,4 +1,6 @@
 // A project on disk for one test, from a list of files, removed at the end.
+// The definitions room reads real files, so tests give it real ones: links, pipes and folders included.
+// Nothing outlives the closure that borrows the folder.
 
 internal import Definitions
 internal import Finding

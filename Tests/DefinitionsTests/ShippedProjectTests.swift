@@ -1,4 +1,6 @@
 // The definitions in this repository's own Jobs/ load without a word.
+// They are the first example that a user reads, so they load without warnings too, and every feed stands where
+// the order of loading needs it.
 
 internal import Definitions
 internal import Finding

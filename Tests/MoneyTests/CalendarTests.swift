@@ -7,21 +7,41 @@ import Testing
 struct CivilDateTests {
   private func isLeap(_ year: Int) -> Bool { year % 400 == 0 || year % 4 == 0 && year % 100 != 0 }
 
-  @Test func everyDayOfEightThousandYearsFollowsTheOneBefore() {
-    // 400 Gregorian years are 146,097 days, so year 1970 - 4000 starts ten cycles before 1970.
-    var (year, month, day) = (1970 - 4000, 1, 1)
+  private func length(_ year: Int, _ month: Int) -> Int {
+    month == 2 ? (isLeap(year) ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31
+  }
+
+  /// 400 Gregorian years are 146,097 days, so that 1 January of year 1970 - 400 n is known without conversion.
+  @Test func everyDayOfEightCenturiesFollowsTheOneBefore() {
+    var (year, month, day) = (1970 - 400, 1, 1)
     var wrong = 0
-    for days in -1_460_970...1_460_970 {
+    for days in -146_097..<146_097 {
       let date = CivilDate(daysSince1970: days)
-      if date.components != (year, month, day) { wrong += 1 }
-      if (1...9999).contains(year), CivilDate(year: year, month: month, day: day) != date { wrong += 1 }
-      let length = month == 2 ? (isLeap(year) ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31
-      if day < length {
+      if date.components != (year, month, day) || CivilDate(year: year, month: month, day: day) != date { wrong += 1 }
+      if day < length(year, month) {
         day += 1
       } else {
         (year, month, day) = month == 12 ? (year + 1, 1, 1) : (year, month + 1, 1)
       }
     }
+    #expect(wrong == 0)
+  }
+
+  @Test func everyMonthOfEightThousandYearsBeginsAfterTheOneBefore() {
+    var days = -1_460_970
+    var wrong = 0
+    for year in 1970 - 4000..<1970 + 4000 {
+      for month in 1...12 {
+        let last = length(year, month)
+        for day in [1, 15, last] {
+          let date = CivilDate(daysSince1970: days + day - 1)
+          if date.components != (year, month, day) { wrong += 1 }
+          if CivilDate(year: year, month: month, day: day) != (year >= 1 ? date : nil) { wrong += 1 }
+        }
+        days += last
+      }
+    }
+    #expect(days == 1_460_970)
     #expect(wrong == 0)
   }
 

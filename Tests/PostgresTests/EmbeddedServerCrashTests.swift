@@ -29,8 +29,8 @@ import Testing
       #expect(try await Psql.run(["select count(*) from t"], at: again.url) == "1000\n")
       #expect(server.runningPID != pid)
       await #expect(throws: TestSupportError.self) { try await busy.value }
-      try await lease.release()
-      try await again.release()
+      await lease.release()
+      await again.release()
       #expect(server.status() == .stopped)
     }
   }
@@ -41,7 +41,7 @@ import Testing
       let home = try #require(try server.places.existingHome(of: server.stateDirectory))
       let pidFile = try #require(FileSystem.read(home.pidFile))
       let socketLock = try #require(FileSystem.read(home.path + "/socket/.s.PGSQL.5432.lock"))
-      try await lease.release()
+      await lease.release()
 
       let stranger = try SleepingProcess.start(as: home.user)
       defer { stranger.end() }
@@ -64,7 +64,7 @@ import Testing
       let lease = try await server.acquire()
       #expect(try await Psql.run(["select 1"], at: lease.url) == "1\n")
       #expect(!FileSystem.exists(home.draft))
-      try await lease.release()
+      await lease.release()
     }
   }
 
@@ -82,6 +82,18 @@ import Testing
       #expect(refusal?.message.contains("cannot see") == true)
       unseen.unlock()
       try await server.acquire().release()
+    }
+  }
+
+  @Test func initdbWhoseCallerWasKilledIsWaitedFor() async throws {
+    try await withServer(fromTemplate: false) { server in
+      let home = try server.places.makeHome(for: server.stateDirectory)
+      // What such an initdb is to others: a process that holds the inherited lock for a while and then ends.
+      let other = try await SleepingProcess.start(holding: "-x", of: home.alive, seconds: "0.3")
+      let lease = try await server.acquire()
+      #expect(waitpid(other.pid, nil, WNOHANG) == other.pid)
+      #expect(try await Psql.run(["select 1"], at: lease.url) == "1\n")
+      await lease.release()
     }
   }
 
@@ -125,7 +137,7 @@ import Testing
       try await withServer(places: places, mode: 0o700, fromTemplate: false) { server in
         let lease = try await server.acquire()
         try await Psql.run(["create table t (a int)"], at: lease.url)
-        try await lease.release()
+        await lease.release()
         let home = try #require(try places.existingHome(of: server.stateDirectory))
         let root = geteuid() == 0 ? elsewhere.path : server.stateDirectory
         #expect(home.path.hasPrefix(root + "/"))
@@ -133,7 +145,7 @@ import Testing
 
         let again = try await server.acquire()
         #expect(try await Psql.run(["select count(*) from t"], at: again.url) == "0\n")
-        try await again.release()
+        await again.release()
       }
     }
   }
@@ -177,7 +189,7 @@ import Testing
         #expect(lease.url.contains("host=\(short.path)/s-"))
         #expect(try await Psql.run(["select 1"], at: lease.url) == "1\n")
         #expect(server.runningURL == lease.url)
-        try await lease.release()
+        await lease.release()
       }
     }
   }

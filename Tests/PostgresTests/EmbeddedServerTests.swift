@@ -15,10 +15,10 @@ import Testing
       let second = try await server.acquire()
       #expect(first.url == second.url)
       #expect(try await Psql.run(["select current_user, current_database()"], at: first.url) == "daybook|daybook\n")
-      try await first.release()
-      try await first.release()
+      await first.release()
+      await first.release()
       #expect(server.runningURL == second.url)
-      try await second.release()
+      await second.release()
       #expect(server.status() == .stopped)
     }
   }
@@ -27,10 +27,10 @@ import Testing
     try await withServer { server in
       let first = try await server.acquire()
       try await Psql.run(["create table t (a int)", "insert into t values (42)"], at: first.url)
-      try await first.release()
+      await first.release()
       let second = try await server.acquire()
       #expect(try await Psql.run(["select a from t"], at: second.url) == "42\n")
-      try await second.release()
+      await second.release()
     }
   }
 
@@ -42,7 +42,7 @@ import Testing
         for try await lease in group { leases.append(lease) }
         for lease in leases {
           #expect(server.runningURL == lease.url)
-          try await lease.release()
+          await lease.release()
         }
         return Set(leases.map(\.url))
       }
@@ -56,7 +56,7 @@ import Testing
       let url = try await server.start()
       let lease = try await server.acquire()
       #expect(lease.url == url)
-      try await lease.release()
+      await lease.release()
       #expect(server.runningURL == url)
       #expect(try await server.stop())
       #expect(server.status() == .stopped)
@@ -74,7 +74,7 @@ import Testing
       #expect(server.runningURL == lease.url)
       #expect(try await server.stop(force: true))
       #expect(server.status() == .stopped)
-      try await lease.release()
+      await lease.release()
     }
   }
 
@@ -82,7 +82,7 @@ import Testing
     try await withServer { server in
       try await server.acquire().release()
       let home = try #require(try server.places.existingHome(of: server.stateDirectory))
-      let other = try await SleepingProcess.start(holdingShared: home.users)
+      let other = try await SleepingProcess.start(of: home.users)
       try await server.acquire().release()
       #expect(server.status() != .stopped)
       kill(other.pid, SIGKILL)
@@ -114,7 +114,7 @@ import Testing
       await #expect(throws: TestSupportError.self) {
         try await Psql.run(["select 1"], at: lease.url.replacing("user=daybook", with: "user=somebody"))
       }
-      try await lease.release()
+      await lease.release()
     }
   }
 
@@ -133,12 +133,15 @@ import Testing
 struct SleepingProcess {
   let pid: Int32
 
-  /// Holds a shared lock on a file, as another daybook process would; returns once it has it.
-  static func start(holdingShared path: String) async throws -> SleepingProcess {
+  /// Holds a lock on a file, as another daybook process would; returns once it has it.
+  static func start(holding lock: String = "-s", of path: String, seconds: String = "300") async throws
+    -> SleepingProcess
+  {
     var ends: [Int32] = [-1, -1]
     try #require(pipe(&ends) == 0)
-    let child = ChildProcess("/usr/bin/flock", ["-s", "-F", path, "/bin/sh", "-c", "echo ready; exec sleep 300"])
-    let pid = try child.start(output: ends[1], errors: 2)
+    let child = ChildProcess(
+      "/usr/bin/flock", [lock, "-F", path, "/bin/sh", "-c", "echo ready; exec sleep \(seconds)"])
+    let pid = try child.start(output: ends[1])
     close(ends[1])
     var byte: UInt8 = 0
     try #require(read(ends[0], &byte, 1) == 1)

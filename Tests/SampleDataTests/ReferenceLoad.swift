@@ -161,7 +161,7 @@ struct ReferenceLoad {
       "products",
       [
         .integer("product_id"), .text("sku"), .text("name"), .text("category"), .amount("unit_price", precision: 12),
-        .text("currency"), .boolean("is_active"),
+        .text("currency", length: 3), .boolean("is_active"),
       ]
     ),
     (
@@ -169,7 +169,7 @@ struct ReferenceLoad {
       [
         .integer("order_id"), .integer("customer_id", references: "customers"),
         .integer("product_id", references: "products"), .integer("quantity", bits: 32, minimum: 1),
-        .amount("unit_price", precision: 12), .text("currency"),
+        .amount("unit_price", precision: 12), .text("currency", length: 3),
         .text("status", oneOf: ["placed", "shipped", "delivered", "returned", "cancelled"]), .instant("ordered_at"),
       ]
     ),

@@ -59,6 +59,13 @@ public struct BuiltProgram: Sendable {
 
 /// Runs any program to its end.
 package enum ProgramRun {
+  /// Runs a program in the root directory, with the environment given and no other.
+  package static func run(
+    _ path: String, _ arguments: [String], environment: [String: String], timeout: Duration
+  ) async throws -> ProgramOutcome {
+    try await run(ChildProcess(path, arguments, environment: environment), timeout: timeout)
+  }
+
   /// Starts the child, waits for its end, and reads what it wrote.
   package static func run(
     _ child: ChildProcess, timeout: Duration, started: (@Sendable (Int32) -> Void)? = nil

@@ -76,6 +76,7 @@ public struct ColumnReference: Sendable, Hashable, CustomStringConvertible {
     self.column = column
   }
 
+  /// The reference as a definition writes it.
   public var description: String { "\(feed).\(column)" }
 }
 
@@ -86,6 +87,7 @@ public enum ColumnBound: Sendable, Hashable, CustomStringConvertible {
   /// For date, timestamp and timestamptz (the start of that day, in the project's time zone).
   case day(CivilDate)
 
+  /// The bound as a definition writes it.
   public var description: String {
     switch self {
     case .number(let value): value.description

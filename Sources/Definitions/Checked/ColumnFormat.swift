@@ -1,5 +1,6 @@
 // How a report shows a column, and what a chart draws.
 // Invariant: none of these values knows rows; formatting numbers is elsewhere: the room Reports.
+// Which columns a source has is checked by ReportResolver where Daybook knows it, else by PostgreSQL.
 
 /// One entry of `columns:` of a report's section.
 public struct ColumnFormat: Sendable, Hashable {
@@ -7,10 +8,13 @@ public struct ColumnFormat: Sendable, Hashable {
   public enum Kind: Sendable, Hashable {
     /// An amount, in the currency that another column of the row names: `money(currency)`.
     case money(currencyColumn: String)
+    /// A whole number, with its digits grouped.
     case integer
     /// A ratio shown times one hundred: 0.125 is 12.5%.
     case percent
+    /// A day.
     case date
+    /// The value as it is.
     case text
     /// A number with so many digits behind the point: `decimal(2)`.
     case decimal(Int)
@@ -41,7 +45,11 @@ public struct ColumnFormat: Sendable, Hashable {
 public struct ChartDefinition: Sendable, Hashable {
   /// The form of a chart.
   public enum ChartType: String, Sendable, Hashable, CaseIterable {
-    case line, bar
+    /// One line per column or series.
+    case line
+    /// One bar per column or series, side by side.
+    case bar
+    /// The same, one upon the other.
     case stackedBar = "stacked_bar"
   }
 

@@ -4,10 +4,26 @@
 
 /// `type:` of a column.
 public enum ColumnType: Sendable, Hashable, CustomStringConvertible {
-  case text, integer, bigint
+  /// Characters.
+  case text
+  /// Whole numbers of 32 bits.
+  case integer
+  /// Whole numbers of 64 bits.
+  case bigint
   /// A fixed-point number of `precision` digits, `scale` of them behind the point.
   case decimal(precision: Int, scale: Int)
-  case boolean, date, timestamp, timestamptz, uuid, json
+  /// True or false.
+  case boolean
+  /// A day.
+  case date
+  /// A day and a time of day, without a zone.
+  case timestamp
+  /// A moment; written without an offset it is in the project's time zone.
+  case timestamptz
+  /// 128 bits, as 8-4-4-4-12 hexadecimal digits.
+  case uuid
+  /// Any JSON value.
+  case json
 
   /// The type in PostgreSQL.
   public var sql: String {

@@ -18,7 +18,9 @@ extension DatabaseLocation: CustomStringConvertible, CustomDebugStringConvertibl
     case .url: "url"
     }
   }
+  /// The same as the description.
   public var debugDescription: String { description }
+  /// A mirror without children, so that a dump shows no address.
   public var customMirror: Mirror { Mirror(self, children: []) }
 }
 

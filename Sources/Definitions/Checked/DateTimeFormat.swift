@@ -39,5 +39,6 @@ public struct DateTimeFormat: Sendable, Hashable, CustomStringConvertible {
     self.parts = parts
   }
 
+  /// The format as written.
   public var description: String { pattern }
 }

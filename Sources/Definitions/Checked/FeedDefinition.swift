@@ -22,9 +22,9 @@ public struct FeedDefinition: Sendable {
   public var onConflict: ConflictRule
   /// The table's columns, in the order of the definition; at least one.
   public var columns: [ColumnDefinition]
-  /// How many rejected rows are borne before nothing of a file is published.
+  /// How many rejected rows are borne before nothing of a file is published; none unless told.
   public var rejectLimit: Limit
-  /// Whether a run fails when no file of this feed ever came.
+  /// Whether a run fails when no file of this feed ever came; it does unless told.
   public var isRequired: Bool
   /// Where the definition stands.
   public var position: SourcePosition

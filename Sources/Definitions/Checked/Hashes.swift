@@ -1,5 +1,6 @@
 // What of each definition counts as its meaning, for detecting change.
 // Invariant: positions and white space are left out; everything that changes what is stored or shown is in.
+// Each kind begins with its name and a number, to be raised when the same text comes to mean something else.
 
 internal import Money
 
@@ -138,7 +139,9 @@ extension Project {
   var computedHash: String {
     var hash = StableHash()
     hash.add([
-      "project 1", name, database.schema, "\(database.pool)", inbox, output, calendar.timeZone,
+      "project 1", name, database.schema, "\(database.pool)",
+      inbox.hasPrefix(root) ? String(inbox.dropFirst(root.count)) : inbox,
+      String(output.dropFirst(root.count)), calendar.timeZone,
       "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))

@@ -1,5 +1,6 @@
 // One job: the stages of a night, in order.
 // Invariant: every name a stage selects exists. What a stage does, and planning, is elsewhere: the room Jobs.
+// A stage without a limit of its own is bounded by its job, so that nothing runs without an end.
 
 public import Finding
 

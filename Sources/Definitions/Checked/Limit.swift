@@ -1,5 +1,6 @@
 // A limit by count or by share, for rejects and deletions.
 // Invariant: a count is not negative and a ratio lies between 0 and 1.
+// Reading one from text is elsewhere (MappingReader), and so is what happens beyond it (the room Ingest).
 
 public import Money
 

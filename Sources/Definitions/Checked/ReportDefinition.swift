@@ -72,7 +72,9 @@ public struct ReportSection: Sendable {
   public enum Kind: Sendable, Hashable {
     /// One row (or one per currency) as large figures.
     case kpi
+    /// Rows and columns.
     case table
+    /// A drawing of the rows.
     case chart(ChartDefinition)
     /// Words.
     case text

@@ -69,13 +69,17 @@ public struct RollupMeasure: Sendable, Hashable {
   public enum Function: Sendable, Hashable {
     /// The number of rows: `{ count: true }`.
     case count
+    /// The sum of a column.
     case sum(String)
+    /// The mean of a column.
     case average(String)
     /// The sample variance, as PostgreSQL's `var_samp`.
     case variance(String)
     /// The sample standard deviation, as PostgreSQL's `stddev_samp`.
     case stddev(String)
+    /// The least value.
     case min(String)
+    /// The greatest value.
     case max(String)
     /// The value of the row that is least by another column: `{ first: amount, by: occurred_at }`.
     case first(String, by: String)

@@ -1,5 +1,6 @@
 // One entry of `columns:` of a feed.
 // Invariant: a check that does not fit the column's type is an error here, never a surprise while loading.
+// Whether a referenced column exists is checked by FeedResolver, which knows the other feeds.
 
 internal import Finding
 internal import Money
@@ -29,7 +30,8 @@ struct ColumnReader {
     var draft = ColumnDraft(
       column: ColumnDefinition(name: entry.key, type: .text, position: entry.position), isDoubtful: false)
     if let reader = MappingReader(
-      entry.value, subject: "the column \"\(entry.key)\"", keys: Self.keys, required: ["type"], at: entry.position,
+      withoutTornType(entry.value), subject: "the column \"\(entry.key)\"", keys: Self.keys, required: ["type"],
+      at: entry.position,
       findings: findings)
     {
       if let type = type(reader) {
@@ -46,6 +48,18 @@ struct ColumnReader {
     }
     draft.isDoubtful = findings.all.count > before
     return draft
+  }
+
+  /// Inside `{ }` an unquoted `decimal(14,2)` is torn at its comma; the error speaks of the type alone.
+  private func withoutTornType(_ node: DefinitionNode) -> DefinitionNode {
+    guard case .mapping(let entries) = node.content,
+      entries.contains(where: { entry in
+        guard entry.key == "type", case .scalar(let scalar) = entry.value.content else { return false }
+        return scalar.text.hasPrefix("decimal(") && !scalar.text.hasSuffix(")")
+      })
+    else { return node }
+    return DefinitionNode(
+      position: node.position, content: .mapping(entries.filter { !($0.key.hasSuffix(")") && $0.value.isNull) }))
   }
 
   // MARK: Type

@@ -1,5 +1,6 @@
 // `format:` of a feed.
 // Invariant: bytes that separate, quote and mark numbers cannot be taken for one another.
+// Encodings beyond UTF-8 are refused by name until the room CSV can read them.
 
 internal import Finding
 

@@ -104,7 +104,7 @@ struct FeedReader {
         "missing_key", at: reader.position(of: "mode"), "mode: snapshot needs a key to tell which rows are absent",
         fix: "add key: [column]")
     }
-    if !reader.has("max_deletes") {
+    if !reader.mentions("max_deletes") {
       findings.error(
         "missing_key", at: reader.position(of: "mode"), "mode: snapshot has no \"max_deletes\"",
         fix: "add max_deletes: 5%, the most rows that one file may delete")

@@ -1,5 +1,6 @@
 // `Jobs/*.yaml` → a job, as far as one file can tell.
 // Invariant: a stage has exactly one kind. Whether the names it selects exist is checked by ProjectResolver.
+// What a stage does, and in which order its parts run, is elsewhere: the room Jobs.
 
 internal import Finding
 

@@ -135,7 +135,7 @@ struct ReportReader {
     } else if let view = reader.identifier("view", .relation) {
       draft.sourcePosition = reader.position(of: "view")
       draft.section.source = .view(view)
-    } else if !reader.has("query"), !reader.has("view") {
+    } else if !reader.mentions("query"), !reader.mentions("view") {
       findings.error(
         "missing_key", at: reader.position, "the \(kind) section has no \"query\" and no \"view\"",
         fix: "say where its rows come from: view: revenue_daily, or query: select …")

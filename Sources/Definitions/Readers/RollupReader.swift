@@ -15,6 +15,8 @@ struct ViewDraft {
   var sourceExpressions: [(sql: ScannedSQL, position: SourcePosition)] = []
   /// SQL fragments over the columns of the rollup.
   var derivedExpressions: [(sql: ScannedSQL, position: SourcePosition)] = []
+  /// The names a rollup gives to its columns, those with errors included.
+  var declaredColumns: [String] = []
   /// What a rollup reads, and where that stands.
   var sourcePosition: SourcePosition?
   /// The relations that SQL names, and where they stand.
@@ -69,6 +71,7 @@ struct RollupReader {
       draft.derivedExpressions.append((sql, entry.value.position))
     }
     draft.view.kind = .rollup(rollup)
+    draft.declaredColumns = taken.keys.sorted()
     return draft
   }
 
@@ -196,7 +199,7 @@ struct RollupReader {
     default:
       use(column, .any, word)
       guard let by = reader.identifier("by", .column) else {
-        if !reader.has("by") {
+        if !reader.mentions("by") {
           findings.error(
             "missing_key", at: reader.position(of: word), "\(user) has no \"by\"",
             fix: "say by which column the \(word) is found: by: occurred_at")

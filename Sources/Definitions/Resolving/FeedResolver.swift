@@ -1,5 +1,6 @@
 // Feeds among each other: references exist, fit, and make no circle.
 // Invariant: nothing is concluded from a column whose own declaration is wrong.
+// The order it gives is that of loading: a row is looked up in feeds that are loaded already.
 
 internal import Finding
 
@@ -13,6 +14,7 @@ struct FeedResolver {
     for draft in feeds.values {
       for column in draft.feed.columns { check(column, of: draft) }
     }
+    warnAboutSharedPatterns()
     let order = DependencyOrder(feeds.mapValues { Set($0.feed.columns.compactMap { $0.reference?.feed }) })
     for cycle in order.cycles {
       findings.error(
@@ -23,9 +25,24 @@ struct FeedResolver {
     return order.names.compactMap { feeds[$0]?.feed }
   }
 
+  private func warnAboutSharedPatterns() {
+    var first: [String: FeedDraft] = [:]
+    for (name, draft) in feeds.sorted(by: { $0.key < $1.key }) {
+      if let other = first[draft.feed.filePattern] {
+        findings.warning(
+          "shared_files", at: draft.feed.position,
+          "the feeds \"\(other.feed.name)\" and \"\(name)\" take the same files: \(draft.feed.filePattern)",
+          fix: "each file is meant for one feed; tell them apart by name")
+      } else {
+        first[draft.feed.filePattern] = draft
+      }
+    }
+  }
+
   private func check(_ column: ColumnDefinition, of draft: FeedDraft) {
     guard let reference = column.reference, let place = draft.referencePositions[column.name] else { return }
     guard let target = feeds[reference.feed] else {
+      if findings.lostNames.contains(reference.feed) { return }
       findings.error(
         "unknown_feed", at: place, "there is no feed \"\(reference.feed)\"",
         fix: suggestion(for: reference.feed, among: feeds.keys.sorted()))

@@ -28,7 +28,10 @@ struct ProjectLoader {
     var reports: [String: ReportDraft] = [:]
     var jobs: [String: JobDraft] = [:]
     for file in files(in: "feeds", extensions: ["yaml"]) {
-      guard let draft = compose(file).flatMap(FeedReader(file: file, findings: findings).read) else { continue }
+      guard let draft = compose(file).flatMap(FeedReader(file: file, findings: findings).read) else {
+        findings.lose(file)
+        continue
+      }
       add(draft, as: draft.feed.name, at: draft.namePosition, to: &feeds, "feed", \.namePosition)
     }
     for file in files(in: "views", extensions: ["yaml", "sql"]) {
@@ -36,20 +39,30 @@ struct ProjectLoader {
         file.hasSuffix(".sql")
         ? SourceText.read(file, root: root, findings: findings).flatMap(NativeViewReader(findings: findings).read)
         : compose(file).flatMap(RollupReader(file: file, findings: findings).read)
-      guard let draft else { continue }
+      guard let draft else {
+        findings.lose(file)
+        continue
+      }
       if let feed = feeds[draft.view.name] {
         findings.error(
           "duplicate_name", at: draft.namePosition, "\"\(draft.view.name)\" is a feed already",
           notes: ["first at \(feed.namePosition)"], fix: "give the view another name")
+        continue
       }
       add(draft, as: draft.view.name, at: draft.namePosition, to: &views, "view", \.namePosition)
     }
     for file in files(in: "reports", extensions: ["yaml"]) {
-      guard let draft = compose(file).flatMap(ReportReader(file: file, findings: findings).read) else { continue }
+      guard let draft = compose(file).flatMap(ReportReader(file: file, findings: findings).read) else {
+        findings.lose(file)
+        continue
+      }
       add(draft, as: draft.report.name, at: draft.namePosition, to: &reports, "report", \.namePosition)
     }
     for file in files(in: "", extensions: ["yaml"]) where file != ProjectReader.file {
-      guard let draft = compose(file).flatMap(JobReader(file: file, findings: findings).read) else { continue }
+      guard let draft = compose(file).flatMap(JobReader(file: file, findings: findings).read) else {
+        findings.lose(file)
+        continue
+      }
       add(draft, as: draft.job.name, at: draft.namePosition, to: &jobs, "job", \.namePosition)
     }
     return resolve(settings ?? ProjectSettings(), feeds, views, reports, jobs)

@@ -1,5 +1,6 @@
 // Views against feeds and each other: sources and columns exist and fit, and no view reads itself.
 // Invariant: after it every view's inputs are known names, and the views are in dependency order.
+// Expressions are checked for names that can be nothing but columns; the rest of SQL is PostgreSQL's to judge.
 
 internal import Finding
 
@@ -41,6 +42,7 @@ struct ViewResolver {
     guard let place = draft.sourcePosition else { return }
     checkDerived(rollup, draft)
     guard let source = feeds[rollup.source] else {
+      if findings.lostNames.contains(rollup.source) { return }
       if views[rollup.source] != nil {
         findings.error(
           "unknown_feed", at: place, "\"\(rollup.source)\" is a view, and a rollup reads a feed",
@@ -84,7 +86,8 @@ struct ViewResolver {
   }
 
   private func checkDerived(_ rollup: RollupDefinition, _ draft: ViewDraft) {
-    let columns = rollup.groups.map(\.name) + rollup.measures.map(\.name)
+    let derived = Set(rollup.derived.map(\.name))
+    let columns = draft.declaredColumns.filter { !derived.contains($0) }
     for (sql, place) in draft.derivedExpressions {
       check(sql, at: place, against: columns, of: "this view")
     }
@@ -111,7 +114,9 @@ struct ViewResolver {
       guard relation.schema.isEmpty || relation.schema == settings.database.schema else { continue }
       if feeds[relation.name] != nil || views[relation.name] != nil {
         inputs.insert(relation.name)
-      } else if relation.schema.isEmpty, commonTableNames.contains(relation.name) {
+      } else if findings.lostNames.contains(relation.name)
+        || relation.schema.isEmpty && commonTableNames.contains(relation.name)
+      {
         continue
       } else if let nearest = nearestWord(to: relation.name, in: (Array(feeds.keys) + views.keys).sorted()),
         warned.insert(relation.name).inserted

@@ -12,7 +12,7 @@ extension ScannedSQL {
     "not", "notnull", "null", "nulls", "of", "offset", "operator", "or", "order", "over", "overlaps", "partition",
     "placing", "preceding", "quarter", "range", "row", "rows", "second", "select", "session_user", "similar", "some",
     "symmetric", "then", "timezone", "to", "trailing", "true", "unbounded", "union", "unknown", "user", "using",
-    "value", "values", "week", "when", "where", "with", "within", "without", "year", "zone", "e", "b", "x", "u", "n",
+    "value", "values", "week", "when", "where", "with", "within", "without", "year", "zone",
     "bigint", "bit", "boolean", "bool", "bytea", "char", "character", "citext", "date", "decimal", "double", "float",
     "float4", "float8", "inet", "int", "int2", "int4", "int8", "integer", "json", "jsonb", "money", "name", "numeric",
     "precision", "real", "regexp", "smallint", "text", "time", "timestamp", "timestamptz", "timetz", "tsvector",
@@ -32,7 +32,7 @@ extension ScannedSQL {
       {
         return nil
       }
-      if after?.isSymbol("(") == true || after?.isSymbol(".") == true { return nil }
+      if after?.isSymbol("(") == true || after?.isSymbol(".") == true || after?.kind == .string { return nil }
       return tokens[index].text
     }
   }

@@ -1,5 +1,6 @@
 // A YAML document as Daybook sees it: positions everywhere, environment already read, no aliases.
 // Invariant: a mapping's keys are different, and depth is bounded. Nothing behind this file knows Yams.
+// What could not be read stays in its place as unreadable, so that nobody calls it missing.
 
 internal import Finding
 
@@ -9,6 +10,8 @@ struct DefinitionNode {
     case scalar(Scalar)
     case mapping([Entry])
     case sequence([DefinitionNode])
+    /// Something that was reported already and about which nothing more is to be said.
+    case unreadable
   }
 
   struct Entry {
@@ -37,12 +40,17 @@ struct DefinitionNode {
     if case .scalar(let scalar) = content { scalar.isNull } else { false }
   }
 
+  var isUnreadable: Bool {
+    if case .unreadable = content { true } else { false }
+  }
+
   /// What it is, in words.
   var kindName: String {
     switch content {
     case .scalar(let scalar): scalar.isNull ? "nothing" : "a single value"
     case .mapping: "a mapping"
     case .sequence: "a list"
+    case .unreadable: "something unreadable"
     }
   }
 }

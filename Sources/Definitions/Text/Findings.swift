@@ -7,6 +7,36 @@ internal import Finding
 /// Collects diagnostics during one read; confined to the thread that reads.
 final class Findings {
   private(set) var all: [Diagnostic] = []
+  /// The names of files that could not be read at all; what mentions them is not wrong for that.
+  private(set) var lostNames: Set<String> = []
+
+  func lose(_ file: String) {
+    lostNames.insert(String(file.split(separator: "/").last?.prefix { $0 != "." } ?? ""))
+  }
+
+  /// Values that came from the environment, with the reference that brought each. None is ever shown.
+  private var secrets: [String: String] = [:]
+  /// A shorter value is no secret, and hiding it would garble the words around it.
+  private static let shortestSecret = 4
+
+  func hide(_ value: String, writtenAs reference: String) {
+    if value.count >= Self.shortestSecret { secrets[value] = reference }
+  }
+
+  /// `text` with every value from the environment put back to its reference, the longest first.
+  private func redacted(_ text: String) -> String {
+    secrets.sorted { ($0.key.count, $0.key) > ($1.key.count, $1.key) }.reduce(text) { text, secret in
+      text.replacing(secret.key, with: secret.value)
+    }
+  }
+
+  private func redacted(_ diagnostic: Diagnostic) -> Diagnostic {
+    var diagnostic = diagnostic
+    diagnostic.message = redacted(diagnostic.message)
+    diagnostic.notes = diagnostic.notes.map(redacted)
+    diagnostic.fix = diagnostic.fix.map(redacted)
+    return diagnostic
+  }
 
   var hasErrors: Bool { all.contains { $0.severity == .error } }
 
@@ -30,7 +60,7 @@ final class Findings {
     return all.enumerated().sorted { a, b in
       let (x, y) = (rank(a.element), rank(b.element))
       return x == y ? a.offset < b.offset : x < y
-    }.map(\.element)
+    }.map { secrets.isEmpty ? $0.element : redacted($0.element) }
   }
 }
 

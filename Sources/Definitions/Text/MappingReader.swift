@@ -11,6 +11,7 @@ struct MappingReader {
   let position: SourcePosition
   let findings: Findings
   private let values: [String: DefinitionNode.Entry]
+  private let present: Set<String>
 
   /// Nil when `node` is not a mapping.
   ///
@@ -20,6 +21,7 @@ struct MappingReader {
     findings: Findings
   ) {
     guard case .mapping(let entries) = node.content else {
+      if node.isUnreadable { return nil }
       findings.error(
         "wrong_type", at: node.position, "\(subject) must be a mapping of keys to values, not \(node.kindName)",
         fix: keys.count <= 20 ? "it can have the keys: \(keys.joined(separator: ", "))" : nil)
@@ -37,6 +39,7 @@ struct MappingReader {
         continue
       }
       present.insert(entry.key)
+      if entry.value.isUnreadable { continue }
       if entry.value.isNull {
         findings.error(
           "missing_value", at: entry.position, "\"\(entry.key)\" has no value", fix: "write one, or remove the key")
@@ -44,6 +47,7 @@ struct MappingReader {
         values[entry.key] = entry
       }
     }
+    self.present = present
     for key in required where !present.contains(key) {
       findings.error("missing_key", at: position, "\(subject) has no \"\(key)\"", fix: "add \(key): …")
     }
@@ -51,6 +55,9 @@ struct MappingReader {
   }
 
   func has(_ key: String) -> Bool { values[key] != nil }
+
+  /// Whether the key is there, though perhaps without a value that can be used.
+  func mentions(_ key: String) -> Bool { present.contains(key) }
 
   /// The value of `key`, when there is one.
   func node(_ key: String) -> DefinitionNode? { values[key]?.value }
@@ -181,6 +188,7 @@ extension DefinitionNode {
   /// The scalar that this is, or nil with an error.
   func scalar(as key: String, _ findings: Findings) -> Scalar? {
     guard case .scalar(let scalar) = content else {
+      if isUnreadable { return nil }
       findings.error("wrong_type", at: position, "\"\(key)\" must be a single value, not \(kindName)")
       return nil
     }

@@ -65,25 +65,27 @@ struct NodeComposer {
 
   // MARK: Walk
 
-  private func convert(_ node: Node, depth: Int, renamed: [Place: String]) -> DefinitionNode? {
+  private func convert(_ node: Node, depth: Int, renamed: [Place: String]) -> DefinitionNode {
     let place = node.mark.map { position($0.line, $0.column) } ?? position(1, 1)
     guard depth <= Self.maximumDepth else {
       findings.error("too_deep", at: place, "values are nested deeper than \(Self.maximumDepth) levels")
-      return nil
+      return DefinitionNode(position: place, content: .unreadable)
     }
     guard node.anchor == nil else {
       refuseAlias(at: place)
-      return nil
+      return DefinitionNode(position: place, content: .unreadable)
     }
     switch node {
     case .scalar(let scalar):
-      let expanded = expand(scalar.string, in: environment, at: place, findings: findings)
+      guard let expanded = expand(scalar.string, in: environment, at: place, findings: findings) else {
+        return DefinitionNode(position: place, content: .unreadable)
+      }
       return DefinitionNode(
         position: place,
         content: .scalar(.init(text: expanded, shown: scalar.string, isPlain: scalar.style == .plain)))
     case .sequence(let sequence):
       return DefinitionNode(
-        position: place, content: .sequence(sequence.compactMap { convert($0, depth: depth + 1, renamed: renamed) }))
+        position: place, content: .sequence(sequence.map { convert($0, depth: depth + 1, renamed: renamed) }))
     case .mapping(let mapping):
       var entries: [DefinitionNode.Entry] = []
       var first: [String: SourcePosition] = [:]
@@ -101,14 +103,14 @@ struct NodeComposer {
         } else {
           first[name] = keyPlace
         }
-        guard let converted = convert(value, depth: depth + 1, renamed: renamed) else { continue }
+        let converted = convert(value, depth: depth + 1, renamed: renamed)
         if entries.contains(where: { $0.key == name }) { continue }
         entries.append(.init(key: name, position: keyPlace, value: converted))
       }
       return DefinitionNode(position: place, content: .mapping(entries))
     case .alias:
       refuseAlias(at: place)
-      return nil
+      return DefinitionNode(position: place, content: .unreadable)
     }
   }
 

@@ -1,6 +1,7 @@
-// The dialect of `matches:`: POSIX extended regular expressions, as `regcomp` with REG_EXTENDED compiles them and as
-// PostgreSQL's `~` understands them too. They match bytes, so `.` is one byte of a longer character. Expressions
-// that would cost without bound (deeply nested repetition, back references) are refused before they are compiled.
+// The dialect of `matches:`: POSIX extended regular expressions, as `regcomp` with REG_EXTENDED compiles them. In the
+// C locale they match bytes, so `.` is one byte of a longer character. What PostgreSQL's `~` would read differently
+// (a backslash inside brackets) is refused, and so are expressions that would cost without bound (deeply nested
+// repetition, back references), before they are compiled.
 // Source: IEEE Std 1003.1, 9.4 Extended Regular Expressions.
 
 internal import Glibc
@@ -31,17 +32,26 @@ enum PatternCheck {
     return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
-  /// Escapes of other dialects, which `regcomp` would take for the bare letter.
+  /// What other dialects read differently, which `regcomp` would accept in silence.
   private static func foreignEscape(in pattern: String) -> String? {
     var isEscaped = false
+    var bracket = ""
     for character in pattern {
-      if isEscaped {
+      if !bracket.isEmpty {
+        if character == "\\" {
+          return "inside [ ] a backslash stands for itself; write the characters alone, ] first and - last"
+        }
+        // A ] in first place is a member of the set.
+        bracket = character == "]" && bracket != "[" && bracket != "[^" ? "" : bracket + String(character)
+      } else if isEscaped {
         if character == "d" { return "\\d is not POSIX; write [0-9]" }
         if character.isASCII, character.isNumber { return "back references (\\\(character)) are not supported" }
         if character.isASCII, character.isLetter, !"swSWbB".contains(character) {
           return "\\\(character) is not POSIX; write the characters themselves"
         }
         isEscaped = false
+      } else if character == "[" {
+        bracket = "["
       } else {
         isEscaped = character == "\\"
       }

@@ -48,10 +48,9 @@ struct RecordEncoder: ~Copyable {
     scratch.deallocate()
   }
 
-  /// Bytes behind the columns of each row: byte offset and line as int8 fields.
-  private static let placeBytes = 24
-  /// The names of those two columns in the staging table.
-  static let placeColumns = ["_daybook_offset", "_daybook_line"]
+  /// The columns of staging that say where a row came from, each a bigint.
+  static let placeColumns = ["_daybook_offset", "_daybook_line", "_daybook_record"]
+  private static let placeBytes = 36
 
   /// Encodes one record into `block`, or keeps it as a reject.
   mutating func encode(_ record: borrowing ParsedRecord, into block: EncodedBlock) {
@@ -70,7 +69,7 @@ struct RecordEncoder: ~Copyable {
     block.reserve(record.rawBytes.count &+ columnCount &* (maximumFixedFieldBytes &+ 4) &+ Self.placeBytes &+ 64)
     if hasControls { controlPresent.update(repeating: false, count: plan.controls.count) }
     var cursor = block.base + block.count
-    put(Int16(truncatingIfNeeded: columnCount &+ 2), &cursor)
+    put(Int16(truncatingIfNeeded: columnCount &+ 3), &cursor)
     for index in 0..<columnCount {
       let field = record[columns[index].field]
       let fault = encodeField(columns + index, field, &cursor)
@@ -78,6 +77,7 @@ struct RecordEncoder: ~Copyable {
     }
     putInteger(Int64(record.byteOffset), &cursor)
     putInteger(Int64(record.line), &cursor)
+    putInteger(Int64(record.record), &cursor)
     block.count = cursor - block.base
     block.rows &+= 1
     if hasControls { addControls(record, isRejected: false) }

@@ -38,6 +38,9 @@ struct RejectLog: Sendable {
     records.append(record)
   }
 
+  /// Counts refused records whose bytes were not kept.
+  mutating func addUnkept(_ number: Int) { count += max(0, number) }
+
   /// Adds records that the server refused, keeping the order of the file.
   mutating func merge(_ others: [RefusedRecord]) {
     guard !others.isEmpty else { return }

@@ -12,7 +12,7 @@ struct FingerprintCache {
     var sha256: [UInt8]
   }
 
-  private static let version = "daybook-fingerprints 1"
+  private static let version = "daybook-fingerprints-1"
   /// A file changed this shortly before it was hashed may change again within the clock's granularity.
   private static let restNanoseconds: Int64 = 2_000_000_000
 
@@ -20,6 +20,9 @@ struct FingerprintCache {
   private let path: String
   private var entries: [String: Entry] = [:]
   private var seen: [String: Entry] = [:]
+  private var definitionRead = ""
+  /// The hash of the definition that the table was last compared with.
+  var fittingDefinition = ""
 
   /// Reads the cache of a feed; an unreadable one is an empty one.
   init(projectRoot: String, feed: String) {
@@ -27,7 +30,10 @@ struct FingerprintCache {
     path = "\(directory)/\(feed)"
     guard let text = readText(path) else { return }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
-    guard lines.first.map(String.init) == Self.version else { return }
+    let head = lines.first?.split(separator: " ", maxSplits: 1) ?? []
+    guard head.first.map(String.init) == Self.version else { return }
+    definitionRead = head.count == 2 ? String(head[1]) : ""
+    fittingDefinition = definitionRead
     for line in lines.dropFirst() {
       let parts = line.split(separator: "\t", maxSplits: 6, omittingEmptySubsequences: false)
       guard parts.count == 7, let device = UInt64(parts[0]), let inode = UInt64(parts[1]), let bytes = Int(parts[2]),
@@ -56,8 +62,8 @@ struct FingerprintCache {
 
   /// Writes what was seen, when that differs from what was read. A failure to write is no failure of the ingest.
   func save() {
-    guard seen != entries else { return }
-    var text = Self.version + "\n"
+    guard seen != entries || definitionRead != fittingDefinition else { return }
+    var text = "\(Self.version) \(fittingDefinition)\n"
     for (name, entry) in seen.sorted(by: { $0.key < $1.key }) {
       let i = entry.identity
       text += "\(i.device)\t\(i.inode)\t\(i.bytes)\t\(i.modifiedNanoseconds)\t\(i.changedNanoseconds)"

@@ -2,7 +2,7 @@
 // Source: sysexits.h for 64 to 78, timeout(1) for 124, the shells for 128 + signal.
 
 /// The exit codes of the program.
-public enum ExitCode: Int32, Sendable, Hashable, CaseIterable {
+public enum ExitStatus: Int32, Sendable, Hashable, CaseIterable {
   /// Everything was done, or there was nothing to do.
   case ok = 0
   /// A stage failed.

@@ -1,0 +1,18 @@
+// Values of the rooms below as they are written on the command line.
+
+public import ArgumentParser
+public import Definitions
+public import Money
+
+/// `2026-11-20`.
+extension CivilDate: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+/// `0.02`.
+extension ExactDecimal: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+/// `ingest`, `refresh`, `check`, `report`.
+extension StageDefinition.Kind: ExpressibleByArgument {}

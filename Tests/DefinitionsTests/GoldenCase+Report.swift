@@ -1,0 +1,168 @@
+// Broken definitions of one kind, each as the files that make an otherwise good project bad and what is said.
+// The table is data alone; BrokenDefinitionTests runs it over the good project of GoldenCase.
+// What is said is compared word for word: a better message changes its row here.
+
+extension GoldenCase {
+  static let report: [GoldenCase] = [
+    GoldenCase(
+      name: "sections that say nothing",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - tabel: Top
+            view: payments
+          - view: payments
+          - just text
+          - table: A
+          - { text: a, note: b }
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:4:5: the section has none of kpi, table, chart, text, note
+          fix: did you mean "table"?
+        error: Jobs/reports/money.yaml:6:5: the section has none of kpi, table, chart, text, note
+          fix: begin it with its kind, such as - table: Top customers
+        error: Jobs/reports/money.yaml:7:5: a section must be a mapping of keys to values, not a single value
+          fix: begin it with its kind, such as - table: Top customers
+        error: Jobs/reports/money.yaml:8:5: the table section has no "query" and no "view"
+          fix: say where its rows come from: view: revenue_daily, or query: select …
+        error: Jobs/reports/money.yaml:9:5: a section is only one of text, note
+        """),
+    GoldenCase(
+      name: "sources that do not exist",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - table: Top
+            view: payment
+          - table: Top
+            view: payments
+            query: select 1
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:5:11: there is no view "payment"
+          fix: did you mean "payments"?
+        error: Jobs/reports/money.yaml:7:5: a section has a query or a view, not both
+        """),
+    GoldenCase(
+      name: "queries that cannot run",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - table: A
+            query: select 1;
+          - table: B
+            query: delete from payments
+          - table: C
+            query: select :as_off
+          - table: D
+            query: select 'a
+          - table: E
+            query: select $1
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:5:12: a query has no final ";"
+        error: Jobs/reports/money.yaml:7:12: a query begins with select, with, values or table
+        error: Jobs/reports/money.yaml:9:12: the query has the unknown parameter ":as_off"
+          fix: did you mean ":as_of"?
+        error: Jobs/reports/money.yaml:11:12: the query is not SQL: a string (') is not closed
+        error: Jobs/reports/money.yaml:13:12: the query has the unknown parameter "$1"
+          fix: use one of: :as_of, :time_zone
+        """),
+    GoldenCase(
+      name: "charts that cannot be drawn",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - chart: A
+            view: payments
+            type: pie
+            x: amount
+            y: [amount, currency]
+            series: currency
+          - chart: B
+            view: payments
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:6:11: "pie" is not a value of "type"
+          fix: use one of: line, bar, stacked_bar
+        error: Jobs/reports/money.yaml:9:13: a chart has several columns in "y", or one and a "series"
+        error: Jobs/reports/money.yaml:10:5: the chart section has no "type"
+          fix: add type: …
+        error: Jobs/reports/money.yaml:10:5: the chart section has no "x"
+          fix: add x: …
+        error: Jobs/reports/money.yaml:10:5: the chart section has no "y"
+          fix: add y: …
+        """),
+    GoldenCase(
+      name: "columns that do not exist",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - table: A
+            view: payments
+            order_by: [amout desc, amount down]
+            top: 0
+            csv: a/b
+            columns:
+              amount: { label: Amount, format: money }
+              curency: text
+              currency: { format: dollars, widht: 3 }
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:6:16: the feed "payments" has no column "amout"
+          fix: did you mean "amount"?
+        error: Jobs/reports/money.yaml:6:28: "amount down" is not a column and its direction
+          fix: write a column, or column desc
+        error: Jobs/reports/money.yaml:7:10: "top" must be a whole number from 1 to 100000, not "0"
+        error: Jobs/reports/money.yaml:8:10: "a/b" cannot be used as "csv": a name has lower-case letters, digits, _ and - only, and begins with a letter or _
+        error: Jobs/reports/money.yaml:10:40: "money" is not a format
+          fix: name the column of the currency: money(currency)
+        error: Jobs/reports/money.yaml:11:7: the feed "payments" has no column "curency"
+          fix: did you mean "currency"?
+        error: Jobs/reports/money.yaml:12:27: "dollars" is not a format
+          fix: use one of: money(currency), integer, percent, date, text, decimal(2)
+        error: Jobs/reports/money.yaml:12:36: unknown key "widht" in the column "currency"
+          fix: use one of: label, format
+        """),
+    GoldenCase(
+      name: "a note with a source, two CSVs of one name",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - note: x
+            view: payments
+          - { table: A, view: payments, csv: a }
+          - { table: B, view: payments, csv: a }
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:5:5: unknown key "view" in the note section
+          fix: use one of: note, title
+        error: Jobs/reports/money.yaml:7:5: two sections write the csv "a"
+          first at Jobs/reports/money.yaml:6:5
+        """),
+  ]
+}

@@ -1,0 +1,238 @@
+// Broken definitions of one kind, each as the files that make an otherwise good project bad and what is said.
+// The table is data alone; BrokenDefinitionTests runs it over the good project of GoldenCase.
+// What is said is compared word for word: a better message changes its row here.
+
+extension GoldenCase {
+  static let view: [GoldenCase] = [
+    GoldenCase(
+      name: "a source that does not exist",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: paymets
+        group_by: { currency: currency }
+        measures: { total: { sum: amount } }
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:2:7: there is no feed "paymets"
+          fix: did you mean "payments"?
+        """),
+    GoldenCase(
+      name: "columns that do not exist or do not fit",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: payments
+        group_by:
+          day: { date: currency }
+          curr: curency
+          both: { date: amount, month: amount }
+          none: {}
+          odd: { dat: amount }
+        measures:
+          total: { sum: currency }
+          last: { last: amount }
+          n: { count: 1 }
+          worst: { min: amont, by: amount }
+          paid: { sum: amount, where: "kind = 'paid'" }
+        derive:
+          net: total - refundz
+          total: 1
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:4:16: the group "day" needs a date or a time, and "currency" is text
+          declared at Jobs/feeds/payments.yaml:8:3
+        error: Jobs/views/daily.yaml:5:9: the group "curr" needs a column "curency", which the feed "payments" does not have
+          fix: did you mean "currency"?
+        error: Jobs/views/daily.yaml:6:17: the group "both" needs a date or a time, and "amount" is decimal(14,2)
+          declared at Jobs/feeds/payments.yaml:7:3
+        error: Jobs/views/daily.yaml:6:25: the group "both" can be only one of date, month
+        error: Jobs/views/daily.yaml:7:3: the group "none" says nothing
+          fix: use one of: date, week, month, quarter, year, fiscal_quarter, fiscal_year, expression
+        error: Jobs/views/daily.yaml:8:10: unknown key "dat" in the group "odd"
+          fix: did you mean "date"?
+        error: Jobs/views/daily.yaml:10:17: the measure "total" needs a number, and "currency" is text
+          declared at Jobs/feeds/payments.yaml:8:3
+        error: Jobs/views/daily.yaml:11:17: the measure "last" has no "by"
+          fix: say by which column the last is found: by: occurred_at
+        error: Jobs/views/daily.yaml:12:15: "count" must be true or false, not "1"
+        error: Jobs/views/daily.yaml:13:17: the measure "worst" needs a column "amont", which the feed "payments" does not have
+          fix: did you mean "amount"?
+        error: Jobs/views/daily.yaml:13:24: "by" belongs to first and last, not to min
+        error: Jobs/views/daily.yaml:14:31: the feed "payments" has no column "kind"
+          fix: use one of: payment_id, customer_id, amount, currency
+        error: Jobs/views/daily.yaml:16:8: this view has no column "refundz"
+          fix: use one of: both, curr, day, last, n, none, odd, paid, total, worst
+        error: Jobs/views/daily.yaml:17:3: the view has two columns "total"
+          first at Jobs/views/daily.yaml:10:3
+        """),
+    GoldenCase(
+      name: "expressions that are not SQL",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: payments
+        group_by: { currency: currency }
+        measures: { total: { sum: amount } }
+        derive:
+          a: total * 'x
+          b: total; drop table payments
+          c: [1]
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:6:6: "a" is not SQL: a string (') is not closed
+        error: Jobs/views/daily.yaml:7:6: "b" must be one expression; there is a ";" in it
+        error: Jobs/views/daily.yaml:8:6: "c" must be a single value, not a list
+        """),
+    GoldenCase(
+      name: "a view named like a feed",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: payments
+        from: payments
+        group_by: { currency: currency }
+        measures: { total: { sum: amount } }
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:1:7: "payments" is a feed already
+          first at Jobs/feeds/payments.yaml:1:7
+          fix: give the view another name
+        """),
+    GoldenCase(
+      name: "two views with one name",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: payments
+        group_by: { currency: currency }
+        measures: { total: { sum: amount } }
+
+        """,
+        "Jobs/views/daily.sql": "select 1 as one\n",
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:1:7: there are two views "daily"
+          first at Jobs/views/daily.sql:1:1
+          fix: rename one of them
+        """),
+    GoldenCase(
+      name: "a rollup of a view",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: trend
+        group_by: { currency: currency }
+        measures: { total: { sum: amount } }
+
+        """,
+        "Jobs/views/trend.sql": "select * from payments\n",
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:2:7: "trend" is a view, and a rollup reads a feed
+          fix: write it as SQL in Jobs/views/daily.sql
+        """),
+    GoldenCase(
+      name: "a view with a reserved name",
+      files: [
+        "Jobs/views/daybook_x.sql": "select 1\n",
+        "Jobs/views/x__state.sql": "select 1\n",
+        "Jobs/views/My View.sql": "select 1\n",
+      ],
+      says: """
+        error: Jobs/views/My View.sql:1:1: "My View" (the file's name) cannot be a view's name: a name has lower-case letters, digits and _ only, and begins with a letter or _
+        error: Jobs/views/daybook_x.sql:1:1: "daybook_x" (the file's name) cannot be a view's name: names that begin with daybook_ or end in __state are Daybook's own
+        error: Jobs/views/x__state.sql:1:1: "x__state" (the file's name) cannot be a view's name: names that begin with daybook_ or end in __state are Daybook's own
+        """),
+    GoldenCase(
+      name: "headers that are wrong",
+      files: [
+        "Jobs/views/trend.sql": """
+        -- uniqe: a
+        -- unique: a, a
+        -- unique: A b
+        select 1 as a
+        -- index: a
+
+        """
+      ],
+      says: """
+        error: Jobs/views/trend.sql:1:1: unknown header "uniqe"
+          fix: did you mean "unique"?
+        error: Jobs/views/trend.sql:2:1: "a" is in "unique" twice
+        error: Jobs/views/trend.sql:3:1: "unique" is here twice
+          fix: use index for a further one
+        error: Jobs/views/trend.sql:3:1: "A b" in "unique" cannot be a column's name: a name has lower-case letters, digits and _ only, and begins with a letter or _
+        error: Jobs/views/trend.sql:5:1: "-- index:" must stand before the query
+          fix: move the line to the top of the file
+        """),
+    GoldenCase(
+      name: "SQL that is not one query",
+      files: [
+        "Jobs/views/trend.sql": "create table x ();\n",
+        "Jobs/views/two.sql": """
+        select 1;
+        select 2;
+
+        """,
+        "Jobs/views/none.sql": "-- only a comment\n",
+        "Jobs/views/open.sql": "select 'a\n",
+        "Jobs/views/par.sql": "select $1, :as_of\n",
+        "Jobs/views/comment.sql": "select 1 /* a /* b */\n",
+        "Jobs/views/dollar.sql": "select $x$ a $y$\n",
+      ],
+      says: """
+        error: Jobs/views/comment.sql:1:10: a comment (/*) is not closed
+        error: Jobs/views/dollar.sql:1:8: a string ($x$) is not closed
+        error: Jobs/views/none.sql:1:1: the file holds no SQL
+          fix: delete it, or write a query
+        error: Jobs/views/open.sql:1:8: a string (') is not closed
+        error: Jobs/views/par.sql:1:8: a view has no parameters; "$1" is one
+        error: Jobs/views/par.sql:1:12: a view has no parameters; ":as_of" is one
+        error: Jobs/views/trend.sql:1:1: a view is a query that begins with select, with, values or table, not "create"
+          fix: write the query alone; Daybook creates the view
+        error: Jobs/views/two.sql:2:1: a second statement begins here
+          fix: one query per file
+        """),
+    GoldenCase(
+      name: "views that go in a circle",
+      files: [
+        "Jobs/views/a.sql": "select * from b\n",
+        "Jobs/views/b.sql": """
+        select 1
+        from shop.c
+
+        """,
+        "Jobs/views/c.sql": "select * from payments p, a\n",
+      ],
+      says: """
+        error: Jobs/views/a.sql:1:15: the views read each other in a circle: a → b → c → a
+          fix: remove one of these steps; no order of refreshing satisfies all of them
+        """),
+    GoldenCase(
+      name: "a view that reads itself",
+      files: [
+        "Jobs/views/a.sql": "select * from a\n"
+      ],
+      says: """
+        error: Jobs/views/a.sql:1:15: the views read each other in a circle: a → a
+          fix: remove one of these steps; no order of refreshing satisfies all of them
+        """),
+    GoldenCase(
+      name: "a name in SQL that is nearly one of ours",
+      files: [
+        "Jobs/views/trend.sql": "select * from paymnts join other on true\n"
+      ],
+      says: """
+        warning: Jobs/views/trend.sql:1:15: there is no feed and no view "paymnts"
+          fix: did you mean "payments"?
+        """),
+  ]
+}

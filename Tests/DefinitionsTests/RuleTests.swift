@@ -1,0 +1,98 @@
+// Small rules, each as a table.
+// Durations, limits, names, patterns, names inside SQL, and the order of dependencies.
+// Whole files are read in SampleProjectTests.
+
+internal import Money
+internal import Testing
+
+@testable internal import Definitions
+
+@Suite struct RuleTests {
+  @Test(arguments: [
+    ("500ms", Duration.milliseconds(500)), ("10s", .seconds(10)), ("30m", .seconds(1800)), ("2h", .seconds(7200)),
+    ("1d", .seconds(86_400)), ("0s", nil), ("", nil), ("s", nil), ("10", nil), ("1.5h", nil), ("-1s", nil),
+    ("1 h", nil),
+    ("9999999999999999999s", nil), ("9223372036854775807d", nil), ("367d", nil), ("٣s", nil),
+  ])
+  func durationsAreAWholeNumberAndAUnit(text: String, expected: Duration?) {
+    #expect(Duration(definition: text) == expected)
+  }
+
+  @Test(arguments: [
+    ("0", "0"), ("100", "100"), ("1%", "1%"), ("0.5%", "0.5%"), ("100%", "100%"), ("0%", "0%"), ("100.1%", nil),
+    ("-1", nil), ("+1", nil), ("1.5", nil), ("%", nil), ("1 %", nil), ("", nil), ("-1%", nil), ("0.0000001%", nil),
+  ])
+  func limitsAreACountOrAShare(text: String, expected: String?) {
+    #expect(Limit(definition: text)?.description == expected)
+  }
+
+  @Test(arguments: [
+    ("1%", 1, 100, true), ("1%", 2, 100, false), ("1%", 1, 99, false), ("0%", 0, 0, true), ("0%", 1, 10, false),
+    ("3", 3, 3, true), ("3", 4, 1_000_000, false), ("33.333333%", 1, 3, false), ("100%", 7, 7, true),
+    ("1%", 0, 0, true), ("0.5%", 50_000_000, 10_000_000_000, true),
+  ])
+  func aLimitItselfIsWithinTheLimit(limit: String, count: Int, total: Int, isAllowed: Bool) throws {
+    #expect(try #require(Limit(definition: limit)).allows(count, of: total) == isAllowed)
+  }
+
+  @Test(arguments: [
+    ("a", true), ("_a1", true), ("a-b", false), ("A", false), ("1a", false), ("", false), ("é", false), ("a b", false),
+    ("x__state", false), ("daybook_x", false), ("daybook", true), (String(repeating: "a", count: 55), true),
+    (String(repeating: "a", count: 56), false), ("a\u{0}", false),
+  ])
+  func relationNamesNeedNoQuotesInSQL(name: String, isGood: Bool) {
+    #expect((NameKind.relation.problem(with: name) == nil) == isGood)
+  }
+
+  @Test(arguments: [
+    ("^[A-Z]{3}$", true), ("^[^@]+@[^@]+\\.[a-z]{2,}$", true), ("^(a|b)*$", true), ("^[]a]+$", true), ("(", false),
+    ("a{2", false), ("\\1", false), ("(?i)a", false), ("a{1,99999}", false),
+    (String(repeating: "(", count: 400), false),
+    (String(repeating: "(", count: 30) + "a" + String(repeating: "+)", count: 30), false), ("", false),
+    ("((a{50}){50}){50}", false), ("[0-9]{4}-[0-9]{2}-[0-9]{2}", true), ("\\d", false), ("\\\\d", true),
+    ("[\\w.]", false), ("[^]\\]", false), ("[]a]\\.", true),
+  ])
+  func patternsArePOSIXAndBounded(pattern: String, isGood: Bool) {
+    #expect((PatternCheck.problem(with: pattern) == nil) == isGood)
+  }
+
+  @Test(arguments: [
+    ("select 1 from a", ["a"]), ("select a from b, c as d join e on b.f = e.g", ["b", "c", "e"]),
+    ("select * from (select * from x) y, z", ["x", "z"]), ("select count(a, b) from only \"C\"", ["C"]),
+    ("select 'from a' from b -- from c\n join d on true", ["b", "d"]), ("select E'\\' from a' from b", ["b"]),
+    ("select $$ from a $$, $t$ from $$ b $t$ from c", ["c"]), ("select /* /* from a */ from b */ 1 from c", ["c"]),
+    ("select * from generate_series(1, 2) s, lateral (select s) t, b", ["b"]), ("table a", ["a"]),
+    ("with x as (select 1 from a) select * from x", ["a", "x"]),
+    ("select a.b, c from s.t where x in (select y from u)", ["t", "u"]),
+    ("select 1 from a where b, c", ["a"]), ("select 1 from (a join b on true)", ["a", "b"]),
+    ("select 1 from a union select 2 from b", ["a", "b"]), ("FROM A", ["a"]),
+  ])
+  func relationsAreFoundWhereTablesStand(sql: String, expected: [String]) throws {
+    #expect(try ScannedSQL(sql).relations.map(\.name) == expected)
+  }
+
+  @Test(arguments: [
+    ("a - b", ["a", "b"]), ("round(a, 2)::numeric", ["a"]), ("case when a > 0 then 'b' else c end", ["a", "c"]),
+    ("t.a", []), ("extract(year from a at time zone 'UTC')", ["a"]), ("a is not distinct from null", ["a"]),
+    ("(select x from y)", []), ("\"a\"", ["a"]), ("interval '1 day' * a", ["a"]),
+    ("cast(a as double precision)", ["a"]),
+  ])
+  func columnsAreTheWordsThatCanBeNothingElse(sql: String, expected: [String]) throws {
+    #expect(try ScannedSQL(sql).columnNames == expected)
+  }
+
+  @Test func dependencyOrderIsByNeedThenByName() {
+    let order = DependencyOrder(["d": ["b", "c"], "c": ["a"], "b": ["a"], "a": [], "z": [], "0": ["z"]])
+    #expect(order.names == ["a", "b", "c", "d", "z", "0"])
+    #expect(order.cycles == [])
+  }
+
+  @Test func everyKnotGivesOneCircle() {
+    let order = DependencyOrder([
+      "a": ["b"], "b": ["c"], "c": ["a"], "x": ["x"], "y": ["x"], "p": ["q"], "q": ["p", "a"], "free": ["gone"],
+    ])
+    #expect(order.names == ["free", "a", "b", "c", "p", "q", "x", "y"])
+    #expect(order.cycles.contains(["a", "b", "c", "a"]))
+    #expect(order.cycles.contains(["x", "x"]))
+  }
+}

@@ -1,0 +1,133 @@
+// Every key of every kind of definition, read into the value it stands for.
+// The project is that of Samples: every key appears in it at least once, and none of it is what the default
+// would be, so that a key that is not read fails here.
+
+internal import Definitions
+internal import Finding
+internal import Money
+internal import Testing
+
+@Suite struct SampleProjectTests {
+  private func shop(_ environment: [String: String] = [:]) throws -> Project {
+    try ProjectFixture(Samples.shop, environment: environment).load()
+  }
+
+  @Test func theSampleProjectHasNothingToReport() throws {
+    #expect(try ProjectFixture(Samples.shop).rendered() == "")
+  }
+
+  @Test func settingsOfTheProjectAreRead() throws {
+    let project = try shop()
+    #expect(project.inbox == "/srv/in")
+    #expect(project.output == project.root + "/Out")
+    #expect(project.calendar == CalendarSettings(timeZone: "Europe/Paris", fiscalYearStartMonth: 4, weekStart: .sunday))
+    #expect(
+      project.database.pool
+        == PoolDefinition(
+          min: 0, max: 8, acquireTimeout: .milliseconds(500), maxAge: .seconds(86_400), idleTimeout: .seconds(300)))
+  }
+
+  @Test func everyKeyOfAFeedIsRead() throws {
+    let feed = try #require(try shop().feed(named: "payments"))
+    #expect(feed.filePattern == "payments_*.csv*")
+    #expect(
+      feed.format
+        == FeedFormat(
+          delimiter: UInt8(ascii: ";"), quote: nil, nullTokens: ["", "NULL", "n/a"], decimalMark: UInt8(ascii: ","),
+          groupingMark: UInt8(ascii: ".")))
+    #expect(feed.mode == .snapshot(maxDeletes: .ratio(try #require(ExactDecimal("0.005")))))
+    #expect(feed.load == .copy)
+    #expect(feed.onConflict == .reject)
+    #expect(!feed.isRequired)
+    #expect(feed.rejectLimit == .count(100))
+    #expect(feed.columns.map(\.name) == ["payment_id", "kind", "amount", "currency", "paid_at", "channel", "note"])
+    let id = feed.columns[0]
+    #expect(id.sourceName == "Payment No" && id.acceptsIntegralDecimal && !id.isOptional)
+    #expect(feed.columns[1].oneOf == ["payment", "refund"])
+    #expect(feed.columns[2].minimum == .number(try #require(ExactDecimal("-5.50"))))
+    #expect(feed.columns[3].isIndexed && feed.columns[3].pattern == "^[A-Z]{3}$")
+    let paid = feed.columns[4]
+    #expect(paid.minimum == .day(try #require(CivilDate("2020-01-01"))))
+    #expect(
+      paid.format?.parts == [
+        .day(minimumDigits: 2), .literal(0x2E), .month(minimumDigits: 2), .literal(0x2E), .year, .literal(0x20),
+        .hour(minimumDigits: 2), .literal(0x3A), .minute,
+      ])
+    #expect(feed.columns[5].constant == "web")
+    #expect(feed.columns[6].isOptional)
+  }
+
+  @Test func aRollupIsReadAsWritten() throws {
+    let view = try #require(try shop().view(named: "daily"))
+    #expect(view.inputs == ["payments"])
+    guard case .rollup(let rollup) = view.kind else {
+      Issue.record("daily is no rollup")
+      return
+    }
+    #expect(rollup.groups.map(\.source) == [.date("paid_at"), .column("currency"), .expression("upper(kind)")])
+    #expect(
+      rollup.measures.map(\.function) == [
+        .sum("amount"), .sum("amount"), .count, .last("amount", by: "paid_at"), .distinct("payment_id"),
+      ])
+    #expect(rollup.measures[0].condition == "kind = 'payment'")
+    #expect(rollup.derived.map(\.name) == ["net", "share"])
+  }
+
+  @Test func aNativeViewIsReadWithItsHeaderAndItsInputs() throws {
+    let project = try shop()
+    #expect(project.views.map(\.name) == ["daily", "trend"])
+    let view = project.views[1]
+    // `from nowhere`, `join payments` and `from payments` stand in comments and strings.
+    #expect(view.inputs == ["daily"])
+    guard case .native(let native) = view.kind else {
+      Issue.record("trend is not native")
+      return
+    }
+    #expect(native.uniqueKey == ["business_date", "currency"])
+    #expect(native.indexes == [["currency"], ["business_date", "currency_name"]])
+    #expect(native.sql.hasSuffix("$q$ join payments $q$"))
+  }
+
+  @Test func aReportIsReadAsWritten() throws {
+    let report = try #require(try shop().report(named: "customers"))
+    #expect(report.inputs == ["daily", "trend"])
+    #expect(report.sections.map(\.title) == ["This month", "Net revenue", "Top currencies", "How to read this", ""])
+    #expect(
+      report.sections.map(\.kind) == [
+        .kpi, .chart(ChartDefinition(type: .line, x: "business_date", y: ["net"], series: "currency")), .table, .text,
+        .note,
+      ])
+    let table = report.sections[2]
+    #expect(table.source == .view("daily"))
+    #expect(table.orderBy == [OrderTerm(column: "total", isDescending: true)])
+    #expect(table.top == 25 && table.csv == "daily")
+    #expect(table.columns.map(\.label) == ["Day", "Total", "Share"])
+    #expect(table.columns.map(\.kind) == [.date, .money(currencyColumn: "currency"), .decimal(2)])
+    #expect(report.sections[0].columnFormats["net"]?.kind == .money(currencyColumn: "currency"))
+    #expect(report.sections[3].text == "Refunds count on the day they are made.")
+  }
+
+  @Test func aJobIsReadAsWritten() throws {
+    let job = try #require(try shop().job(named: "nightly"))
+    #expect(job.timeout == .seconds(7200))
+    #expect(
+      job.stages == [
+        StageDefinition(kind: .ingest, timeout: .seconds(1800)),
+        StageDefinition(kind: .refresh, selection: .named(["daily", "trend"])),
+        StageDefinition(kind: .check), StageDefinition(kind: .report, selection: .named(["customers"])),
+      ])
+  }
+
+  @Test func theDatabaseAddressComesFromTheEnvironmentAndIsNeverDescribed() throws {
+    let url = "postgresql://app:hunter2@db/shop"
+    let project = try shop(["DATABASE_URL": url])
+    #expect(project.database.url == .url(url))
+    var dumped = "\(project) \(project.database) \(project.database.url)"
+    dump(project, to: &dumped)
+    #expect(!dumped.contains("hunter2"))
+  }
+
+  @Test func anEmptyVariableGivesTheDefault() throws {
+    #expect(try shop(["DATABASE_URL": ""]).database.url == .embedded)
+  }
+}
