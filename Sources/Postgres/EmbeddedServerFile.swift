@@ -40,16 +40,18 @@ final class ServerFile: Sendable {
     return true
   }
 
-  /// Takes the lock within a time, looking every two milliseconds.
+  /// Takes the lock within a time, looking every millisecond at first and every sixteen later.
   func lock(_ operation: Int32, within limit: Duration, what: String) throws(EmbeddedServerError) {
     let deadline = ContinuousClock.now + limit
+    var pause: UInt32 = 1_000
     while !tryLock(operation) {
       guard ContinuousClock.now < deadline else {
         throw EmbeddedServerError(
           .timeout, "waited \(limit) for another process that \(what) (lock \(path))",
           fix: "see which process it is: fuser -v \(path)")
       }
-      usleep(2_000)
+      usleep(pause)
+      pause = min(pause * 2, 16_000)
     }
   }
 

@@ -84,7 +84,7 @@ public final class Pool<Resource: Sendable>: Sendable {
   /// Borrows a resource; it must be given to `release` exactly once, whatever happens.
   ///
   /// - Parameter label: who borrows, for messages.
-  public func acquire(label: String) async throws(PoolError) -> PoolLease<Resource> {
+  public nonisolated(nonsending) func acquire(label: String) async throws(PoolError) -> PoolLease<Resource> {
     let began = now
     var actions: [PoolStateMachine.Action] = []
     let (answer, resource) = state.withLock { state -> (PoolStateMachine.Answer, Resource?) in
@@ -118,7 +118,8 @@ public final class Pool<Resource: Sendable>: Sendable {
     if let nextTick, firesAt.map({ nextTick < $0 }) ?? true { scheduleTick() }
   }
 
-  private func wait(_ waiter: PoolStateMachine.WaiterID, since began: Duration) async -> Answer {
+  private nonisolated(nonsending) func wait(_ waiter: PoolStateMachine.WaiterID, since began: Duration) async -> Answer
+  {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let early = state.withLock { state -> Answer? in

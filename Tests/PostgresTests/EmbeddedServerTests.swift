@@ -207,6 +207,9 @@ actor TemplateCluster {
   }
 }
 
+/// Clusters cost processor time; more at once would only make each slower.
+private let clusterPermits = Permits(3)
+
 /// Lends a server with a cluster of its own and removes everything afterwards.
 func withServer<R>(
   durability: EmbeddedServer.Durability = .throwaway, places: EmbeddedServerPlaces = EmbeddedServerPlaces(),
@@ -214,7 +217,9 @@ func withServer<R>(
   fromTemplate: Bool = true,
   _ body: (EmbeddedServer) async throws -> R
 ) async throws -> R {
-  try await TemporaryDirectory.with(mode: mode) { directory in
+  await clusterPermits.take()
+  defer { Task { await clusterPermits.give() } }
+  return try await TemporaryDirectory.with(mode: mode) { directory in
     let deep = String(repeating: "/a-long-name", count: depth)
     let server = EmbeddedServer(
       stateDirectory: directory.path + deep + "/.daybook", durability: durability, places: places, limits: limits)

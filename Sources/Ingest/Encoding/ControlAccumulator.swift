@@ -69,7 +69,8 @@ struct ControlAccumulator {
   @inline(__always)
   private func isGroup(_ index: Int, _ packed: UInt64, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     if packed != 0 { return groups[index].packed == packed }
-    return groups[index].packed == 0 && groups[index].bytes.elementsEqual(UnsafeBufferPointer(start: bytes, count: count))
+    return groups[index].packed == 0
+      && groups[index].bytes.elementsEqual(UnsafeBufferPointer(start: bytes, count: count))
   }
 
   @inline(__always)

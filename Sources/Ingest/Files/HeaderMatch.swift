@@ -24,9 +24,10 @@ struct HeaderMatch: Sendable {
     guard let names else {
       fields = feed.columns.map { _ in nil }
       fieldCount = 0
-      columns = feed.columns.filter { $0.constant != nil }
+      columns = feed.columns
       findings.append(
-        Diagnostic(.warning, code: "empty_file", at: at, "the file is empty, without even a header; it counts as 0 rows"))
+        Diagnostic(
+          .warning, code: "empty_file", at: at, "the file is empty, without even a header; it counts as 0 rows"))
       return
     }
     var errors: [Diagnostic] = []

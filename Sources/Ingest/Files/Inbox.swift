@@ -37,7 +37,7 @@ struct Inbox: Sendable {
   func open(_ name: String) throws(SystemError) -> OpenFile? {
     do {
       return try OpenFile("\(path)/\(name)")
-    } catch where error.number == ELOOP {
+    } catch  where error.number == ELOOP {
       guard let target = resolved("\(path)/\(name)"), let root = resolved(path) else {
         throw SystemError(number: ENOENT)
       }

@@ -42,7 +42,9 @@ extension FeedPublication {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
     }
     let first = logs.lazy.flatMap(\.records).first
-    if let first { findings[0].notes.insert("the first one: line \(first.line), \(first.code.rawValue): \(first.reason)", at: 0) }
+    if let first {
+      findings[0].notes.insert("the first one: line \(first.line), \(first.code.rawValue): \(first.reason)", at: 0)
+    }
     throw FeedRefusal(
       findings: findings,
       files: zip(staged, logs).map { file, log in
@@ -124,7 +126,8 @@ extension FeedPublication {
         last = try row.decode(0)
         entries.append(
           DuplicateEntry(
-            fileID: fileID, runID: runID, feed: feed.name, file: file, line: try row.decode(1), record: try row.decode(4),
+            fileID: fileID, runID: runID, feed: feed.name, file: file, line: try row.decode(1),
+            record: try row.decode(4),
             byteOffset: last, key: try row.decode(2), keptLine: try row.decode(3, as: Int.self)))
       }
       try await FileLedger.recordDuplicates(entries, on: connection)

@@ -102,7 +102,9 @@ struct FeedPublication: Sendable {
 
   // MARK: One file
 
-  private nonisolated(nonsending) func merge(_ file: StagedFile, on connection: PostgresConnection) async throws -> Merged {
+  private nonisolated(nonsending) func merge(_ file: StagedFile, on connection: PostgresConnection) async throws
+    -> Merged
+  {
     let sql = statements(file)
     var merged = Merged(
       rows: RowCounts(read: file.summary.recordsRead), controls: file.summary.controls, rejects: file.summary.rejects)

@@ -54,7 +54,7 @@ struct MergeStatements: Sendable {
         where s.\(column) is not null
           and not exists (select from \(target) r where r.\(quoteIdentifier(reference.targetColumn)) = s.\(column))\
         \(isSelf
-          ? " and not exists (select from \(staging) o where o.\(quoteIdentifier(reference.targetColumn)) = s.\(column))"
+          ? "\n and not exists (select from \(staging) o where o.\(quoteIdentifier(reference.targetColumn)) = s.\(column))"
           : "")
         """
     }

@@ -40,7 +40,9 @@ struct Reconciliation {
     guard let before, let after else { return }
     var notes: [String] = []
     func compare(_ what: String, _ counted: Int, _ accounted: Int) {
-      if counted != accounted { notes.append("the server \(what) \(counted) rows of the table, the files account for \(accounted)") }
+      if counted != accounted {
+        notes.append("the server \(what) \(counted) rows of the table, the files account for \(accounted)")
+      }
     }
     compare("inserted", after.inserted - before.inserted, rows.inserted)
     compare("updated", after.updated - before.updated, rows.updated)
@@ -48,7 +50,9 @@ struct Reconciliation {
     if !notes.isEmpty { throw error(feed.name, "the table does not add up", at: feed.position, notes) }
   }
 
-  private static func error(_ feed: String, _ what: String, at position: SourcePosition, _ notes: [String]) -> IngestError {
+  private static func error(_ feed: String, _ what: String, at position: SourcePosition, _ notes: [String])
+    -> IngestError
+  {
     IngestError(
       .reconciliation,
       Diagnostic(

@@ -58,7 +58,10 @@ struct StagingArea: Sendable {
 
   private static func tables(like prefix: String, on connection: PostgresConnection) async throws -> [String] {
     let rows = try await connection.query(
-      "select relname::text from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r' and starts_with(relname, $2)",
+      """
+      select relname::text from pg_class
+      where relnamespace = to_regnamespace($1) and relkind = 'r' and starts_with(relname, $2)
+      """,
       [.text(schema), .text(prefix)])
     return try rows.map { try $0.decode(0, as: String.self) }
   }

@@ -46,11 +46,7 @@ extension TableDesign {
   func drift(of existing: ExistingTable, wantedChecks: [String: String], feed: FeedDefinition) -> TableDrift {
     var drift = TableDrift()
     func refuse(_ what: String, column: String? = nil, sql: String) {
-      let position = column.flatMap { feed.column(named: $0)?.position } ?? feed.position
-      drift.errors.append(
-        Diagnostic(
-          .error, code: "table_drift", at: position, "table \(table): \(what)",
-          notes: ["state: nothing was changed"], fix: "change the definition back, or run: \(sql);"))
+      drift.errors.append(refusal(what, column: column, sql: sql, feed))
     }
     let present = Dictionary(existing.columns.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var added: Set<String> = []
@@ -73,8 +69,11 @@ extension TableDesign {
           sql: "alter table \(table.quoted) alter column \(name) type \(column.type) using \(name)::\(column.type)")
       }
       if found.isOptional != column.isOptional {
+        let difference =
+          found.isOptional
+          ? "may be null, the definition requires a value" : "is not null, the definition says optional"
         refuse(
-          "column \"\(column.name)\" \(found.isOptional ? "may be null, the definition requires a value" : "is not null, the definition says optional")",
+          "column \"\(column.name)\" \(difference)",
           column: column.name,
           sql: "alter table \(table.quoted) alter column \(name) \(column.isOptional ? "drop" : "set") not null")
       }
@@ -95,17 +94,29 @@ extension TableDesign {
     if existing.key != key {
       let drop = existing.key.isEmpty ? "" : "drop constraint …, "
       refuse(
-        "its primary key is (\(existing.key.joined(separator: ", "))), the definition says (\(key.joined(separator: ", ")))",
+        "its primary key is (\(existing.key.joined(separator: ", "))), "
+          + "the definition says (\(key.joined(separator: ", ")))",
         sql: "alter table \(table.quoted) \(drop)add primary key (\(list(key)))")
     }
-    compareConstraints(existing, wantedChecks, added: added, &drift, refuse)
+    drift.errors += constraintErrors(existing, wantedChecks, added: added, feed)
+    drift.additions += indexes.filter { !existing.indexedColumns.contains($0.column) }.map(createIndex)
     return drift
   }
 
-  private func compareConstraints(
-    _ existing: ExistingTable, _ wantedChecks: [String: String], added: Set<String>, _ drift: inout TableDrift,
-    _ refuse: (String, String?, String) -> Void
-  ) {
+  private func refusal(_ what: String, column: String?, sql: String, _ feed: FeedDefinition) -> Diagnostic {
+    Diagnostic(
+      .error, code: "table_drift", at: column.flatMap { feed.column(named: $0)?.position } ?? feed.position,
+      "table \(table): \(what)", notes: ["state: nothing was changed"],
+      fix: "change the definition back, or run: \(sql);")
+  }
+
+  private func constraintErrors(
+    _ existing: ExistingTable, _ wantedChecks: [String: String], added: Set<String>, _ feed: FeedDefinition
+  ) -> [Diagnostic] {
+    var errors: [Diagnostic] = []
+    func refuse(_ what: String, _ column: String?, _ sql: String) {
+      errors.append(refusal(what, column: column, sql: sql, feed))
+    }
     for key in foreignKeys where !added.contains(key.column) {
       let wanted = ExistingTable.ForeignKey(
         columns: [key.column], target: key.target, targetColumns: [key.targetColumn])
@@ -140,9 +151,7 @@ extension TableDesign {
         "it has the check \(definition), which the definition no longer has", nil,
         "alter table \(table.quoted) drop constraint \(quoteIdentifier(name))")
     }
-    for index in indexes where !existing.indexedColumns.contains(index.column) {
-      drift.additions.append(createIndex(index))
-    }
+    return errors
   }
 }
 

@@ -43,7 +43,8 @@ extension FieldFault: Comparable {
     case .wrongType:
       if let format = column.format { return "\(value) is not a \(column.type) written as \(format)" }
       return "\(value) is not \(Self.article(column.type)) \(column.type)"
-    case .overflow, .tooManyDigits: return "\(value) has more digits than \(Self.article(column.type)) \(column.type) holds"
+    case .overflow, .tooManyDigits:
+      return "\(value) has more digits than \(Self.article(column.type)) \(column.type) holds"
     case .tooManyFractionDigits:
       return column.type.isWhole
         ? "\(value) is not a whole number" : "\(value) has more digits behind the point than a \(column.type) holds"

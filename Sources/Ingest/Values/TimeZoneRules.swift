@@ -147,7 +147,9 @@ private struct TZifFile {
     guard let first = counts(0) else { return nil }
     let isWide = bytes[4] >= UInt8(ascii: "2")
     // The 32-bit block comes first; files of version 2 and later repeat everything in 64 bits behind it.
-    func length(_ c: [Int], _ width: Int) -> Int { c[3] * width + c[3] + c[4] * 6 + c[5] + c[2] * (width + 4) + c[1] + c[0] }
+    func length(_ c: [Int], _ width: Int) -> Int {
+      c[3] * width + c[3] + c[4] * 6 + c[5] + c[2] * (width + 4) + c[1] + c[0]
+    }
     var start = 44
     var header = first
     var width = 4
