@@ -12,7 +12,7 @@ internal import Ledger
 enum Program {
   static let version = "0.1.0"
 
-  static func main() async {
+  static func main() {
     SignalWatch.prepare()
     let arguments = Array(CommandLine.arguments.dropFirst())
     let environment = Invocation.currentEnvironment()
@@ -32,9 +32,9 @@ enum Program {
     let invocation = Invocation(
       arguments: arguments, environment: environment, console: Console(verb.global, environment: environment),
       options: verb.global, interruption: interruption, startedAt: .now())
-    let task = Task { await perform(verb, invocation) }
-    SignalWatch.start(interruption) { task.cancel() }
-    exit(await task.value.rawValue)
+    let command = verb
+    let task = Task.detached { exit(await perform(command, invocation).rawValue) }
+    SignalWatch.wait(interruption, leavesInterrupts: type(of: command).leavesInterruptsToChild) { task.cancel() }
   }
 
   /// Runs the verb, and explains what it throws.
