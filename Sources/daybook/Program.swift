@@ -14,7 +14,7 @@ enum Program {
 
   static func main() {
     SignalWatch.prepare()
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = GlobalOptions.movedBehindVerb(Array(CommandLine.arguments.dropFirst()))
     let environment = Invocation.currentEnvironment()
     let verb: any Verb
     do {
@@ -84,6 +84,9 @@ struct CommandFailureText {
       lines.append("  and more: daybook check\(invocation.options.commandSuffix)")
     }
     if let state = failure.sqlState { lines.append("  SQLSTATE: \(state)") }
+    if failure.exitCode == .databaseUnreachable, failure.errorClass != "stopped" {
+      lines.append("  next: daybook doctor\(invocation.options.commandSuffix)")
+    }
     self.lines = lines
   }
 }
