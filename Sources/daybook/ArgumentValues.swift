@@ -6,11 +6,13 @@ public import Money
 
 /// `2026-11-20`.
 extension CivilDate: ExpressibleByArgument {
+  /// Reads what was typed; nil is a usage error.
   public init?(argument: String) { self.init(argument) }
 }
 
 /// `0.02`.
 extension ExactDecimal: ExpressibleByArgument {
+  /// Reads what was typed; nil is a usage error.
   public init?(argument: String) { self.init(argument) }
 }
 

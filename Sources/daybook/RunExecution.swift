@@ -72,12 +72,31 @@ struct RunExecution: Sendable {
     let record = RunRecord(
       runID: .make(), job: plan.job, asOf: plan.asOf, attempt: (parent?.attempt ?? 0) + 1, parent: parent?.run,
       trigger: parent != nil ? .retry : isAttended ? .terminal : .unattended, startedAt: invocation.startedAt,
-      host: Invocation.host, processID: Int(getpid()), arguments: arguments ?? invocation.arguments,
+      host: Invocation.host, processID: Int(getpid()), arguments: arguments ?? Self.placed(invocation.arguments),
       version: Program.version, configurationHash: project.configurationHash)
     let report = await JobRunner(session: session, plan: plan, record: record, surroundings: surroundings).run()
     lines.end()
     tell(report)
     return report.exitCode
+  }
+
+  /// `arguments` with the path of `--file` made absolute, so that a retry from another folder finds it.
+  private static func placed(_ arguments: [String]) -> [String] {
+    var result = arguments
+    for index in arguments.indices {
+      if index > 0, arguments[index - 1] == "--file" { result[index] = absolute(arguments[index]) }
+      let prefix = "--file="
+      if arguments[index].hasPrefix(prefix) {
+        result[index] = prefix + absolute(String(arguments[index].dropFirst(prefix.count)))
+      }
+    }
+    return result
+  }
+
+  private static func absolute(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   private func tell(_ report: RunReport) {
