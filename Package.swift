@@ -49,7 +49,7 @@ let package = Package(
     room("Definitions", ["Finding", "Money", .product(name: "Yams", package: "Yams")]),
     room("Ledger", ["Postgres", "Finding", "Telemetry", "Money"], resources: [.embedInCode("SQL")]),
     room("Ingest", ["CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "CLibCrypto"]),
-    room("Views", ["Postgres", "Definitions", "Ledger", "Finding", "Telemetry"]),
+    room("Views", ["Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry"]),
     room("Markup", ["Money"]),
     room(
       "Reports",
@@ -84,10 +84,11 @@ let package = Package(
       ["Ingest", "CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "TestSupport"]),
     tests(
       "ViewsTests", ["Views", "Postgres", "Definitions", "Ledger", "Finding", "Telemetry", "Money", "TestSupport"]),
-    tests("MarkupTests", ["Markup", "Money"]),
+    tests("MarkupTests", ["Markup", "Money"], exclude: ["Golden"]),
     tests(
       "ReportsTests",
-      ["Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "TestSupport"]),
+      ["Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views", "TestSupport"],
+      exclude: ["Golden"]),
     tests("SampleDataTests", ["SampleData", "CSV", "Money", "TestSupport"]),
     tests(
       "JobsTests",

@@ -1,0 +1,331 @@
+// Records → rows of binary COPY, or rejects: the hot loop of the ingest.
+// Invariant: a record becomes exactly one of the two, and both are counted; nothing is allocated for a good record.
+// Order of the checks: the record as a whole (quotes, length, NUL, UTF-8, field count), then its columns by their
+// place in the file; in a column: missing, type, range, one_of, pattern. The first fault is the reject's.
+
+internal import CSV
+internal import Definitions
+internal import Glibc
+internal import Ledger
+
+/// Encodes the records of one file.
+struct RecordEncoder: ~Copyable {
+  let plan: FilePlan
+  private let columns: UnsafeMutablePointer<ColumnPlan>
+  private let columnCount: Int
+  private let hasControls: Bool
+  /// The control values of the record at hand.
+  private let controlValues: UnsafeMutablePointer<Int128>
+  private let controlPresent: UnsafeMutablePointer<Bool>
+  private var scratch: UnsafeMutablePointer<UInt8>
+  private var scratchBytes = 256
+  private var stretch: (start: Int64, end: Int64, offset: Int64) = (0, 0, 0)
+  private var lastKey = Int64.min
+
+  /// Records seen, the header not counted.
+  private(set) var recordsRead = 0
+  private(set) var rejects = RejectLog()
+  private(set) var controls: ControlAccumulator
+  /// Whether every accepted key so far is greater than the one before it, so that no key comes twice.
+  private(set) var keysAscend: Bool
+
+  init(plan: FilePlan) {
+    self.plan = plan
+    // An empty list has no address; nothing is read through the stand-in.
+    columns = plan.columns.baseAddress ?? UnsafeMutablePointer<ColumnPlan>.allocate(capacity: 1)
+    columnCount = plan.columns.count
+    controlValues = .allocate(capacity: max(1, plan.controls.count))
+    controlPresent = .allocate(capacity: max(1, plan.controls.count))
+    scratch = .allocate(capacity: scratchBytes)
+    controls = ControlAccumulator(plan.controls)
+    hasControls = !plan.controls.isEmpty
+    keysAscend = plan.columns.contains { $0.isSoleKey }
+  }
+
+  deinit {
+    controlValues.deallocate()
+    controlPresent.deallocate()
+    scratch.deallocate()
+  }
+
+  /// The columns of staging that say where a row came from, each a bigint.
+  static let placeColumns = ["_daybook_offset", "_daybook_line", "_daybook_record"]
+  private static let placeBytes = 36
+
+  /// Encodes one record into `block`, or keeps it as a reject.
+  mutating func encode(_ record: borrowing ParsedRecord, into block: EncodedBlock) {
+    if record.record == 1 { return }
+    recordsRead &+= 1
+    if let defect = record.defect { return refuse(record, defect) }
+    switch verdict(onText: record.rawBytes) {
+    case .good: break
+    case .hasNUL: return refuse(record, nil, .nulByte, "the record holds a NUL byte, which PostgreSQL cannot store")
+    case .notUTF8: return refuse(record, nil, .notUTF8, "the record is not valid UTF-8")
+    }
+    if record.fieldCount != plan.fieldCount {
+      return refuse(
+        record, nil, .fieldCount, "the record has \(record.fieldCount) fields, the header has \(plan.fieldCount)")
+    }
+    block.reserve(record.rawBytes.count &+ columnCount &* (maximumFixedFieldBytes &+ 4) &+ Self.placeBytes &+ 64)
+    if hasControls { controlPresent.update(repeating: false, count: plan.controls.count) }
+    var cursor = block.base + block.count
+    put(Int16(truncatingIfNeeded: columnCount &+ 3), &cursor)
+    for index in 0..<columnCount {
+      let field = record[columns[index].field]
+      let fault = encodeField(columns + index, field, &cursor)
+      if fault != .none { return refuse(record, column: index, fault) }
+    }
+    putInteger(Int64(record.byteOffset), &cursor)
+    putInteger(Int64(record.line), &cursor)
+    putInteger(Int64(record.record), &cursor)
+    block.count = cursor - block.base
+    block.rows &+= 1
+    if hasControls { addControls(record, isRejected: false) }
+  }
+
+  @inline(__always)
+  private func isNull(_ field: FieldBytes, isText: Bool) -> Bool {
+    // A quoted field of a text column is data; elsewhere "" means nothing, however it is written.
+    if field.isQuoted, isText { return false }
+    if field.count == 0 { return plan.emptyIsNull }
+    for token in plan.nullTokens where token.count == field.count {
+      if memcmp(token.start, field.pointer, token.count) == 0 { return true }
+    }
+    return false
+  }
+
+  @inline(__always)
+  private mutating func encodeField(
+    _ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes, _ cursor: inout UnsafeMutablePointer<UInt8>
+  ) -> FieldFault {
+    if isNull(field, isText: column.pointee.kind == .text) {
+      guard column.pointee.isOptional else { return .missing }
+      putNull(&cursor)
+      return .none
+    }
+    switch column.pointee.kind {
+    case .text:
+      if column.pointee.choices != nil || column.pointee.steps != nil || column.pointee.expression != nil {
+        let fault = checkText(column, field)
+        if fault != .none { return fault }
+      }
+      putBytes(field.pointer, field.count, &cursor)
+      return .none
+    case .integer, .bigint, .decimal: return encodeNumber(column, field, &cursor)
+    case .date, .timestamp, .timestamptz: return encodeTime(column, field, &cursor)
+    case .boolean:
+      guard let value = parseBoolean(field.pointer, field.count) else { return .wrongType }
+      put(Int32(1), &cursor)
+      put(value ? 1 : 0 as UInt8, &cursor)
+    case .uuid:
+      put(Int32(16), &cursor)
+      guard parseUUID(field.pointer, field.count, into: cursor) else { return .wrongType }
+      cursor += 16
+    case .json:
+      guard JSONText.isValid(field.pointer, field.count) else { return .wrongType }
+      put(Int32(truncatingIfNeeded: field.count &+ 1), &cursor)
+      put(1 as UInt8, &cursor)
+      cursor.update(from: field.pointer, count: field.count)
+      cursor += field.count
+    }
+    return .none
+  }
+
+  @inline(__always)
+  private func checkText(_ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes) -> FieldFault {
+    if let choices = column.pointee.choices {
+      var isKnown = false
+      for index in 0..<column.pointee.choiceCount where choices[index].count == field.count {
+        if memcmp(choices[index].start, field.pointer, field.count) == 0 {
+          isKnown = true
+          break
+        }
+      }
+      if !isKnown { return .notOneOf }
+    }
+    if let steps = column.pointee.steps {
+      return matches(field.pointer, field.count, steps, column.pointee.stepCount) ? .none : .patternMismatch
+    }
+    if let expression = column.pointee.expression {
+      return matches(field.pointer, field.count, expression) ? .none : .patternMismatch
+    }
+    return .none
+  }
+
+  @inline(__always)
+  private mutating func encodeNumber(
+    _ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes, _ cursor: inout UnsafeMutablePointer<UInt8>
+  ) -> FieldFault {
+    var value: Int128 = 0
+    let fault = number(column, field, into: &value)
+    if column.pointee.control >= 0, fault == .none || fault >= .belowMinimum {
+      controlValues[column.pointee.control] = value
+      controlPresent[column.pointee.control] = true
+    }
+    if fault != .none { return fault }
+    switch column.pointee.kind {
+    case .decimal: putNumeric(value, scale: column.pointee.scale, &cursor)
+    case .integer: putInteger(Int32(truncatingIfNeeded: value), &cursor)
+    default: putInteger(Int64(truncatingIfNeeded: value), &cursor)
+    }
+    if column.pointee.isSoleKey {
+      let key = Int64(truncatingIfNeeded: value)
+      if key <= lastKey { keysAscend = false }
+      lastKey = key
+    }
+    return .none
+  }
+
+  /// Reads and checks a number; `value` is set when the fault concerns only what is allowed.
+  @inline(__always)
+  private mutating func number(
+    _ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes, into value: inout Int128
+  ) -> FieldFault {
+    var bytes = field.pointer
+    var count = field.count
+    if let mark = plan.groupingMark {
+      if count > scratchBytes { growScratch(count) }
+      count = removeGrouping(bytes, count, mark: mark, decimalMark: plan.decimalMark, into: scratch)
+      if count < 0 { return .wrongType }
+      bytes = UnsafePointer(scratch)
+    }
+    if column.pointee.kind == .decimal {
+      let fault = parseDecimal(
+        bytes, count, scale: column.pointee.scale, decimalMark: plan.decimalMark, into: &value)
+      if fault != .none { return fault }
+      if value >= column.pointee.ceiling || value <= -column.pointee.ceiling { return .tooManyDigits }
+    } else {
+      var whole: Int64 = 0
+      let fault = parseInteger(
+        bytes, count, acceptsZeroFraction: column.pointee.acceptsZeroFraction, decimalMark: plan.decimalMark,
+        into: &whole)
+      if fault != .none { return fault }
+      if column.pointee.kind == .integer, whole > Int64(Int32.max) || whole < Int64(Int32.min) { return .overflow }
+      value = Int128(whole)
+    }
+    if column.pointee.hasBounds {
+      if value < column.pointee.minimum { return .belowMinimum }
+      if value > column.pointee.maximum { return .aboveMaximum }
+    }
+    if let choices = column.pointee.choiceValues {
+      for index in 0..<column.pointee.choiceCount where choices[index] == value { return .none }
+      return .notOneOf
+    }
+    return .none
+  }
+
+  @inline(__always)
+  private mutating func encodeTime(
+    _ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes, _ cursor: inout UnsafeMutablePointer<UInt8>
+  ) -> FieldFault {
+    var time = CivilTime()
+    let format = column.pointee.format
+    let isTime =
+      format.isEmpty
+      ? parseISO(field.pointer, field.count, into: &time)
+      : parseFormatted(field.pointer, field.count, parts: UnsafeBufferPointer(format), into: &time)
+    guard isTime else { return .wrongType }
+    if column.pointee.kind == .date {
+      if time.hasTime { return .wrongType }
+      let fault = checkBounds(column, Int128(time.day))
+      if fault != .none { return fault }
+      putInteger(Int32(truncatingIfNeeded: time.day &- daysTo2000), &cursor)
+      return .none
+    }
+    var seconds = time.day &* 86_400 &+ time.second
+    if time.hasOffset {
+      // Without a zone in the column an offset would be dropped silently.
+      if column.pointee.kind == .timestamp { return .wrongType }
+      seconds &-= time.offset
+    } else if column.pointee.kind == .timestamptz {
+      seconds = instant(ofLocal: seconds)
+    }
+    let microseconds = seconds &* 1_000_000 &+ time.microsecond
+    let fault = checkBounds(column, Int128(microseconds))
+    if fault != .none { return fault }
+    putInteger(microseconds &- daysTo2000 &* 86_400_000_000, &cursor)
+    return .none
+  }
+
+  @inline(__always)
+  private func checkBounds(_ column: UnsafeMutablePointer<ColumnPlan>, _ value: Int128) -> FieldFault {
+    guard column.pointee.hasBounds else { return .none }
+    if value < column.pointee.minimum { return .belowMinimum }
+    return value > column.pointee.maximum ? .aboveMaximum : .none
+  }
+
+  @inline(__always)
+  private mutating func instant(ofLocal local: Int64) -> Int64 {
+    if local >= stretch.start, local < stretch.end { return local &- stretch.offset }
+    if let steady = plan.zone.steadyStretch(around: local) { stretch = steady }
+    return plan.zone.instant(ofLocal: local)
+  }
+
+  private mutating func growScratch(_ count: Int) {
+    scratch.deallocate()
+    scratchBytes = count * 2
+    scratch = .allocate(capacity: scratchBytes)
+  }
+
+  @inline(__always)
+  private mutating func addControls(_ record: borrowing ParsedRecord, isRejected: Bool) {
+    for control in 0..<plan.controls.count where controlPresent[control] {
+      let place = plan.controls[control].groupField
+      if place >= 0 {
+        let group = record[place]
+        controls.add(
+          controlValues[control], control: control, group: group.pointer, group.count, isRejected: isRejected)
+      } else {
+        plan.controls[control].constantGroup.withUnsafeBufferPointer { bytes in
+          guard let base = bytes.baseAddress else { return }
+          controls.add(controlValues[control], control: control, group: base, bytes.count, isRejected: isRejected)
+        }
+      }
+    }
+  }
+}
+
+// MARK: Refusing, off the usual path
+
+extension RecordEncoder {
+  private mutating func refuse(_ record: borrowing ParsedRecord, _ defect: RecordDefect) {
+    switch defect {
+    case .unterminatedQuote:
+      refuse(record, nil, .unterminatedQuote, "a quoted field that opens on this line does not end properly")
+    case .strayQuote:
+      refuse(record, nil, .strayQuote, "a quote stands inside an unquoted field, or text behind a closing quote")
+    case .tooLong:
+      refuse(record, nil, .recordTooLong, "the record is longer than \(CSVDialect.defaultMaxRecordBytes) bytes")
+    }
+  }
+
+  private mutating func refuse(
+    _ record: borrowing ParsedRecord, _ column: String?, _ code: RejectCode, _ reason: String
+  ) {
+    let (line, number, offset) = (record.line, record.record, record.byteOffset)
+    let raw = record.rawBytes
+    rejects.append {
+      RefusedRecord(
+        line: line, record: number, byteOffset: offset, column: column, code: code, reason: reason, raw: Array(raw))
+    }
+  }
+
+  /// Refuses a record for one of its fields. Its money still counts as read where it can be read.
+  @inline(never)
+  private mutating func refuse(_ record: borrowing ParsedRecord, column index: Int, _ fault: FieldFault) {
+    let definition = plan.definitions[index]
+    let field = record[columns[index].field]
+    refuse(record, definition.name, fault.code, fault.reason(definition, field.bytes))
+    for later in index..<columnCount where columns[later].control >= 0 && !controlPresent[columns[later].control] {
+      var value: Int128 = 0
+      let field = record[columns[later].field]
+      guard !isNull(field, isText: false) else { continue }
+      let fault = number(columns + later, field, into: &value)
+      if fault == .none || fault >= .belowMinimum {
+        controlValues[columns[later].control] = value
+        controlPresent[columns[later].control] = true
+      }
+    }
+    if hasControls { addControls(record, isRejected: true) }
+  }
+}

@@ -1,0 +1,235 @@
+// One feed's new files → staging → base table, in one transaction: the entry of this room.
+// Phases: 1 find the files, 2 parse, check and encode each into its own unlogged staging table, 3 in one
+// transaction dedupe, merge, reconcile and write the ledger, 4 write the refused records for people, 5 drop the
+// staging, whatever happened. Which feeds run, in what order, and what an error means for the rest of the night is
+// decided in `Jobs`.
+
+internal import CSV
+public import Definitions
+internal import Finding
+public import Ledger
+public import Money
+public import Postgres
+public import Telemetry
+
+/// Loads the new files of one feed.
+public struct FeedIngestion: Sendable {
+  let project: Project
+  let feed: FeedDefinition
+  let pool: PostgresPool
+  let runID: RunID
+  let asOf: CivilDate
+  let meter: ProgressMeter
+
+  /// Creates the ingest of one feed; nothing happens before `run`.
+  ///
+  /// - Parameter ledger: an open ledger, which means that its tables are there.
+  public init(
+    project: Project, feed: FeedDefinition, pool: PostgresPool, ledger: LedgerStore, runID: RunID, asOf: CivilDate,
+    progress: any ProgressSink = NullProgress()
+  ) {
+    self.project = project
+    self.feed = feed
+    self.pool = pool
+    self.runID = runID
+    self.asOf = asOf
+    meter = ProgressMeter(progress, feed: feed.name)
+  }
+
+  /// Loads the files of `selection`; safe to call again after any end, kill included.
+  ///
+  /// Uses one connection of the pool. Cancelling the task rolls back and drops the staging.
+  /// - Throws: `IngestError`; nothing of the feed is then published by this call.
+  public func run(_ selection: FileSelection = .inbox) async throws(IngestError) -> IngestOutcome {
+    do {
+      return try await load(selection)
+    } catch let error as IngestError {
+      throw error
+    } catch let error as PostgresError where error.kind == .cancelled {
+      throw cancelled
+    } catch is CancellationError {
+      throw cancelled
+    } catch let error as PostgresError {
+      throw database(error)
+    } catch let error as FileChanged {
+      throw IngestError(
+        .fileRefused,
+        Diagnostic(
+          .error, code: "file_changed", at: feed.position,
+          "feed \(feed.name): a file changed while it was read\(error.line.map { ", at line \($0)" } ?? "")",
+          notes: ["state: nothing of this feed is committed"], fix: "wait until it is complete, then run again"))
+    } catch {
+      throw IngestError(
+        .unreadable, Diagnostic(.error, code: "unreadable", at: feed.position, "feed \(feed.name): \(error)"))
+    }
+  }
+
+  // MARK: Phases
+
+  private func load(_ selection: FileSelection) async throws -> IngestOutcome {
+    guard let zone = TimeZoneRules(named: project.calendar.timeZone) else {
+      throw IngestError(
+        .definition,
+        Diagnostic(
+          .error, code: "time_zone", "this machine does not know the time zone \(project.calendar.timeZone)",
+          fix: "install tzdata, or correct calendar.time_zone"))
+    }
+    let dialect = try CSVDialect(delimiter: feed.format.delimiter, quote: feed.format.quote)
+    let design = TableDesign(
+      feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
+    let publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)
+    var discovery = Discovery(project: project, feed: feed)
+    let area = StagingArea(runID: runID, feed: feed.name)
+    let prepared = try await pool.withConnection { connection -> IngestOutcome? in
+      try await discover(selection, &discovery, on: connection)
+      if discovery.files.isEmpty {
+        return try await nothingNew(&discovery, publication, on: connection)
+      }
+      try await StagingArea.sweep(on: connection)
+      return nil
+    }
+    if let prepared { return prepared }
+    let files = discovery.files
+    let found = discovery.findings
+    do {
+      var outcome = try await pool.withConnection { connection in
+        try await area.lock(on: connection)
+        let outcome: IngestOutcome
+        do {
+          outcome = try await stageAndPublish(files, publication, area, zone, on: connection)
+        } catch {
+          // Held until here so that no other process takes the tables for left-overs.
+          try? await area.unlock(on: connection)
+          throw error
+        }
+        try await area.drop(on: connection)
+        try await area.unlock(on: connection)
+        return outcome
+      }
+      outcome.findings = found + outcome.findings
+      if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
+      discovery.cache.save()
+      return outcome
+    } catch {
+      await dropAfterFailure(area)
+      throw error
+    }
+  }
+
+  /// Drops the staging in a task of its own: the caller's may be cancelled, and its connection gone.
+  private func dropAfterFailure(_ area: StagingArea) async {
+    let pool = pool
+    await Task {
+      // Should this fail too, the next ingest sweeps.
+      try? await pool.withConnection { connection in try await area.drop(on: connection) }
+    }.value
+  }
+
+  /// A night without a new file: the table is made or compared when its definition changed, else nothing is done.
+  private nonisolated(nonsending) func nothingNew(
+    _ discovery: inout Discovery, _ publication: FeedPublication, on connection: PostgresConnection
+  ) async throws -> IngestOutcome {
+    if discovery.isFirst, feed.isRequired, discovery.isInbox {
+      throw IngestError(
+        .missingFeed,
+        Diagnostic(
+          .error, code: "missing_feed", at: feed.position,
+          "feed \(feed.name): no file \(feed.filePattern) ever came to \(project.inbox)",
+          fix: "deliver one, or set required: false"))
+    }
+    var findings = discovery.findings
+    if discovery.isFirst || discovery.cache.fittingDefinition != feed.definitionHash {
+      findings += try await publication.publish([], on: connection).findings
+      discovery.cache.fittingDefinition = feed.definitionHash
+    }
+    discovery.cache.save()
+    return IngestOutcome(
+      status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
+  }
+
+  private nonisolated(nonsending) func stageAndPublish(
+    _ files: [DiscoveredFile], _ publication: FeedPublication, _ area: StagingArea, _ zone: TimeZoneRules,
+    on connection: PostgresConnection
+  ) async throws -> IngestOutcome {
+    let loader = StagingLoader(feed: feed, dialect: publication.dialect, zone: zone, meter: meter)
+    var findings: [Diagnostic] = []
+    var staged: [StagedFile] = []
+    var outcome = IngestOutcome(
+      status: .loaded, files: [], rows: RowCounts(), bytesIn: files.reduce(0) { $0 + $1.file.identity.bytes },
+      findings: [], rejectsFile: nil)
+    do {
+      for (index, file) in files.enumerated() {
+        let (next, warnings) = try await loader.stage(file, into: area.table(index), on: connection)
+        findings += warnings
+        staged.append(next)
+      }
+      try publication.checkLimit(staged, [])
+      let published = try await publication.publish(staged, on: connection)
+      outcome.files = published.files
+      findings += published.findings
+    } catch let refusal as FeedRefusal {
+      outcome.status = .refused
+      outcome.files = try await recordRefusal(refusal, publication, on: connection)
+      findings += refusal.findings
+    }
+    outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
+    outcome.findings = findings
+    if outcome.rows.rejected > 0 {
+      outcome.rejectsFile = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
+        .write(on: connection)
+      if outcome.status == .loaded {
+        outcome.findings.append(
+          Diagnostic(
+            .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },
+            "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) were refused, "
+              + "the limit is \(feed.rejectLimit)"))
+      }
+    }
+    return outcome
+  }
+
+  /// Records the refused files and their records in a transaction of their own.
+  private nonisolated(nonsending) func recordRefusal(
+    _ refusal: FeedRefusal, _ publication: FeedPublication, on connection: PostgresConnection
+  ) async throws -> [FileOutcome] {
+    try await connection.withTransaction { transaction in
+      var outcomes: [FileOutcome] = []
+      for file in refusal.files {
+        let rows = RowCounts(read: file.rowsRead, rejected: file.rejects.count)
+        let sums = file.controls.entries
+        let fileID = try await FileLedger.record(
+          FileEntry(
+            feed: feed.name, name: file.name, sha256: file.sha256, bytes: file.bytes, runID: runID, asOf: asOf,
+            status: .refused, rows: rows, controlSums: sums), on: transaction)
+        try await FileLedger.recordRejects(
+          publication.rejectEntries(file.rejects, fileID: fileID, file: file.name), on: transaction)
+        outcomes.append(
+          FileOutcome(
+            name: file.name, sha256: file.sha256, bytes: file.bytes, rows: rows, controlSums: sums, fileID: fileID))
+      }
+      return outcomes
+    }
+  }
+
+  // MARK: Errors
+
+  private var cancelled: IngestError {
+    IngestError(
+      .cancelled,
+      Diagnostic(
+        .error, code: "cancelled", at: feed.position, "feed \(feed.name) was cancelled",
+        notes: ["state: nothing of this feed is committed"], fix: "run again: daybook ingest \(feed.name)"))
+  }
+
+  private func database(_ error: PostgresError) -> IngestError {
+    var notes = ["state: nothing of this feed is committed; safe to run again: daybook ingest \(feed.name)"]
+    if let detail = error.detail { notes.insert("detail: \(detail)", at: 0) }
+    if let context = error.context { notes.insert("context: \(context)", at: 0) }
+    let state = error.sqlState.map { " (SQLSTATE \($0))" } ?? ""
+    return IngestError(
+      .database,
+      Diagnostic(
+        .error, code: "database", at: feed.position, "feed \(feed.name): \(error.message)\(state)", notes: notes,
+        fix: error.hint), underlying: error)
+  }
+}

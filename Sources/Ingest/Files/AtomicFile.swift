@@ -1,0 +1,80 @@
+// Small files, read whole and replaced whole: a reader sees the old bytes or the new ones.
+
+internal import Glibc
+
+/// The bytes of a file of at most 64 MiB, or nil.
+func readBytes(_ path: String) -> [UInt8]? {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return nil }
+  defer { close(descriptor) }
+  var bytes: [UInt8] = []
+  var block = [UInt8](repeating: 0, count: 64 << 10)
+  while bytes.count <= 64 << 20 {
+    let got = read(descriptor, &block, block.count)
+    if got < 0 { return nil }
+    if got == 0 { return bytes }
+    bytes += block[0..<got]
+  }
+  return nil
+}
+
+/// The text of a file, or nil when it is not UTF-8 or cannot be read.
+func readText(_ path: String) -> String? {
+  readBytes(path).flatMap { String(validating: $0, as: UTF8.self) }
+}
+
+/// Makes a directory and those above it.
+/// - Returns: whether it is there now.
+func makeDirectories(_ path: String) -> Bool {
+  var status = stat()
+  if stat(path, &status) == 0 { return status.st_mode & S_IFMT == S_IFDIR }
+  if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+    guard makeDirectories(String(path[..<slash])) else { return false }
+  }
+  return mkdir(path, 0o777) == 0 || errno == EEXIST
+}
+
+/// Replaces a file by rename, after its bytes are on disk.
+/// - Returns: the operating system's error number, or 0.
+func replaceFile(_ path: String, with bytes: [UInt8]) -> Int32 {
+  let temporary = "\(path).\(getpid()).tmp"
+  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+  guard descriptor >= 0 else { return errno }
+  var number: Int32 = 0
+  bytes.withUnsafeBytes { buffer in
+    var written = 0
+    while written < buffer.count {
+      let step = write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+      if step < 0 {
+        if errno == EINTR { continue }
+        number = errno
+        return
+      }
+      written += step
+    }
+    if fsync(descriptor) != 0 { number = errno }
+  }
+  close(descriptor)
+  if number == 0, rename(temporary, path) != 0 { number = errno }
+  if number != 0 { unlink(temporary) }
+  return number
+}
+
+/// Two lower-case digits for each byte.
+func hex(_ bytes: [UInt8]) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}
+
+/// The bytes that an even number of hexadecimal digits stand for, or nil.
+func bytesOfHex(_ text: some StringProtocol) -> [UInt8]? {
+  let digits = text.utf8.map { byte -> UInt8 in
+    switch byte {
+    case 0x30...0x39: byte - 0x30
+    case 0x61...0x66: byte - 0x61 + 10
+    default: 255
+    }
+  }
+  guard digits.count % 2 == 0, digits.allSatisfy({ $0 < 16 }) else { return nil }
+  return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+}

@@ -1,0 +1,144 @@
+// Which files of a feed are new: found, opened, hashed, and compared with the ledger.
+// Invariant: a file counts as loaded by its content alone. A file that the cache vouches for and the ledger knows
+// is not even opened; every file that is returned is open, and stays the same file to the end.
+
+internal import Definitions
+internal import Finding
+internal import Glibc
+internal import Ledger
+internal import Postgres
+
+/// A file to load.
+struct DiscoveredFile: Sendable {
+  var name: String
+  var displayPath: String
+  var file: OpenFile
+  var sha256: [UInt8]
+  var isReload: Bool
+}
+
+/// What was found in the inbox.
+struct Discovery {
+  let feed: FeedDefinition
+  let inbox: Inbox
+  let root: String
+  var cache: FingerprintCache
+  var files: [DiscoveredFile] = []
+  var findings: [Diagnostic] = []
+  /// Whether the feed has no loaded file yet.
+  var isFirst = false
+  var isInbox = true
+
+  init(project: Project, feed: FeedDefinition) {
+    self.feed = feed
+    inbox = Inbox(path: project.inbox)
+    root = project.root
+    cache = FingerprintCache(projectRoot: project.root, feed: feed.name)
+  }
+
+  /// A path as a person of the project would write it.
+  func display(_ path: String) -> String {
+    path.hasPrefix(root + "/") ? String(path.dropFirst(root.utf8.count + 1)) : path
+  }
+}
+
+extension FeedIngestion {
+  /// Finds the files to load.
+  nonisolated(nonsending) func discover(
+    _ selection: FileSelection, _ discovery: inout Discovery, on connection: PostgresConnection
+  ) async throws {
+    let loaded = try await FileLedger.loaded(feed: feed.name, on: connection)
+    discovery.isFirst = loaded.isEmpty
+    var known = Set(loaded.map(\.sha256))
+    switch selection {
+    case .file(let path, let reload):
+      discovery.isInbox = false
+      do {
+        let file = try OpenFile(path, followsLinks: true)
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        try take(name, path, file, isReload: reload, &known, &discovery)
+      } catch let error as SystemError {
+        throw unreadable(path, error)
+      }
+    case .inbox, .reloadInbox:
+      let names: [String]
+      do { names = try discovery.inbox.names(matching: feed.filePattern) } catch {
+        throw unreadable(discovery.inbox.path, error)
+      }
+      for name in names { try look(at: name, isReload: selection == .reloadInbox, &known, &discovery) }
+    }
+  }
+
+  private func look(
+    at name: String, isReload: Bool, _ known: inout Set<[UInt8]>, _ discovery: inout Discovery
+  ) throws {
+    let path = "\(discovery.inbox.path)/\(name)"
+    if !isReload {
+      var status = stat()
+      if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+        let sha256 = discovery.cache.sha256(name: name, identity: FileIdentity(status)), known.contains(sha256)
+      {
+        return
+      }
+    }
+    do {
+      guard let file = try discovery.inbox.open(name) else {
+        discovery.findings.append(
+          Diagnostic(
+            .warning, code: "outside_inbox", at: SourcePosition(file: discovery.display(path)),
+            "the link leads out of the inbox and is not followed", fix: "put the file itself into the inbox"))
+        return
+      }
+      try take(name, path, file, isReload: isReload, &known, &discovery)
+    } catch let error as SystemError {
+      if error.number == EISDIR {
+        discovery.findings.append(
+          Diagnostic(
+            .warning, code: "not_a_file", at: SourcePosition(file: discovery.display(path)),
+            "it matches \(feed.filePattern) but is not a regular file; it is passed over"))
+        return
+      }
+      throw unreadable(path, error)
+    }
+  }
+
+  private func take(
+    _ name: String, _ path: String, _ file: OpenFile, isReload: Bool, _ known: inout Set<[UInt8]>,
+    _ discovery: inout Discovery
+  ) throws {
+    let total = file.identity.bytes
+    let sha256 = try contentHash(of: file) { done in
+      try Task.checkCancellation()
+      meter.report(done: done, total: total, unit: "bytes")
+    }
+    if discovery.isInbox, !file.hasChanged {
+      var now = timespec()
+      clock_gettime(CLOCK_REALTIME, &now)
+      discovery.cache.remember(
+        name: name, identity: file.identity, sha256: sha256,
+        nowNanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
+    }
+    let isKnown = known.contains(sha256)
+    if isKnown, !isReload { return }
+    if isKnown, feed.key.isEmpty {
+      throw IngestError(
+        .fileRefused,
+        Diagnostic(
+          .error, code: "reload_without_key", at: SourcePosition(file: discovery.display(path)),
+          "feed \(feed.name) has no key: loading this file again would append its rows a second time",
+          notes: ["declared in \(feed.position)"], fix: "leave out --reload"))
+    }
+    known.insert(sha256)
+    discovery.files.append(
+      DiscoveredFile(
+        name: name, displayPath: discovery.display(path), file: file, sha256: sha256, isReload: isReload && isKnown))
+  }
+
+  private func unreadable(_ path: String, _ error: SystemError) -> IngestError {
+    IngestError(
+      .unreadable,
+      Diagnostic(
+        .error, code: "unreadable", at: SourcePosition(file: path), "feed \(feed.name): cannot read it: \(error)",
+        notes: ["state: nothing of this feed is committed"]))
+  }
+}

@@ -1,0 +1,68 @@
+// The refused records of a feed and a business date, as a CSV for people: Output/rejects/<date>/<feed>.csv.
+// It stands beside the dated report sets, not in them: those are published whole or not at all, and a refused feed
+// must be explained on a night without new reports. Made from the ledger, so a second run writes the same bytes,
+// and the same bytes are not written again.
+
+internal import CSV
+internal import Finding
+internal import Money
+internal import Postgres
+
+/// The CSV of refused records.
+struct RejectsFile: Sendable {
+  let output: String
+  let feed: String
+  let asOf: CivilDate
+
+  var path: String { "\(output)/rejects/\(asOf)/\(feed).csv" }
+
+  static let columns = [
+    "feed", "file", "line", "record", "byte_offset", "column", "code", "reason", "raw",
+  ]
+
+  /// Writes the file from the ledger; returns its path, or nil when nothing was refused.
+  nonisolated(nonsending) func write(on connection: PostgresConnection) async throws -> String? {
+    var writer = CSVWriter()
+    try writer.record(Self.columns)
+    var count = 0
+    let rows = try await connection.query(
+      """
+      select r.feed, r.file, r.line, r.record, r.byte_offset, r.column_name, r.code, r.reason, r.raw
+      from daybook.reject r join daybook.file f using (file_id)
+      where r.feed = $1 and f.as_of = $2 and r.resolved_at is null
+      order by f.name, f.file_id, r.record, r.reject_id limit 100000
+      """, [.text(feed), .date(daysSince1970: Int32(clamping: asOf.daysSince1970))])
+    for row in rows {
+      count += 1
+      try writer.field(try row.decode(0, as: String.self))
+      try writer.field(try row.decode(1, as: String.self), formulaGuard: true)
+      for index in 2...4 { try writer.field(try row.decode(index, as: Int.self)) }
+      try writer.field(try row.decode(5, as: String?.self) ?? "")
+      try writer.field(try row.decode(6, as: String.self))
+      try writer.field(try row.decode(7, as: String.self), formulaGuard: true)
+      // Bytes that are no UTF-8 are kept as they are in the ledger; here they are shown as replacement characters.
+      let raw = String(decoding: try row.decode(8, as: [UInt8].self), as: UTF8.self)
+      try writer.field(raw, formulaGuard: true)
+      try writer.endRecord()
+    }
+    if count == 0 { return nil }
+    let bytes = writer.takeBytes()
+    if readBytes(path) == bytes { return path }
+    let directory = "\(output)/rejects/\(asOf)"
+    guard makeDirectories(directory) else { throw IngestError.output(path, "the folder cannot be made") }
+    let number = replaceFile(path, with: bytes)
+    if number != 0 { throw IngestError.output(path, SystemError(number: number).description) }
+    return path
+  }
+}
+
+extension IngestError {
+  fileprivate static func output(_ path: String, _ why: String) -> IngestError {
+    IngestError(
+      .output,
+      Diagnostic(
+        .error, code: "rejects_file", at: SourcePosition(file: path), "cannot write the refused records: \(why)",
+        notes: ["state: the ledger holds them; what was loaded stays loaded"],
+        fix: "free or unlock the folder, then run again; or: daybook rejects export"))
+  }
+}

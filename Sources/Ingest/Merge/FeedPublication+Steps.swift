@@ -1,0 +1,144 @@
+// The steps of a publication that are not about moving rows: plans, limits, snapshots, the ledger.
+
+internal import Definitions
+internal import Finding
+internal import Ledger
+internal import Postgres
+
+extension FeedPublication {
+  /// A few staged rows against a large table: probing its index beats reading all of it, and the planner, which
+  /// has no statistics of staging, often thinks otherwise.
+  nonisolated(nonsending) func planForSmallSide(
+    _ tables: [String], _ staging: String, on connection: PostgresConnection
+  ) async throws {
+    let sizes = try await connection.query(
+      """
+      select coalesce(max(pg_relation_size(to_regclass(name))), 0) > 8 * pg_relation_size(to_regclass($2))
+      from unnest($1::text[]) as name
+      """, [.textArray(tables), .text(staging)])
+    guard try sizes.first?.decode(0, as: Bool.self) == true else { return }
+    try await connection.executeScript("set local enable_hashjoin = off; set local enable_mergejoin = off")
+  }
+
+  nonisolated(nonsending) func planFreely(on connection: PostgresConnection) async throws {
+    try await connection.executeScript("set local enable_hashjoin = on; set local enable_mergejoin = on")
+  }
+
+  /// Stops when the rejects so far are over the feed's limit, counted over all files of the call.
+  func checkLimit(_ staged: [StagedFile], _ done: [Merged]) throws {
+    let read = staged.reduce(0) { $0 + $1.summary.recordsRead }
+    let logs = done.map(\.rejects) + staged.dropFirst(done.count).map(\.summary.rejects)
+    let count = logs.reduce(0) { $0 + $1.count }
+    let isTruncated = logs.contains { $0.isTruncated }
+    guard isTruncated || !feed.rejectLimit.allows(count, of: read) else { return }
+    var findings = [
+      Diagnostic(
+        .error, code: "reject_limit", at: feed.position,
+        "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
+        notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
+        fix: "correct the records listed by: daybook rejects list \(feed.name); or raise rejects.limit")
+    ]
+    if isTruncated {
+      findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
+    }
+    let first = logs.lazy.flatMap(\.records).first
+    if let first {
+      findings[0].notes.insert("the first one: line \(first.line), \(first.code.rawValue): \(first.reason)", at: 0)
+    }
+    throw FeedRefusal(
+      findings: findings,
+      files: zip(staged, logs).map { file, log in
+        RefusedFile(
+          name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, rowsRead: file.summary.recordsRead,
+          rejects: log, controls: file.summary.controls)
+      })
+  }
+
+  /// Deletes what a snapshot no longer holds, within its limit.
+  nonisolated(nonsending) func deleteAbsent(
+    _ file: StagedFile, _ sql: MergeStatements, _ limit: Limit, _ merged: inout Merged,
+    on connection: PostgresConnection
+  ) async throws {
+    // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
+    guard merged.rejects.count == 0 else { return }
+    let counts = try await connection.query(sql.countAbsent)
+    guard let row = counts.first else { return }
+    let (absent, total): (Int, Int) = (try row.decode(0), try row.decode(1))
+    if absent == 0 { return }
+    guard limit.allows(absent, of: total) else {
+      throw FeedRefusal(
+        findings: [
+          Diagnostic(
+            .error, code: "delete_limit", at: feed.position,
+            "feed \(feed.name): \(file.name) lacks \(absent) of the table's \(total) rows, max_deletes is \(limit)",
+            notes: ["state: nothing of this feed is committed"],
+            fix: "make sure that the file is complete; if it is, raise max_deletes")
+        ],
+        files: [
+          RefusedFile(
+            name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes,
+            rowsRead: file.summary.recordsRead, rejects: merged.rejects, controls: file.summary.controls)
+        ])
+    }
+    merged.rows.deleted = try await connection.execute(sql.deleteAbsent)
+  }
+
+  /// Writes the file, its rejects and its duplicates into the ledger, in this transaction.
+  nonisolated(nonsending) func record(
+    _ file: StagedFile, _ merged: Merged, on connection: PostgresConnection
+  ) async throws -> FileOutcome {
+    if file.isReload { try await FileLedger.supersede(feed: feed.name, sha256: file.sha256, on: connection) }
+    let sums = merged.controls.entries
+    let bytes = file.file.identity.bytes
+    let fileID = try await FileLedger.record(
+      FileEntry(
+        feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
+        status: .loaded, rows: merged.rows, controlSums: sums), on: connection)
+    try await FileLedger.recordRejects(
+      rejectEntries(merged.rejects, fileID: fileID, file: file.name), on: connection)
+    if merged.duplicatesListed { try await recordDuplicates(fileID, file.name, on: connection) }
+    return FileOutcome(
+      name: file.name, sha256: file.sha256, bytes: bytes, rows: merged.rows, controlSums: sums, fileID: fileID)
+  }
+
+  func rejectEntries(_ log: RejectLog, fileID: Int64, file: String) -> [RejectEntry] {
+    log.records.map {
+      RejectEntry(
+        fileID: fileID, runID: runID, feed: feed.name, file: file, line: $0.line, record: $0.record,
+        byteOffset: $0.byteOffset, column: $0.column, code: $0.code, reason: $0.reason, raw: $0.raw)
+    }
+  }
+
+  /// Lists the losers page by page, so that their number does not matter.
+  private nonisolated(nonsending) func recordDuplicates(
+    _ fileID: Int64, _ file: String, on connection: PostgresConnection
+  ) async throws {
+    var last = -1
+    while true {
+      let rows = try await connection.query(
+        """
+        select _daybook_offset, _daybook_line, key, kept_line, _daybook_record from daybook_loser
+        where _daybook_offset > $1 order by 1 limit 5000
+        """, [.int8(Int64(last))])
+      if rows.isEmpty { break }
+      var entries: [DuplicateEntry] = []
+      for row in rows {
+        last = try row.decode(0)
+        entries.append(
+          DuplicateEntry(
+            fileID: fileID, runID: runID, feed: feed.name, file: file, line: try row.decode(1),
+            record: try row.decode(4),
+            byteOffset: last, key: try row.decode(2), keptLine: try row.decode(3, as: Int.self)))
+      }
+      try await FileLedger.recordDuplicates(entries, on: connection)
+    }
+    try await connection.execute("drop table pg_temp.daybook_loser")
+  }
+
+  func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
+    Diagnostic(
+      .warning, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
+      "\(count) records have a key that comes again later in the file; the last one of each key was taken",
+      notes: ["all are listed in the ledger, with the line that was taken"])
+  }
+}

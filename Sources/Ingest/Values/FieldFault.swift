@@ -1,0 +1,69 @@
+// What can be wrong with one field. A byte-sized value, because the hot loop returns it for every field;
+// the sentence for a person is made only when a record is refused.
+
+internal import Definitions
+internal import Finding
+internal import Ledger
+
+/// The verdict on one field; `none` is the good case.
+enum FieldFault: UInt8, Error, Sendable {
+  case none
+  case missing
+  case wrongType
+  /// More digits than the integer type or 38 hold.
+  case overflow
+  case tooManyDigits
+  case tooManyFractionDigits
+  case belowMinimum
+  case aboveMaximum
+  case notOneOf
+  case patternMismatch
+
+  /// The stable word for the ledger.
+  var code: RejectCode {
+    switch self {
+    case .none, .wrongType: .wrongType
+    case .missing: .missingValue
+    case .overflow, .tooManyDigits, .tooManyFractionDigits, .belowMinimum, .aboveMaximum: .outOfRange
+    case .notOneOf: .notOneOf
+    case .patternMismatch: .patternMismatch
+    }
+  }
+}
+
+extension FieldFault: Comparable {
+  static func < (a: FieldFault, b: FieldFault) -> Bool { a.rawValue < b.rawValue }
+
+  /// Why a value was refused, in one sentence with the value and what was declared.
+  func reason(_ column: ColumnDefinition, _ bytes: UnsafeRawBufferPointer) -> String {
+    let value = shown(bytes)
+    switch self {
+    case .none: return ""
+    case .missing: return "a value is required"
+    case .wrongType:
+      if let format = column.format { return "\(value) is not a \(column.type) written as \(format)" }
+      return "\(value) is not \(Self.article(column.type)) \(column.type)"
+    case .overflow, .tooManyDigits:
+      return "\(value) has more digits than \(Self.article(column.type)) \(column.type) holds"
+    case .tooManyFractionDigits:
+      return column.type.isWhole
+        ? "\(value) is not a whole number" : "\(value) has more digits behind the point than a \(column.type) holds"
+    case .belowMinimum: return "\(value) is below the minimum of \(column.minimum.map(\.description) ?? "")"
+    case .aboveMaximum: return "\(value) is above the maximum of \(column.maximum.map(\.description) ?? "")"
+    case .notOneOf: return "\(value) is not one of \(column.oneOf.prefix(12).joined(separator: ", "))"
+    case .patternMismatch: return "\(value) does not match \(column.pattern ?? "")"
+    }
+  }
+
+  private static func article(_ type: ColumnType) -> String { type == .integer ? "an" : "a" }
+
+  /// The value in quotes, shortened where it is long.
+  private func shown(_ bytes: UnsafeRawBufferPointer) -> String {
+    let text = visible(String(decoding: bytes.prefix(80), as: UTF8.self))
+    return bytes.count > 80 ? "\"\(text)…\"" : "\"\(text)\""
+  }
+}
+
+extension ColumnType {
+  fileprivate var isWhole: Bool { self == .integer || self == .bigint }
+}

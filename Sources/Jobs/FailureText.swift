@@ -1,0 +1,133 @@
+// What a failed run says: at most fifteen lines that answer what happened, what is committed, what readers
+// see, and what to type next. Pure, so that its wording is held by tests.
+
+public import Finding
+internal import Ledger
+
+/// The lines a failed run prints.
+public struct FailureText: Sendable {
+  /// The most lines there are.
+  public static let maximumLines = 15
+
+  private let report: RunReport
+  private let options: String
+  private let renderer: DiagnosticRenderer
+
+  /// - Parameters:
+  ///   - report: the run.
+  ///   - options: what the next command needs after its verb, such as ` --project /srv/acme`.
+  ///   - renderer: how diagnostics look.
+  public init(_ report: RunReport, options: String = "", renderer: DiagnosticRenderer = .init(color: false)) {
+    self.report = report
+    self.options = options
+    self.renderer = renderer
+  }
+
+  /// The lines; none when the run did not fail.
+  public var lines: [String] {
+    guard let failure = report.failure else { return [] }
+    let after = facts(failure)
+    return cause(failure, room: Self.maximumLines - after.count) + after
+  }
+
+  private func facts(_ failure: StageFailure) -> [String] {
+    var lines: [String] = []
+    if !failure.stage.isEmpty {
+      lines.append("  stage: \(failure.stage)" + (failure.sqlState.map { ", SQLSTATE \($0)" } ?? ""))
+    } else if let state = failure.sqlState {
+      lines.append("  SQLSTATE: \(state)")
+    }
+    if report.runID != nil {
+      lines.append("  committed: \(committed)")
+      if let skipped { lines.append("  not run: \(skipped)") }
+      lines.append("  reports: \(published)")
+    }
+    if let run = report.runID { lines.append("  run: \(run)") }
+    lines.append("  next: \(nextCommand(failure))")
+    return lines
+  }
+
+  /// The diagnostics in at most `room` lines; what does not fit is counted.
+  private func cause(_ failure: StageFailure, room: Int) -> [String] {
+    var lines: [String] = []
+    var shown = 0
+    for diagnostic in failure.diagnostics {
+      let rendered = renderer.render(diagnostic).split(separator: "\n").map(String.init)
+      let isLast = shown + 1 == failure.diagnostics.count
+      if lines.count + rendered.count > room - (isLast ? 0 : 1) {
+        if shown == 0 {
+          lines += rendered.prefix(failure.diagnostics.count > 1 ? room - 1 : room)
+          shown = 1
+        }
+        break
+      }
+      lines += rendered
+      shown += 1
+    }
+    let more = failure.diagnostics.count - shown
+    if more > 0 {
+      lines.append("  and \(more) more: daybook runs show\(report.runID.map { " \($0)" } ?? "")\(options)")
+    }
+    return lines
+  }
+
+  private var committed: String {
+    // A check changes nothing, and reports have a line of their own.
+    let changing = report.stages.filter { $0.stage == "ingest" || $0.stage == "refresh" }
+    let done = changing.filter(\.isChange)
+    if done.isEmpty { return "nothing" }
+    let failed = changing.filter { $0.result.status != .skipped && !$0.isChange && $0.stage == "ingest" }
+      .map { "nothing of \($0.name)" }.uniqued()
+    return ([Self.grouped(done.map { ($0.stage, $0.name) })] + failed.prefix(3)).joined(separator: "; ")
+  }
+
+  private var skipped: String? {
+    let left = report.stages.filter {
+      $0.result.status == .skipped && $0.result.skipReason?.hasPrefix("not run") == true
+    }
+    return left.isEmpty ? nil : Self.grouped(left.map { ($0.stage, $0.name) })
+  }
+
+  private var published: String {
+    switch report.published {
+    case .none: "none were ever published"
+    case .unchanged(let date): "Output/latest is unchanged, as of \(date)"
+    case .published(let date): "Output/latest is new, as of \(date)"
+    }
+  }
+
+  /// `ingest customers, products; refresh 5`.
+  static func grouped(_ items: [(stage: String, name: String)]) -> String {
+    var order: [String] = []
+    var names: [String: [String]] = [:]
+    for (stage, name) in items {
+      if names[stage] == nil { order.append(stage) }
+      names[stage, default: []].append(name)
+    }
+    return order.map { stage in
+      let list = (names[stage] ?? []).uniqued()
+      return "\(stage) " + (list.count <= 4 ? list.joined(separator: ", ") : "\(list.count) of them")
+    }.joined(separator: "; ")
+  }
+
+  private func nextCommand(_ failure: StageFailure) -> String {
+    let feed = failure.stage.hasPrefix("ingest ") ? String(failure.stage.dropFirst("ingest ".count)) : nil
+    switch failure.exitCode {
+    case .usage: return "daybook --help"
+    case .badDefinition: return "daybook check\(options)"
+    case .databaseUnreachable: return "daybook doctor\(options)"
+    case .locked: return "daybook status\(options)"
+    case .dataRefused:
+      if failure.errorClass == "reject_limit", let feed {
+        return "daybook rejects list --feed \(feed)\(options)"
+      }
+      return retry
+    case .bug: return report.runID.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
+    case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry
+    }
+  }
+
+  private var retry: String {
+    report.runID.map { "daybook retry \($0)\(options)" } ?? "daybook run \(report.job)\(options)"
+  }
+}

@@ -1,0 +1,107 @@
+// How often the data of each base table and view has changed, and what each view was built from.
+// Written on the caller's connection, so that a version moves exactly when the change commits.
+// Keys are the unqualified names of feeds and views.
+
+public import Postgres
+
+/// The version of each relation's data.
+public enum DataVersions {
+  /// Every relation that ever changed; one that is absent stands at 0.
+  public static func current(on connection: PostgresConnection) async throws(PostgresError) -> [String: Int64] {
+    let rows = try await connection.query("SELECT relation, version FROM daybook.data_version")
+    var versions: [String: Int64] = [:]
+    for row in rows { versions[try row.decode(0, as: String.self)] = try row.decode(1, as: Int64.self) }
+    return versions
+  }
+
+  /// Counts one change of a relation.
+  ///
+  /// - Returns: the new version, the first being 1. The row stays locked until the caller commits.
+  @discardableResult
+  public static func bump(_ relation: String, on connection: PostgresConnection)
+    async throws(PostgresError) -> Int64
+  {
+    let rows = try await connection.query(
+      """
+      INSERT INTO daybook.data_version AS v (relation, version) VALUES ($1, 1)
+      ON CONFLICT (relation) DO UPDATE SET version = v.version + 1, changed_at = clock_timestamp()
+      RETURNING version
+      """, [.text(relation)])
+    guard let row = rows.first else {
+      throw PostgresError(.decoding, "counting a change of \"\(relation)\" returned no version")
+    }
+    return try row.decode(0)
+  }
+}
+
+/// What a view was last built from.
+public struct ViewState: Sendable, Hashable {
+  /// The hash of its definition.
+  public var definitionHash: String
+  /// The version of each relation it reads.
+  public var inputVersions: [String: Int64]
+  /// The view's own data version at which its totals were last found equal to its source; nil before that.
+  public var checkedVersion: Int64?
+
+  /// Creates a state.
+  public init(definitionHash: String, inputVersions: [String: Int64], checkedVersion: Int64? = nil) {
+    self.definitionHash = definitionHash
+    self.inputVersions = inputVersions
+    self.checkedVersion = checkedVersion
+  }
+}
+
+/// What each view was last built from.
+public enum ViewStates {
+  /// Every view that was ever built.
+  public static func current(on connection: PostgresConnection) async throws(PostgresError) -> [String: ViewState] {
+    let rows = try await connection.query(
+      """
+      SELECT view, definition_hash,
+        ARRAY(SELECT key FROM jsonb_each_text(input_versions) ORDER BY key),
+        ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key),
+        checked_version
+      FROM daybook.view_state
+      """)
+    var states: [String: ViewState] = [:]
+    for row in rows {
+      let names: [String] = try row.decode(2)
+      let versions: [Int64] = try row.decode(3)
+      states[try row.decode(0, as: String.self)] = ViewState(
+        definitionHash: try row.decode(1),
+        inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }),
+        checkedVersion: try row.decode(4))
+    }
+    return states
+  }
+
+  /// Records what `view` was built from.
+  public static func record(_ view: String, _ state: ViewState, on connection: PostgresConnection)
+    async throws(PostgresError)
+  {
+    let inputs = state.inputVersions.sorted { $0.key < $1.key }
+    try await connection.execute(
+      """
+      INSERT INTO daybook.view_state (view, definition_hash, input_versions)
+      SELECT $1, $2, coalesce(jsonb_object_agg(k, v), '{}') FROM unnest($3::text[], $4::bigint[]) AS t(k, v)
+      ON CONFLICT (view) DO UPDATE SET definition_hash = excluded.definition_hash,
+        input_versions = excluded.input_versions, refreshed_at = clock_timestamp()
+      """,
+      [
+        .text(view), .text(state.definitionHash), .textArray(inputs.map(\.key)), .int8Array(inputs.map(\.value)),
+      ])
+  }
+
+  /// Records that the totals of `view` were found equal to its source when its data stood at `version`.
+  public static func recordCheck(_ view: String, version: Int64, on connection: PostgresConnection)
+    async throws(PostgresError)
+  {
+    try await connection.execute(
+      "UPDATE daybook.view_state SET checked_version = $2 WHERE view = $1", [.text(view), .int8(version)])
+  }
+
+  /// Forgets a view that is gone.
+  public static func remove(_ view: String, on connection: PostgresConnection) async throws(PostgresError) {
+    try await connection.execute("DELETE FROM daybook.view_state WHERE view = $1", [.text(view)])
+  }
+}

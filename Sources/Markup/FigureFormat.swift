@@ -1,0 +1,154 @@
+// How a figure is written for a reader: grouping, parentheses for negatives, "–" for zero, blank for missing,
+// "n/m" for a ratio without a meaningful base. Exact decimals only; nothing here rounds but at display.
+// Files for machines (CSV, JSON) never pass through here: they carry plain digits.
+
+public import Money
+
+/// A way to write a figure.
+public enum FigureFormat: Sendable, Hashable {
+  /// An amount with grouping and this many decimals.
+  case money(decimals: Int)
+  /// A whole number with grouping.
+  case integer
+  /// A ratio written as percent with this many decimals: 0.125 is `12.5%`.
+  case percent(decimals: Int)
+  /// A number with grouping and this many decimals.
+  case decimal(places: Int)
+  /// A number with grouping and the decimals it has.
+  case plain
+
+  /// The figure as text: `1,234.50`, `(1,234.50)`, `–` for zero, empty for nil.
+  public func text(_ value: ExactDecimal?) -> String {
+    guard let value else { return "" }
+    if value.isZero { return "–" }
+    switch self {
+    case .money(let decimals): return parenthesized(value, decimals: decimals, suffix: "")
+    case .integer: return parenthesized(value, decimals: 0, suffix: "")
+    case .decimal(let places): return parenthesized(value, decimals: places, suffix: "")
+    case .plain: return parenthesized(value, decimals: value.normalized.scale, suffix: "")
+    case .percent(let decimals):
+      guard let hundred = value.multiplied(by: 100) else { return "n/m" }
+      return parenthesized(hundred, decimals: decimals, suffix: "%")
+    }
+  }
+
+  /// The figure with zero spelt out: `0.00`, for sentences such as "difference 0.00".
+  public func spelled(_ value: ExactDecimal) -> String {
+    guard value.isZero else { return text(value) }
+    switch self {
+    case .money(let decimals), .decimal(let decimals): return (value.rounded(scale: decimals) ?? .zero).description
+    case .percent(let decimals): return (value.rounded(scale: decimals) ?? .zero).description + "%"
+    case .integer, .plain: return "0"
+    }
+  }
+
+  /// A change with an explicit sign, for comparatives: `+12.5%`, `−3.1%`.
+  public func signed(_ value: ExactDecimal?) -> String {
+    guard let value else { return "" }
+    if value.isZero { return "±0" }
+    let magnitude = value.isNegative ? -value : value
+    return (value.isNegative ? "−" : "+") + text(magnitude)
+  }
+
+  private func parenthesized(_ value: ExactDecimal, decimals: Int, suffix: String) -> String {
+    guard let rounded = value.rounded(scale: decimals) else { return value.description + suffix }
+    let digits = grouped(rounded.isNegative ? -rounded : rounded) + suffix
+    // The sign is the value's own: a small negative that rounds to 0.00 is still shown as one.
+    return value.isNegative ? "(\(digits))" : digits
+  }
+}
+
+/// A change against a base, with the cases that are not a number kept apart.
+public enum ChangeRatio: Sendable, Hashable {
+  /// One of the two figures is missing.
+  case missing
+  /// The base is zero or negative, so a ratio would mislead.
+  case notMeaningful
+  /// (value − base) / base, rounded to six decimals.
+  case ratio(ExactDecimal)
+
+  /// The change from `base` to `value`.
+  public init(from base: ExactDecimal?, to value: ExactDecimal?) {
+    guard let base, let value else {
+      self = .missing
+      return
+    }
+    guard !base.isNegative, !base.isZero, let change = value.subtracting(base),
+      let ratio = change.divided(by: base, scale: 6, rounding: .halfAwayFromZero)
+    else {
+      self = .notMeaningful
+      return
+    }
+    self = .ratio(ratio)
+  }
+
+  /// `+12.5%`, `n/m`, or empty when missing.
+  public var text: String {
+    switch self {
+    case .missing: ""
+    case .notMeaningful: "n/m"
+    case .ratio(let ratio): FigureFormat.percent(decimals: 1).signed(ratio)
+    }
+  }
+}
+
+extension ExactDecimal {
+  /// The value at `scale` digits, ties away from zero, as every figure in a report is rounded for display.
+  func rounded(scale: Int) -> ExactDecimal? {
+    rounded(scale: scale, rounding: .halfAwayFromZero)
+  }
+}
+
+/// The digits of a value with a comma between groups of three.
+func grouped(_ value: ExactDecimal) -> String {
+  let text = value.description
+  let isNegative = text.hasPrefix("-")
+  let digits = isNegative ? text.dropFirst() : text[...]
+  let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+  let whole = Array(parts[0].utf8)
+  var result = isNegative ? "-" : ""
+  for (index, digit) in whole.enumerated() {
+    if index > 0, (whole.count - index) % 3 == 0 { result += "," }
+    result.unicodeScalars.append(Unicode.Scalar(digit))
+  }
+  return parts.count > 1 ? result + "." + parts[1] : result
+}
+
+/// A number short enough for an axis: `1.2M`, `850K`, `−40`. Never used where a figure is read off.
+func abbreviated(_ value: ExactDecimal) -> String {
+  if value.isZero { return "0" }
+  let magnitude = value.isNegative ? -value : value
+  let sign = value.isNegative ? "−" : ""
+  let units: [(suffix: String, exponent: Int)] = [("T", 12), ("B", 9), ("M", 6), ("K", 3)]
+  for unit in units {
+    guard let size = ExactDecimal(coefficient: tenTo(unit.exponent), scale: 0), magnitude >= size else { continue }
+    guard let short = magnitude.divided(by: size, scale: 2, rounding: .halfAwayFromZero) else { break }
+    return sign + grouped(short.normalized) + unit.suffix
+  }
+  return sign
+    + (magnitude.normalized.scale > 4 ? (magnitude.rounded(scale: 4) ?? magnitude) : magnitude.normalized)
+    .description
+}
+
+/// 10^`exponent` for 0 ≤ exponent ≤ 38.
+func tenTo(_ exponent: Int) -> Int128 {
+  var result: Int128 = 1
+  for _ in 0..<max(0, min(exponent, 38)) { result *= 10 }
+  return result
+}
+
+/// Dates as a reader writes them.
+public struct DateText: Sendable {
+  /// Short names of the months, January first.
+  static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+  /// `20 Nov 2026`.
+  public static func day(_ date: CivilDate) -> String {
+    "\(date.day) \(months[date.month - 1]) \(date.year)"
+  }
+
+  /// `Nov 2026`.
+  public static func month(_ date: CivilDate) -> String {
+    "\(months[date.month - 1]) \(date.year)"
+  }
+}

@@ -1,0 +1,169 @@
+// What line and column plots share: margins, the value axis, date labels, the legend.
+// Labels that a phone has no room for carry the class `minor`; the style sheet hides them there.
+
+internal import Money
+
+/// Where the plot area lies inside the picture, in user units.
+struct PlotArea: Sendable {
+  var width = 640.0
+  var height = 280.0
+  var left = 62.0
+  var right = 14.0
+  var top = 40.0
+  var bottom = 36.0
+
+  /// An area with room for the legend of `chart` above the plot.
+  init(chart: Chart) {
+    let lines = legendPlaces(chart).map(\.line).max() ?? 0
+    top += Double(lines) * Self.legendLine
+    height += Double(lines) * Self.legendLine
+  }
+
+  /// An area of a given width, for plots that have their own rows.
+  init(width: Double, left: Double) {
+    self.width = width
+    self.left = left
+  }
+
+  static let legendLine = 24.0
+
+  /// Where each name of the legend starts. Widths are those of the larger type that phones get.
+  func legendPlaces(_ chart: Chart) -> [(x: Double, line: Int)] {
+    var places: [(x: Double, line: Int)] = []
+    var (x, line) = (left, 0)
+    for series in chart.series where !series.name.isEmpty {
+      let room = Double(min(series.name.count, Self.longestName)) * 10.5 + 62
+      if x > left, x + room > width - right {
+        x = left
+        line += 1
+      }
+      places.append((x, line))
+      x += room
+    }
+    return places
+  }
+
+  static let longestName = 24
+
+  var plotWidth: Double { width - left - right }
+  var plotHeight: Double { height - top - bottom }
+  func y(_ fraction: Double) -> Double { top + plotHeight * (1 - fraction) }
+}
+
+extension PlotArea {
+  /// Grid lines and their labels; the zero line stands out.
+  func valueAxis(_ scale: PlotScale, format: FigureFormat) -> [Node] {
+    scale.ticks.enumerated().flatMap { index, tick -> [Node] in
+      let y = y(scale.fraction(tick))
+      let label: String
+      if case .percent = format {
+        label = FigureFormat.percent(decimals: 0).axisText(tick)
+      } else {
+        label = abbreviated(tick)
+      }
+      return [
+        SVG.line(.class(tick.isZero ? "axis" : "grid"), .x1(left), .y1(y), .x2(width - right), .y2(y)),
+        SVG.text(
+          .class(index % 2 == 0 ? "tick" : "tick minor"), .x(left - 8), .y(y + 4), .textAnchor("end")
+        ) { label },
+      ]
+    }
+  }
+
+  /// Labels under the plot: at most eight, the first and the last always among them.
+  func positionLabels(_ axis: ChartAxis, center: (Int) -> Double) -> [Node] {
+    labelledPositions(axis).enumerated().map { order, index in
+      let x = center(index)
+      let isFirst = index == 0 && axis.count > 1
+      let isLast = index == axis.count - 1 && axis.count > 1
+      let anchor = isFirst && x < left + 30 ? "start" : isLast && x > width - right - 30 ? "end" : "middle"
+      let position = isFirst && x < left + 30 ? min(x, left) : isLast && anchor == "end" ? width - right : x
+      return SVG.text(
+        .class(isFirst || isLast ? "tick" : order % 2 == 0 ? "tick minor" : "tick minor-wide"),
+        .x(position), .y(height - bottom + 20), .textAnchor(anchor)
+      ) { shortLabel(axis, index) }
+    }
+  }
+
+  private func labelledPositions(_ axis: ChartAxis) -> [Int] {
+    let count = axis.count
+    guard count > 7 else { return Array(0..<count) }
+    if case .days(let dates) = axis, count > 45 {
+      // Quarter or month starts, thinned to at most seven, so that labels fall on round dates.
+      let starts = dates.indices.dropFirst().filter { dates[$0].startOfMonth != dates[$0 - 1].startOfMonth }
+      let step = max(1, (starts.count + 6) / 7)
+      return starts.enumerated().filter { $0.offset % step == 0 }.map(\.element)
+    }
+    let step = (count + 6) / 7
+    // Counted from the end, so that the newest position always has its label.
+    return stride(from: count - 1, through: 0, by: -step).reversed()
+  }
+
+  private func shortLabel(_ axis: ChartAxis, _ index: Int) -> String {
+    switch axis {
+    case .days(let dates):
+      let date = dates[index]
+      return axis.count > 45 ? DateText.month(date) : "\(date.day) \(DateText.months[date.month - 1])"
+    case .months(let dates): return DateText.month(dates[index])
+    case .categories(let names): return shortened(names[index], to: 12)
+    }
+  }
+
+  /// Swatch and name of every series, above the plot.
+  func legend(_ chart: Chart, lines: Bool) -> [Node] {
+    let places = legendPlaces(chart)
+    let unit =
+      chart.unit.isEmpty
+      ? []
+      : [
+        SVG.text(
+          .class("tick"), .x(places.isEmpty ? left : width - right), .y(20),
+          .textAnchor(places.isEmpty ? "start" : "end")
+        ) { chart.unit }
+      ]
+    guard places.count == chart.series.count else { return unit }
+    return unit
+      + zip(chart.series, places).enumerated().flatMap { index, entry -> [Node] in
+        let (series, place) = entry
+        let y = 15 + Double(place.line) * Self.legendLine
+        let swatch: [Node] =
+          lines
+          ? [
+            SVG.line(.class("line s\(index + 1)"), .x1(place.x), .y1(y), .x2(place.x + 26), .y2(y)),
+            marker(index, x: place.x + 13, y: y),
+          ] : [SVG.rect(.class("fill s\(index + 1)"), .x(place.x), .y(y - 6), .width(14), .height(12))]
+        let name = shortened(series.name, to: Self.longestName)
+        return swatch + [SVG.text(.class("legend"), .x(place.x + (lines ? 33 : 20)), .y(y + 5)) { name }]
+      }
+  }
+}
+
+extension FigureFormat {
+  /// A tick of a percent axis: `−20%`, `0%`.
+  func axisText(_ value: ExactDecimal) -> String {
+    guard let hundred = value.multiplied(by: 100) else { return "" }
+    let magnitude = hundred.isNegative ? -hundred : hundred
+    return (value.isNegative ? "−" : "") + magnitude.normalized.description + "%"
+  }
+}
+
+/// A point's shape, so that series differ without colour: dot, square, diamond, triangle, ring, cross.
+func marker(_ series: Int, x: Double, y: Double, size: Double = 4) -> Node {
+  let name = "mark s\(series + 1)"
+  func path(_ d: String) -> Node { SVG.path(.class(name), .d(d)) }
+  func at(_ dx: Double, _ dy: Double) -> String { "\(pixels(x + dx)) \(pixels(y + dy))" }
+  switch series {
+  case 1: return path("M\(at(-size, -size))L\(at(size, -size))L\(at(size, size))L\(at(-size, size))Z")
+  case 2: return path("M\(at(0, -size * 1.3))L\(at(size * 1.3, 0))L\(at(0, size * 1.3))L\(at(-size * 1.3, 0))Z")
+  case 3: return path("M\(at(0, -size * 1.2))L\(at(size * 1.2, size))L\(at(-size * 1.2, size))Z")
+  case 4: return SVG.circle(.class("\(name) hollow"), .cx(x), .cy(y), .r(size))
+  case 5:
+    return SVG.path(.class("\(name) hollow"), .d("M\(at(-size, 0))L\(at(size, 0))M\(at(0, -size))L\(at(0, size))"))
+  default: return SVG.circle(.class(name), .cx(x), .cy(y), .r(size))
+  }
+}
+
+/// `text` cut to `limit` characters with an ellipsis; the full text stands in the tooltip and the table.
+func shortened(_ text: String, to limit: Int) -> String {
+  text.count > limit ? text.prefix(limit - 1) + "…" : text
+}

@@ -1,0 +1,145 @@
+// The rows of one section: what a reader sees of them, how many there are, and all of them as CSV.
+// Invariant: `rows` may be fewer than `totalRows`, and every renderer then says so and names the CSV.
+
+internal import CSV
+internal import Definitions
+internal import Money
+
+/// A column of a dataset.
+struct DatasetColumn: Sendable, Hashable {
+  var name: String
+  var label: String
+  var format: CellFormat
+}
+
+/// The rows of one section.
+struct Dataset: Sendable {
+  var columns: [DatasetColumn]
+  /// The first rows, at most as many as are shown.
+  var rows: [[Figure]]
+  /// How many rows there are in all.
+  var totalRows: Int
+  /// The path of the CSV inside the set, with all rows.
+  var csvPath: String
+  /// The bytes of that CSV.
+  var csv: [UInt8]
+
+  /// Makes a dataset from rows in memory.
+  init(columns: [DatasetColumn], rows: [[Figure]], shown: Int = .max, csvPath: String) throws {
+    self.init(columns: columns, shown: [], totalRows: rows.count, csvPath: csvPath, csv: [])
+    var writer = try Self.writer(columns)
+    for row in rows { try Self.write(row, columns, into: &writer) }
+    csv = writer.takeBytes()
+    self.rows = Array(rows.prefix(shown))
+  }
+
+  private init(columns: [DatasetColumn], shown: [[Figure]], totalRows: Int, csvPath: String, csv: [UInt8]) {
+    self.columns = columns
+    self.rows = shown
+    self.totalRows = totalRows
+    self.csvPath = csvPath
+    self.csv = csv
+  }
+
+  /// Makes a dataset from named rows: described columns first, then the others as they come.
+  init(names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, csvPath: String) throws {
+    let order = described.compactMap { names.firstIndex(of: $0.column) }
+    let places = order + names.indices.filter { !order.contains($0) }
+    let formats = Dictionary(described.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
+    let ordered = places.map { names[$0] }
+    var columns = zip(ordered, places).map { name, place in
+      DatasetColumn(
+        name: name, label: formats[name]?.label ?? ColumnFormat.label(forColumn: name),
+        format: Self.format(
+          formats[name]?.kind, name: name, sample: rows.lazy.map { $0[place] }.first { $0 != .missing } ?? .missing
+        ) { ordered.firstIndex(of: $0) })
+    }
+    for (index, place) in places.enumerated() where columns[index].format == .date {
+      if Self.areMonths(rows, place) { columns[index].format = .month }
+    }
+    var writer = try Self.writer(columns)
+    var kept: [[Figure]] = []
+    for row in rows {
+      let figures = places.map { row[$0] }
+      try Self.write(figures, columns, into: &writer)
+      if kept.count < shown { kept.append(figures) }
+    }
+    self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+  }
+
+  /// Whether a column holds first days of months and nothing else, of at least two months.
+  private static func areMonths(_ rows: [[Figure]], _ place: Int) -> Bool {
+    var months: Set<CivilDate> = []
+    for row in rows {
+      guard case .date(let date) = row[place] else { continue }
+      guard date.day == 1 else { return false }
+      months.insert(date)
+    }
+    return months.count > 1
+  }
+
+  private static func writer(_ columns: [DatasetColumn]) throws -> CSVWriter {
+    var writer = CSVWriter()
+    try writer.record(columns.map(\.name), formulaGuard: true)
+    return writer
+  }
+
+  private static func write(_ row: [Figure], _ columns: [DatasetColumn], into writer: inout CSVWriter) throws {
+    for figure in row {
+      if case .text(let text) = figure {
+        try writer.field(text, formulaGuard: true)
+      } else {
+        try writer.field(figure.plainText)
+      }
+    }
+    try writer.endRecord()
+  }
+
+  private static func format(
+    _ kind: ColumnFormat.Kind?, name: String, sample: Figure, index: (String) -> Int?
+  ) -> CellFormat {
+    switch kind {
+    case .money(let currency): return .money(currencyColumn: index(currency))
+    case .integer: return .integer
+    case .percent: return .percent
+    case .date: return .date
+    case .text: return .text
+    case .decimal(let places): return .decimal(places)
+    case nil: break
+    }
+    if name == "id" || name.hasSuffix("_id") { return .identifier }
+    switch sample {
+    case .number: return .plain
+    case .date: return .date
+    default: return .text
+    }
+  }
+
+  /// The place of a column, or nil.
+  func index(of column: String) -> Int? { columns.firstIndex { $0.name == column } }
+
+  /// The currency that a money cell of `row` is in, when its column names one.
+  func currency(of column: Int, in row: [Figure]) -> String? {
+    let place: Int?
+    switch columns[column].format {
+    case .money(let index), .difference(let index): place = index
+    default: place = nil
+    }
+    guard let place, place < row.count, case .text(let text) = row[place] else { return nil }
+    return text
+  }
+
+  /// A cell as a reader sees it.
+  func text(_ row: [Figure], _ column: Int) -> String {
+    columns[column].format.text(row[column], currency: currency(of: column, in: row))
+  }
+
+  /// "25 of 4,812", when not all rows are shown.
+  var truncation: (shown: String, total: String)? {
+    guard totalRows > rows.count else { return nil }
+    return (
+      CellFormat.integer.text(.number(ExactDecimal(rows.count))),
+      CellFormat.integer.text(.number(ExactDecimal(totalRows)))
+    )
+  }
+}

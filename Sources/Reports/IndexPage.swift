@@ -1,0 +1,53 @@
+// Page one: the headline figures of every report, what arrived, and the way to all other pages.
+
+internal import Definitions
+internal import Ledger
+internal import Markup
+internal import Money
+internal import Postgres
+
+/// Builds the page `index`.
+struct IndexPage {
+  let queries: ReportQueries
+  static let name = "index"
+  static let title = "Overview"
+
+  /// - Parameter headlines: the first tiles of every report, so that page one and the reports cannot disagree.
+  func content(headlines: [ContentBlock]) async throws -> ReportContent {
+    let feeds = try await feeds()
+    let links =
+      queries.project.reports.map {
+        PageLink(name: $0.name, title: $0.title, description: $0.description)
+      } + [
+        PageLink(
+          name: ReconciliationPage.name, title: ReconciliationPage.title,
+          description: "What arrived, what became of every row, and whether the totals agree."),
+        PageLink(name: RunPage.name, title: RunPage.title, description: "What the run did and what it cost."),
+      ]
+    var blocks = headlines
+    blocks.append(ContentBlock(title: "Reports", body: .links(links)))
+    blocks.append(
+      ContentBlock(
+        title: "What arrived", body: .table, dataset: feeds,
+        lead: "Rows of this date's files by feed. The proof is under Reconciliation."))
+    return ReportContent(
+      name: Self.name, title: Self.title, description: "The headline figures of every report, and what arrived.",
+      blocks: blocks)
+  }
+
+  private func feeds() async throws -> Dataset {
+    let rows = try await queries.connection.query(
+      """
+      SELECT f.feed, count(*) AS files, sum(rows_read)::bigint AS read, sum(rows_inserted)::bigint AS inserted,
+        sum(rows_updated)::bigint AS updated, sum(rows_unchanged)::bigint AS unchanged,
+        sum(rows_deleted)::bigint AS deleted, sum(rows_duplicate)::bigint AS duplicate,
+        sum(rows_rejected)::bigint AS rejected
+      FROM daybook.file f WHERE status <> 'superseded' AND as_of = $1 GROUP BY feed ORDER BY feed
+      """, [.date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970))])
+    let counts = ["files", "read", "inserted", "updated", "unchanged", "deleted", "duplicate", "rejected"]
+    return try ReportQueries.dataset(
+      rows,
+      described: [ColumnFormat(column: "feed", kind: .text)] + counts.map { ColumnFormat(column: $0, kind: .integer) },
+      shown: 200, csvPath: "data/feeds.csv")
+  }
+}

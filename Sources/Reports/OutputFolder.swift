@@ -1,0 +1,303 @@
+// The published sets on disk. A set is written whole beside the others under a name that nobody reads, brought to
+// disk, and then put in place by one rename; `latest` follows by another.
+// Invariant: whatever fails or is killed, `<as-of>` and `latest` name complete sets, and nothing outside is touched.
+// Source: renameat2(2), RENAME_EXCHANGE; LWN, "Ensuring data reaches disk", on fsync of directories.
+
+internal import FoundationEssentials
+internal import Glibc
+internal import Money
+
+/// The folder that sets are published under.
+struct OutputFolder: Sendable {
+  /// Its absolute path.
+  let path: String
+
+  /// What a file of a new set is made of.
+  enum Content: Sendable {
+    case bytes([UInt8])
+    /// As it is in the set that this one replaces.
+    case kept
+  }
+
+  static let latestName = "latest"
+  private static let stagingPrefix = ".daybook-set-"
+  private static let linkPrefix = ".daybook-latest-"
+
+  /// The path of the set for `asOf`.
+  func directory(for asOf: CivilDate) -> String { "\(path)/\(asOf)" }
+
+  /// The manifest of the set for `asOf`, when there is a set that stands as it was published: every file is there,
+  /// with its size.
+  func intactManifest(for asOf: CivilDate) -> SetManifest? {
+    let directory = directory(for: asOf)
+    guard FileKind(of: directory) == .directory,
+      let bytes = try? readFile("\(directory)/\(SetManifest.fileName)"), let manifest = SetManifest(json: bytes)
+    else { return nil }
+    let isIntact = manifest.files.allSatisfy { FileKind(of: "\(directory)/\($0.path)") == .file(bytes: $0.bytes) }
+    return isIntact ? manifest : nil
+  }
+
+  /// The bytes of a file of the set for `asOf`.
+  func read(_ file: String, of asOf: CivilDate) -> [UInt8]? {
+    try? readFile("\(directory(for: asOf))/\(file)")
+  }
+
+  /// What `latest` leads to, as it is written in the link.
+  var latestTarget: String? {
+    try? FileManager.default.destinationOfSymbolicLink(atPath: "\(path)/\(Self.latestName)")
+  }
+
+  // MARK: Publishing
+
+  /// Writes a whole set and puts it in place.
+  ///
+  /// - Parameters:
+  ///   - files: paths inside the set, in any order; `.kept` ones are linked from the set that is replaced.
+  ///   - previous: the manifest of the set that is replaced; files that it does not name are not ours and are kept.
+  /// - Returns: how many bytes were written.
+  func publish(_ files: [(path: String, content: Content)], asOf: CivilDate, replacing previous: SetManifest?)
+    throws(ReportError) -> Int
+  {
+    try prepare()
+    let target = directory(for: asOf)
+    try refuseObstacles(target)
+    let name = Self.stagingPrefix + Self.uniqueSuffix()
+    let staging = "\(path)/\(name)"
+    try make(staging)
+    let descriptor = open(staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    // Held until this process ends or is done: a sweeper takes only what nobody holds.
+    _ = flock(descriptor, LOCK_EX | LOCK_NB)
+    do throws(ReportError) {
+      let written = try fill(staging, with: files, from: target)
+      try carryOver(from: target, to: staging, ours: ours(files, previous))
+      try synchronizeTree(staging)
+      try exchange(staging, target)
+      try synchronize(path)
+      remove(staging)
+      return written
+    } catch {
+      remove(staging)
+      throw error
+    }
+  }
+
+  /// Makes `latest` lead to the set for `asOf`, unless it leads to the set of a later date that exists.
+  ///
+  /// - Returns: whether it moved.
+  @discardableResult
+  func swapLatest(to asOf: CivilDate) throws(ReportError) -> Bool {
+    let link = "\(path)/\(Self.latestName)"
+    if let current = latestTarget {
+      if current == asOf.description { return false }
+      if let date = CivilDate(current), date > asOf, FileKind(of: "\(path)/\(current)") == .directory { return false }
+    } else if FileKind(of: link) != .missing {
+      throw cannotWrite(link, "it is not a link")
+    }
+    let fresh = "\(path)/\(Self.linkPrefix)\(Self.uniqueSuffix())"
+    guard symlink(asOf.description, fresh) == 0 else { throw failure(fresh) }
+    guard rename(fresh, link) == 0 else {
+      let error = failure(link)
+      unlink(fresh)
+      throw error
+    }
+    try synchronize(path)
+    return true
+  }
+
+  /// Removes what killed runs have left, and nothing that a living one holds.
+  func sweep() {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
+    for name in names {
+      let left = "\(path)/\(name)"
+      if name.hasPrefix(Self.linkPrefix) { unlink(left) }
+      guard name.hasPrefix(Self.stagingPrefix) else { continue }
+      let descriptor = open(left, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+      guard descriptor >= 0 else { continue }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { remove(left) }
+      close(descriptor)
+    }
+  }
+
+  private func prepare() throws(ReportError) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw cannotWrite(path, String(cString: strerror(errno)))
+    }
+    sweep()
+  }
+
+  private func refuseObstacles(_ target: String) throws(ReportError) {
+    switch FileKind(of: target) {
+    case .missing, .directory: break
+    case .link: throw cannotWrite(target, "a symbolic link stands in its place")
+    case .file, .other: throw cannotWrite(target, "it is not a directory")
+    }
+    switch FileKind(of: "\(path)/\(Self.latestName)") {
+    case .missing, .link: break
+    default: throw cannotWrite("\(path)/\(Self.latestName)", "it is not a link")
+    }
+  }
+
+  private func ours(_ files: [(path: String, content: Content)], _ previous: SetManifest?) -> Set<String> {
+    Set(files.map(\.path)).union(previous?.files.map(\.path) ?? []).union([SetManifest.fileName])
+  }
+
+  private func fill(_ staging: String, with files: [(path: String, content: Content)], from old: String)
+    throws(ReportError) -> Int
+  {
+    var written = 0
+    var made: Set<String> = []
+    for (file, content) in files.sorted(by: { $0.path < $1.path }) {
+      let place = "\(staging)/\(file)"
+      if let slash = file.lastIndex(of: "/"), made.insert(String(file[..<slash])).inserted {
+        try make("\(staging)/\(file[..<slash])")
+      }
+      let before = "\(old)/\(file)"
+      switch content {
+      case .kept:
+        guard link(before, place) != 0 else { continue }
+        guard let bytes = try? readFile(before) else { throw failure(before) }
+        written += try write(bytes, to: place)
+      case .bytes(let bytes):
+        // The same bytes keep their inode; a file system without links gets a copy.
+        if FileKind(of: before) == .file(bytes: bytes.count), (try? readFile(before)) == bytes,
+          link(before, place) == 0
+        {
+          continue
+        }
+        written += try write(bytes, to: place)
+      }
+    }
+    return written
+  }
+
+  /// Links everything of `old` that no set of ours wrote, for example a list of rejects that was put there.
+  private func carryOver(from old: String, to staging: String, ours: Set<String>, below folder: String = "")
+    throws(ReportError)
+  {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: old + folder) else { return }
+    for name in names.sorted() {
+      let file = "\(folder)/\(name)"
+      if FileKind(of: old + file) == .directory {
+        let place = staging + file
+        let wasThere = FileKind(of: place) == .directory
+        if !wasThere { try make(place) }
+        try carryOver(from: old, to: staging, ours: ours, below: file)
+        // A folder that held only files of a former set goes with them.
+        if !wasThere { rmdir(place) }
+      } else if !ours.contains(String(file.dropFirst())), FileKind(of: staging + file) == .missing {
+        guard link(old + file, staging + file) == 0 else { throw failure(staging + file) }
+      }
+    }
+  }
+
+  private func exchange(_ staging: String, _ target: String) throws(ReportError) {
+    if FileKind(of: target) == .missing {
+      guard rename(staging, target) == 0 else { throw failure(target) }
+      return
+    }
+    if exchangeNames(staging, target) == 0 { return }
+    guard errno == EINVAL || errno == ENOSYS else { throw failure(target) }
+    // A file system without an atomic exchange: the shortest way that leaves a complete set under some name.
+    let aside = "\(path)/\(Self.stagingPrefix)\(Self.uniqueSuffix())"
+    guard rename(target, aside) == 0 else { throw failure(target) }
+    guard rename(staging, target) == 0 else {
+      let error = failure(target)
+      _ = rename(aside, target)
+      throw error
+    }
+    remove(aside)
+  }
+
+  // MARK: Single calls
+
+  private func make(_ directory: String) throws(ReportError) {
+    guard mkdir(directory, 0o755) == 0 else { throw failure(directory) }
+  }
+
+  private func write(_ bytes: [UInt8], to file: String) throws(ReportError) -> Int {
+    let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure(file) }
+    defer { close(descriptor) }
+    var offset = 0
+    while offset < bytes.count {
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw failure(file) }
+      offset += count
+    }
+    guard fsync(descriptor) == 0 else { throw failure(file) }
+    return bytes.count
+  }
+
+  private func synchronizeTree(_ directory: String) throws(ReportError) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+      let entry = "\(directory)/\(name)"
+      if FileKind(of: entry) == .directory { try synchronizeTree(entry) }
+    }
+    try synchronize(directory)
+  }
+
+  private func synchronize(_ directory: String) throws(ReportError) {
+    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(directory) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure(directory) }
+  }
+
+  private func remove(_ directory: String) {
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  private func failure(_ path: String) -> ReportError {
+    cannotWrite(path, String(cString: strerror(errno)))
+  }
+
+  private func cannotWrite(_ path: String, _ reason: String) -> ReportError {
+    let state = latestTarget.map { "\(self.path)/latest leads to \($0), as before" } ?? "nothing is published yet"
+    return .cannotWrite(path: path, reason: reason, state: state)
+  }
+
+  private static func uniqueSuffix() -> String {
+    "\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 16))"
+  }
+}
+
+/// What stands at a path; links are not followed.
+enum FileKind: Sendable, Hashable {
+  case missing, directory, link, other
+  case file(bytes: Int)
+
+  init(of path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      self = .missing
+      return
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: self = .directory
+    case S_IFLNK: self = .link
+    case S_IFREG: self = .file(bytes: Int(status.st_size))
+    default: self = .other
+    }
+  }
+}
+
+/// renameat2(2) with RENAME_EXCHANGE: both names change places in one step. The Glibc module does not declare it, so
+/// it is looked up in the library that is linked anyway.
+private func exchangeNames(_ a: String, _ b: String) -> Int32 {
+  typealias Call =
+    @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+  guard let symbol = dlsym(nil, "renameat2") else {
+    errno = ENOSYS
+    return -1
+  }
+  let exchange: UInt32 = 1 << 1
+  return unsafeBitCast(symbol, to: Call.self)(AT_FDCWD, a, AT_FDCWD, b, exchange)
+}
+
+private func readFile(_ path: String) throws -> [UInt8] {
+  Array(try Data(contentsOf: URL(filePath: path)))
+}

@@ -1,0 +1,47 @@
+// What stands at the head of every page of a set: whose figures, as of when, through when, made by which run, and
+// whether they are complete. The value also feeds every page's fingerprint where it can change a page.
+
+internal import Ledger
+internal import Money
+
+/// What every page of a set says about itself.
+struct PageContext: Sendable {
+  /// One page in the navigation.
+  struct Page: Sendable, Hashable {
+    var name: String
+    var title: String
+  }
+
+  /// How far one feed's data reach.
+  struct FeedReach: Sendable, Hashable {
+    var feed: String
+    /// A date, or "no data yet".
+    var through: String
+  }
+
+  var project: String
+  var asOf: CivilDate
+  var timeZone: String
+  var runID: String
+  var job: String
+  /// UTC, to the minute.
+  var generatedAt: String
+  /// In the project's time zone, to the minute.
+  var generatedLocal: String
+  var feeds: [FeedReach]
+  var pages: [Page]
+  /// Why the figures are not final; empty for a complete set.
+  var draftReasons: [String]
+  /// Rejected rows of this as-of's files.
+  var rejectedRows: Int
+
+  /// The one date that all feeds reach; nil when they differ.
+  var commonReach: String? {
+    guard let first = feeds.first?.through, feeds.allSatisfy({ $0.through == first }) else { return nil }
+    return first
+  }
+
+  var isComplete: Bool { draftReasons.isEmpty }
+  /// COMPLETE or DRAFT.
+  var stateWord: String { isComplete ? "COMPLETE" : "DRAFT" }
+}

@@ -1,0 +1,288 @@
+// The page that proves that every row is accounted for: file by file in rows, currency by currency in money, what was
+// rejected and where, and base tables against the views made from them. Differences are said out loud, also when
+// they are zero.
+
+internal import Definitions
+internal import Ledger
+internal import Markup
+internal import Money
+internal import Postgres
+
+/// Builds the page `reconciliation`.
+struct ReconciliationPage {
+  let queries: ReportQueries
+  static let name = "reconciliation"
+  static let title = "Reconciliation"
+  static let shownFiles = 100
+  static let shownRejects = 50
+
+  private var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
+
+  func content() async throws -> ReportContent {
+    let files = try await self.files()
+    let money = try await self.money()
+    let views = try await self.viewTotals()
+    var blocks = verdicts(files: files, money: money, views: views)
+    blocks.append(
+      ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
+    blocks.append(
+      ContentBlock(
+        title: "Money by currency", body: .table, dataset: money,
+        lead: "Sums of the controlled columns over the same files. Currencies are never added together."))
+    blocks += try await rejects()
+    blocks.append(
+      ContentBlock(
+        title: "Tables against views", body: .table, dataset: views,
+        lead: "Each view's total over all groups, and the same figure computed from the table it is made from."))
+    return ReportContent(
+      name: Self.name, title: Self.title,
+      description: "What arrived, what became of every row, and whether the totals agree.", blocks: blocks)
+  }
+
+  // MARK: Verdicts
+
+  private func verdicts(files: (dataset: Dataset, lead: String), money: Dataset, views: Dataset) -> [ContentBlock] {
+    var blocks = [rowVerdict(files.dataset)]
+    var currencies: [String: ExactDecimal] = [:]
+    var worst: String?
+    for row in money.rows {
+      guard let place = money.index(of: "difference"), let currency = money.currency(of: place, in: row),
+        let value = row[place].number
+      else { continue }
+      currencies[currency] = (currencies[currency] ?? .zero).adding(value.isNegative ? -value : value)
+      if !value.isZero { worst = currency }
+    }
+    if !currencies.isEmpty {
+      let parts = currencies.sorted { $0.key < $1.key }.map { currency, value in
+        let format = CellFormat.difference(currencyColumn: nil).figureFormat(currency: currency)
+        return "\(currency) difference \(format.spelled(value))"
+      }
+      let head = worst == nil ? "Every amount is accounted for: " : "Amounts do not agree: "
+      blocks.append(
+        ContentBlock(title: "Money", body: .verdict(isGood: worst == nil, head + parts.joined(separator: ", ") + ".")))
+    }
+    if let place = views.index(of: "difference"), !views.rows.isEmpty {
+      let off = views.rows.filter { $0[place].number?.isZero != true }
+      let text =
+        off.isEmpty
+        ? "The views agree with their tables: \(views.rows.count) totals compared, difference 0.00."
+        : "\(off.count) of \(views.rows.count) view totals differ from their tables."
+      blocks.append(ContentBlock(title: "Views", body: .verdict(isGood: off.isEmpty, text)))
+    }
+    return blocks
+  }
+
+  private func rowVerdict(_ files: Dataset) -> ContentBlock {
+    func sum(_ column: String) -> ExactDecimal {
+      guard let place = files.index(of: column) else { return .zero }
+      return files.rows.compactMap { $0[place].number }.reduce(.zero) { $0.adding($1) ?? $0 }
+    }
+    let difference = files.rows.compactMap { row in files.index(of: "difference").flatMap { row[$0].number } }
+      .reduce(ExactDecimal.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
+    let count = FigureFormat.integer
+    if files.totalRows == 0 {
+      return ContentBlock(title: "Rows", body: .verdict(isGood: true, "No file has arrived yet."))
+    }
+    let parts = ["inserted", "updated", "unchanged", "duplicate", "rejected"].map { "\(count.spelled(sum($0))) \($0)" }
+    let text =
+      "\(count.spelled(sum("read"))) rows read = \(parts.joined(separator: " + ")). "
+      + "Difference \(count.spelled(difference))."
+    return ContentBlock(title: "Rows", body: .verdict(isGood: difference.isZero, text))
+  }
+
+  // MARK: Files and money
+
+  /// The as-of date whose files the page is about: this one, or the newest before it that had any.
+  private static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
+
+  private func files() async throws -> (dataset: Dataset, lead: String) {
+    let rows = try await queries.connection.query(
+      """
+      SELECT feed, name AS file, status, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
+        rows_unchanged AS unchanged, rows_duplicate AS duplicate, rows_rejected AS rejected,
+        CASE WHEN status = 'loaded' THEN rows_read - rows_inserted - rows_updated - rows_unchanged
+          - rows_duplicate - rows_rejected ELSE 0 END AS difference, rows_deleted AS deleted, bytes, as_of
+      FROM daybook.file WHERE status <> 'superseded' AND as_of = \(Self.newestAsOf)
+      ORDER BY feed, file_id
+      """, [asOf])
+    let counts = ["read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleted", "bytes"]
+    var dataset = try ReportQueries.dataset(
+      rows, described: [], shown: Self.shownFiles, csvPath: "data/files.csv")
+    for index in dataset.columns.indices {
+      if counts.contains(dataset.columns[index].name) { dataset.columns[index].format = .integer }
+      if dataset.columns[index].name == "difference" { dataset.columns[index].format = .rowDifference }
+    }
+    let day = dataset.rows.first.flatMap { row in dataset.index(of: "as_of").map { row[$0] } }
+    let lead: String
+    if case .date(let date)? = day, date != queries.asOf {
+      lead = "No file arrived for this date. These are the files of \(DateText.day(date)), the newest before it."
+    } else {
+      lead = "Every file of this date. read = inserted + updated + unchanged + duplicate + rejected."
+    }
+    return (dataset, lead)
+  }
+
+  private func money() async throws -> Dataset {
+    let rows = try await queries.connection.query(
+      """
+      SELECT f.feed, s.column_name AS "column", s.currency,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0) AS read,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'inserted'), 0) AS inserted,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'updated'), 0) AS updated,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'unchanged'), 0) AS unchanged,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'duplicate'), 0) AS duplicate,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'rejected'), 0) AS rejected,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
+          - coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0) AS difference
+      FROM daybook.file f JOIN daybook.file_control_sum s USING (file_id)
+      WHERE f.status = 'loaded' AND f.as_of = \(Self.newestAsOf)
+      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+      """, [asOf])
+    var dataset = try ReportQueries.dataset(rows, described: [], shown: 500, csvPath: "data/control_sums.csv")
+    let currency = dataset.index(of: "currency")
+    for index in dataset.columns.indices.dropFirst(3) {
+      dataset.columns[index].format =
+        dataset.columns[index].name == "difference"
+        ? .difference(currencyColumn: currency) : .money(currencyColumn: currency)
+    }
+    return dataset
+  }
+
+  // MARK: Rejects and duplicates
+
+  private func rejects() async throws -> [ContentBlock] {
+    let causes = try await queries.connection.query(
+      """
+      SELECT r.feed, r.code, r.column_name AS "column", count(*) AS rows, min(r.line) AS first_line
+      FROM daybook.reject r JOIN daybook.file f USING (file_id)
+      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf)
+      GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
+      """, [asOf])
+    var byCause = try ReportQueries.dataset(causes, described: [], shown: 200, csvPath: "data/reject_causes.csv")
+    if let place = byCause.index(of: "rows") { byCause.columns[place].format = .integer }
+    if let place = byCause.index(of: "first_line") { byCause.columns[place].format = .identifier }
+    let list = try await queries.connection.query(
+      """
+      SELECT r.feed, r.file, r.line, r.column_name AS "column", r.code, r.reason, r.raw, r.record, r.byte_offset
+      FROM daybook.reject r JOIN daybook.file f USING (file_id)
+      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf)
+      ORDER BY r.feed, r.file, r.line, r.reject_id
+      """, [asOf])
+    let listed = try rows(
+      list, csvPath: "data/rejects.csv", shown: Self.shownRejects,
+      identifiers: ["line", "record", "byte_offset"])
+    let doubles = try await queries.connection.query(
+      """
+      SELECT d.feed, d.file, d.line, d.key, d.kept_line, d.record, d.byte_offset
+      FROM daybook.duplicate_row d JOIN daybook.file f USING (file_id)
+      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf)
+      ORDER BY d.feed, d.file, d.line, d.duplicate_id
+      """, [asOf])
+    let duplicates = try rows(
+      doubles, csvPath: "data/duplicates.csv", shown: Self.shownRejects,
+      identifiers: ["line", "kept_line", "record", "byte_offset"])
+    return [
+      ContentBlock(title: "Rejected rows by cause", body: .table, dataset: byCause),
+      ContentBlock(
+        title: "Rejected rows", body: .table, dataset: listed,
+        lead: "Where each stands in its file; the line is where the record starts, the header counted.",
+        wrapped: ["raw", "reason"]),
+      ContentBlock(
+        title: "Duplicate rows", body: .table, dataset: duplicates,
+        lead: "Rows whose key comes again later in the same file. The last one counts."),
+    ]
+  }
+
+  private func rows(_ result: PostgresRows, csvPath: String, shown: Int, identifiers: Set<String>) throws -> Dataset {
+    let names = result.columnNames
+    let figures = try result.map { row in
+      try names.indices.map { index -> Figure in
+        // The original bytes, as text where they are text.
+        if case .bytes(let bytes) = try row.value(at: index) { return .text(String(decoding: bytes, as: UTF8.self)) }
+        return Figure(try row.value(at: index))
+      }
+    }
+    var dataset = try Dataset(names: names, rows: figures, described: [], shown: shown, csvPath: csvPath)
+    for index in dataset.columns.indices where identifiers.contains(dataset.columns[index].name) {
+      dataset.columns[index].format = .identifier
+    }
+    return dataset
+  }
+
+  // MARK: Tables against views
+
+  private func viewTotals() async throws -> Dataset {
+    var lines: [[Figure]] = []
+    for view in queries.project.views {
+      guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else {
+        continue
+      }
+      lines += try await totals(view: view.name, rollup: rollup, feed: feed)
+    }
+    let columns = [
+      DatasetColumn(name: "view", label: "View", format: .text),
+      DatasetColumn(name: "measure", label: "Measure", format: .text),
+      DatasetColumn(name: "currency", label: "Currency", format: .text),
+      DatasetColumn(name: "table_total", label: "From the table", format: .money(currencyColumn: 2)),
+      DatasetColumn(name: "view_total", label: "From the view", format: .money(currencyColumn: 2)),
+      DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 2)),
+    ]
+    return try Dataset(columns: columns, rows: lines, shown: 200, csvPath: "data/view_totals.csv")
+  }
+
+  /// The sums of one rollup, computed twice.
+  private func totals(view: String, rollup: RollupDefinition, feed: FeedDefinition) async throws -> [[Figure]] {
+    let sums = rollup.measures.compactMap { measure -> (name: String, column: String, condition: String?)? in
+      if case .sum(let column) = measure.function { return (measure.name, column, measure.condition) }
+      return nil
+    }
+    let schema = queries.project.database.schema
+    let (table, rollupView) = (
+      QualifiedName(schema: schema, name: feed.name), QualifiedName(schema: schema, name: view)
+    )
+    guard !sums.isEmpty, try await exists(table), try await exists(rollupView) else { return [] }
+    // Per currency where the feed's control sum says which column that is and the rollup keeps it apart.
+    let currencyColumn = feed.columns.lazy.compactMap(\.control?.groupedBy).first
+    let group = rollup.groups.first { $0.source == currencyColumn.map { RollupGroup.Source.column($0) } }
+    let (tableKey, viewKey) =
+      if let currencyColumn, let group {
+        (quoteIdentifier(currencyColumn), quoteIdentifier(group.name))
+      } else {
+        ("''", "''")
+      }
+    let fromTable = sums.map { sum in
+      "coalesce(sum(\(quoteIdentifier(sum.column)))\(sum.condition.map { " FILTER (WHERE \($0))" } ?? ""), 0)::numeric"
+    }
+    let fromView = sums.map { "coalesce(sum(\(quoteIdentifier($0.name))), 0)::numeric" }
+    let left = try await queries.connection.query(
+      "SELECT \(tableKey)::text, \(fromTable.joined(separator: ", ")) FROM \(table.quoted) GROUP BY 1 ORDER BY 1")
+    let right = try await queries.connection.query(
+      "SELECT \(viewKey)::text, \(fromView.joined(separator: ", ")) FROM \(rollupView.quoted) GROUP BY 1 ORDER BY 1")
+    let (a, b) = (try keyed(left), try keyed(right))
+    var lines: [[Figure]] = []
+    for (index, sum) in sums.enumerated() {
+      for key in Set(a.keys).union(b.keys).sorted() {
+        let x = a[key].map { $0[index] } ?? .zero
+        let y = b[key].map { $0[index] } ?? .zero
+        let difference = y.subtracting(x).map { Figure.number($0) } ?? .missing
+        lines.append([.text(view), .text(sum.name), .text(key), .number(x), .number(y), difference])
+      }
+    }
+    return lines
+  }
+
+  private func exists(_ relation: QualifiedName) async throws -> Bool {
+    let rows = try await queries.connection.query(
+      "SELECT to_regclass($1::text) IS NOT NULL", [.text(relation.quoted)])
+    return try rows.first?.decode(0, as: Bool.self) ?? false
+  }
+
+  private func keyed(_ rows: PostgresRows) throws -> [String: [ExactDecimal]] {
+    var result: [String: [ExactDecimal]] = [:]
+    for row in rows {
+      let key: String? = try row.decode(0)
+      result[key ?? ""] = try (1..<rows.columnNames.count).map { Figure(try row.value(at: $0)).number ?? .zero }
+    }
+    return result
+  }
+}

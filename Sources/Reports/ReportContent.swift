@@ -1,0 +1,167 @@
+// What a page says, apart from how it is laid out: the one value from which HTML, JSON, CSV and the summary are made,
+// so that they cannot disagree.
+
+internal import Markup
+internal import Money
+
+/// One page's content.
+struct ReportContent: Sendable {
+  var name: String
+  var title: String
+  var description: String
+  var blocks: [ContentBlock]
+
+  /// The datasets in order, each once.
+  var datasets: [Dataset] {
+    var seen: Set<String> = []
+    return blocks.compactMap(\.dataset).filter { seen.insert($0.csvPath).inserted }
+  }
+}
+
+/// One section of a page.
+struct ContentBlock: Sendable {
+  enum Body: Sendable {
+    /// Large figures in groups, one group for each row of the dataset.
+    case tiles([TileGroup])
+    case table
+    case chart(Chart, Chart.Kind, note: String?)
+    /// Paragraphs.
+    case words([String], isNote: Bool)
+    /// Other pages of the set, with what each is about.
+    case links([PageLink])
+    /// One statement with its verdict.
+    case verdict(isGood: Bool, String)
+  }
+
+  var title: String
+  var body: Body
+  var dataset: Dataset?
+  /// A sentence under the heading.
+  var lead: String = ""
+  /// Columns that may hold long foreign text and are shown in a narrower, wrapping cell.
+  var wrapped: Set<String> = []
+}
+
+/// A way to another page of the set.
+struct PageLink: Sendable, Hashable {
+  var name: String
+  var title: String
+  var description: String
+}
+
+/// Large figures that belong together, for example those of one currency.
+struct TileGroup: Sendable, Hashable {
+  var name: String
+  var tiles: [Tile]
+}
+
+/// A large figure with what it compares to.
+struct Tile: Sendable, Hashable {
+  struct Comparison: Sendable, Hashable {
+    var label: String
+    var base: String
+    var change: ChangeRatio
+
+    /// "up 12.5%", "down 3.0%", "unchanged", "n/m".
+    var words: String {
+      switch change {
+      case .missing: return "no figure"
+      case .notMeaningful: return "n/m"
+      case .ratio(let ratio):
+        if ratio.isZero { return "unchanged" }
+        let magnitude = ratio.isNegative ? -ratio : ratio
+        return (ratio.isNegative ? "down " : "up ") + FigureFormat.percent(decimals: 1).spelled(magnitude)
+      }
+    }
+
+    var isUp: Bool? {
+      guard case .ratio(let ratio) = change, !ratio.isZero else { return nil }
+      return !ratio.isNegative
+    }
+  }
+
+  var label: String
+  var value: String
+  var unit: String
+  var comparisons: [Comparison]
+
+  /// The figure with its changes in one line.
+  var line: String {
+    let changes = comparisons.compactMap { comparison -> String? in
+      if case .missing = comparison.change { return nil }
+      return "\(comparison.words) on \(comparison.label)"
+    }
+    let figure = value.isEmpty ? "no figure" : unit.isEmpty ? value : "\(value) \(unit)"
+    return "\(label): \(figure)" + (changes.isEmpty ? "" : " – " + changes.joined(separator: ", "))
+  }
+}
+
+extension ReportContent {
+  /// The figures of page one as lines of a mail: a heading for each group, and its figures below it.
+  var summaryLines: [String] {
+    blocks.flatMap { block -> [String] in
+      guard case .tiles(let groups) = block.body else { return [] }
+      return groups.flatMap { group in
+        [group.name.isEmpty ? block.title : "\(block.title), \(group.name)"] + group.tiles.map { "  \($0.line)" }
+      }
+    }
+  }
+
+  /// The page as the object that `report.json` holds, and that `data/<report>.json` is.
+  var json: JSONValue {
+    .members([
+      "name": .string(name), "title": .string(title), "description": .string(description),
+      "summary": .array(summaryLines.map { .string($0) }),
+      "sections": .array(blocks.map(\.json)),
+    ])
+  }
+}
+
+extension ContentBlock {
+  private var kind: String {
+    switch body {
+    case .tiles: "kpi"
+    case .table: "table"
+    case .chart: "chart"
+    case .words(_, let isNote): isNote ? "note" : "text"
+    case .verdict: "verdict"
+    case .links: "links"
+    }
+  }
+
+  var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init(name: "title", value: .string(title)), .init(name: "kind", value: .string(kind)),
+    ]
+    func add(_ name: String, _ value: JSONValue) { members.append(.init(name: name, value: value)) }
+    if !lead.isEmpty { add("lead", .string(lead)) }
+    switch body {
+    case .words(let paragraphs, _): add("text", .array(paragraphs.map { .string($0) }))
+    case .verdict(let isGood, let text):
+      add("passed", .bool(isGood))
+      add("text", .string(text))
+    case .chart(let chart, _, _): add("finding", .string(chart.finding))
+    case .links(let links): add("pages", .array(links.map { .string($0.name) }))
+    case .tiles, .table: break
+    }
+    if let dataset {
+      add("csv", .string(dataset.csvPath))
+      add("rows_total", .integer(dataset.totalRows))
+      add("rows_shown", .integer(dataset.rows.count))
+      add(
+        "columns",
+        .array(
+          dataset.columns.map {
+            .members(["name": .string($0.name), "label": .string($0.label), "format": .string($0.format.name)])
+          }))
+      add(
+        "rows",
+        .array(
+          dataset.rows.map { row in
+            .object(
+              zip(dataset.columns, row).map { .init(name: $0.name, value: JSONValue($1, format: $0.format)) })
+          }))
+    }
+    return .object(members)
+  }
+}

@@ -1,0 +1,44 @@
+// Why no new set was published. In every case the set that readers had stays in place, and `latest` with it.
+
+public import Finding
+public import Postgres
+
+/// Publishing stopped.
+public enum ReportError: Error, Sendable, CustomStringConvertible {
+  /// A selected report is not a report of the project.
+  case unknownReport(Diagnostic)
+  /// A report's statement was refused, or its columns are not those its definition speaks of.
+  case statement(Diagnostic)
+  /// The database failed.
+  case database(PostgresError)
+  /// Output could not be written: disk full, no permission, a link in the way. Exit code 73.
+  ///
+  /// - Parameters:
+  ///   - path: what could not be written.
+  ///   - reason: what the system said.
+  ///   - state: what readers have now, in one sentence.
+  case cannotWrite(path: String, reason: String, state: String)
+  /// The task was cancelled.
+  case cancelled
+
+  /// What to tell a person.
+  public var diagnostic: Diagnostic {
+    switch self {
+    case .unknownReport(let diagnostic), .statement(let diagnostic): diagnostic
+    case .database(let error): Diagnostic(.error, code: "report_database", "reports: \(error)")
+    case .cannotWrite(let path, let reason, let state):
+      Diagnostic(
+        .error, code: "cannot_write_output", "cannot write \(path): \(reason)", notes: ["state: \(state)"],
+        fix: "make room or mend the permissions, then: daybook report")
+    case .cancelled: Diagnostic(.error, code: "cancelled", "reports: cancelled; the set before is unchanged")
+    }
+  }
+
+  /// Whether the same call may succeed later without any change.
+  public var isTransient: Bool {
+    if case .database(let error) = self { return error.isTransient }
+    return false
+  }
+
+  public var description: String { diagnostic.message }
+}

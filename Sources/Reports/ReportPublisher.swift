@@ -1,0 +1,103 @@
+// The way in: finds what has changed, renders that in one snapshot, and publishes a complete set.
+// Invariant: `Output/<as-of>` and `Output/latest` always name a complete set; whatever fails, readers keep what
+// they had. Nothing is written outside Output. When nothing that feeds a page has changed nothing is written at all.
+// Running a night, and what to do after a failure, are elsewhere: the room Jobs.
+
+public import Definitions
+internal import Finding
+public import Ledger
+internal import Money
+public import Postgres
+
+/// Publishes the reports of a project for one as-of date.
+public struct ReportPublisher: Sendable {
+  private let project: Project
+  private let pool: PostgresPool
+  private let run: RunSnapshot
+  private let clock: @Sendable () -> Moment
+
+  /// Creates a publisher.
+  ///
+  /// - Parameters:
+  ///   - project: whose reports.
+  ///   - pool: one connection is borrowed, for one read-only transaction.
+  ///   - run: the run that the pages name.
+  ///   - clock: what "generated at" reads.
+  public init(
+    project: Project, pool: PostgresPool, run: RunSnapshot, clock: @escaping @Sendable () -> Moment = { Moment.now() }
+  ) {
+    self.project = project
+    self.pool = pool
+    self.run = run
+    self.clock = clock
+  }
+
+  /// Publishes the set, or finds that nothing has changed.
+  ///
+  /// - Parameters:
+  ///   - names: which pages the outcome lists; with `force`, also which are rendered anew.
+  ///   - force: render anew even where nothing has changed.
+  /// - Throws: `ReportError`; the set before is then unchanged.
+  public func publish(_ names: ReportSelection = .all, force: Bool = false) async throws(ReportError)
+    -> PublishOutcome
+  {
+    try check(names)
+    let folder = OutputFolder(path: project.output)
+    let previous = folder.intactManifest(for: run.asOf)
+    let plan: SetPlan?
+    do {
+      plan = try await pool.withConnection(label: "reports") { connection in
+        try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
+          try await SetRenderer(
+            project: project, run: run, moment: clock(), folder: folder, previous: previous, connection: $0
+          ).render(names, force: force)
+        }
+      }
+    } catch let error as ReportError {
+      throw error
+    } catch let error as PostgresError {
+      throw error.kind == .cancelled ? .cancelled : .database(error)
+    } catch is CancellationError {
+      throw .cancelled
+    } catch {
+      throw .database(PostgresError(.decoding, "\(error)"))
+    }
+    if Task.isCancelled { throw .cancelled }
+    let asOf = run.asOf
+    let (written, hasMoved) = try await DiskThread.run { () -> Result<(Int, Bool), ReportError> in
+      Result { () throws(ReportError) in
+        let written = try plan.map { plan throws(ReportError) in
+          try folder.publish(plan.files, asOf: asOf, replacing: previous)
+        }
+        return (written ?? 0, try folder.swapLatest(to: asOf))
+      }
+    }.get()
+    return outcome(names, plan: plan, folder: folder, written: written, isChanged: plan != nil || hasMoved)
+  }
+
+  private func check(_ names: ReportSelection) throws(ReportError) {
+    guard case .named(let list) = names else { return }
+    let known = SetRenderer.pages(of: project).map(\.name)
+    for name in list where !known.contains(name) {
+      throw .unknownReport(
+        Diagnostic(
+          .error, code: "unknown_report", "there is no report \"\(name)\"",
+          notes: ["the reports are \(known.joined(separator: ", "))"],
+          fix: nearestWord(to: name, in: known).map { "did you mean \"\($0)\"?" }))
+    }
+  }
+
+  private func outcome(
+    _ names: ReportSelection, plan: SetPlan?, folder: OutputFolder, written: Int, isChanged: Bool
+  ) -> PublishOutcome {
+    let directory = folder.directory(for: run.asOf)
+    let reports = SetRenderer.pages(of: project).filter { names.includes($0.name) }.map { page in
+      PublishedReport(
+        name: page.name, path: "\(directory)/\(page.name).html",
+        cached: plan.map { !$0.rendered.contains(page.name) } ?? true)
+    }
+    return PublishOutcome(
+      reports: reports, directory: directory, indexPath: "\(directory)/index.html", isChanged: isChanged,
+      bytesWritten: written)
+  }
+}

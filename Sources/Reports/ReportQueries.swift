@@ -1,0 +1,130 @@
+// The queries of a set, all inside one read-only transaction of one snapshot, so that no two pages can disagree.
+// A statement that the server refuses becomes a diagnostic at the line of its section.
+
+internal import Definitions
+internal import Finding
+internal import Ledger
+internal import Money
+internal import Postgres
+
+/// Runs the statements of reports.
+struct ReportQueries: Sendable {
+  let project: Project
+  let asOf: CivilDate
+  let connection: PostgresConnection
+
+  /// Makes the session read the project's schema in the project's time zone, until the transaction ends.
+  ///
+  /// - Returns: `moment` in UTC and in the project's time zone, to the minute.
+  func begin(at moment: Moment) async throws(PostgresError) -> (utc: String, local: String) {
+    let rows = try await connection.query(
+      """
+      SELECT set_config('search_path', $1::text, true), set_config('TimeZone', $2::text, true),
+        to_char($3::timestamptz AT TIME ZONE $2::text, 'YYYY-MM-DD HH24:MI')
+      """,
+      [
+        .text(quoteIdentifier(project.database.schema)), .text(project.calendar.timeZone),
+        .timestamptz(microsecondsSince1970: moment.microsecondsSince1970),
+      ])
+    return (minutes(moment), try rows.first?.decode(2, as: String.self) ?? "")
+  }
+
+  /// The dataset of a section; nil for words.
+  func dataset(_ section: ReportSection, of report: ReportDefinition, csvPath: String) async throws -> Dataset? {
+    guard let (sql, values) = try statement(section, of: report) else { return nil }
+    let rows: PostgresRows
+    do {
+      rows = try await connection.query(sql, values)
+    } catch {
+      throw failure(error, section: section, report: report)
+    }
+    return try Self.dataset(
+      rows, described: section.columns, shown: SectionRendering.keptRows(section), csvPath: csvPath)
+  }
+
+  /// A dataset of rows as the server sent them.
+  static func dataset(_ rows: PostgresRows, described: [ColumnFormat], shown: Int, csvPath: String) throws -> Dataset {
+    let names = rows.columnNames
+    let figures = try rows.map { row in try names.indices.map { Figure(try row.value(at: $0)) } }
+    return try Dataset(names: names, rows: figures, described: described, shown: shown, csvPath: csvPath)
+  }
+
+  private func statement(_ section: ReportSection, of report: ReportDefinition) throws(ReportError)
+    -> (String, [PostgresValue])?
+  {
+    let order = section.orderBy.map { "\(quoteIdentifier($0.column)) \($0.isDescending ? "DESC NULLS LAST" : "ASC")" }
+    let ending = order.isEmpty ? "" : " ORDER BY " + order.joined(separator: ", ")
+    switch section.source {
+    case .none: return nil
+    case .view(let name):
+      let relation = QualifiedName(schema: project.database.schema, name: name)
+      return ("SELECT * FROM \(relation.quoted)\(ending)", [])
+    case .query(let source):
+      let template = StatementTemplate(source)
+      if let unknown = template.unknownParameters.first {
+        throw .statement(
+          Diagnostic(
+            .error, code: "unknown_parameter", at: section.position,
+            "report \(report.name), \"\(section.title)\": there is no parameter :\(unknown)",
+            fix: "use :as_of or :time_zone"))
+      }
+      let values = template.values(asOf: asOf, timeZone: project.calendar.timeZone)
+      if ending.isEmpty { return (template.sql, values) }
+      return ("SELECT * FROM (\n\(template.sql)\n) AS section\(ending)", values)
+    }
+  }
+
+  private func failure(_ error: PostgresError, section: ReportSection, report: ReportDefinition) -> any Error {
+    guard error.kind == .server, let state = error.sqlState, !error.isTransient else { return error }
+    var notes = ["SQLSTATE \(state)"]
+    if let detail = error.detail { notes.append(detail) }
+    if let position = error.position, let statement = error.statement {
+      let before = statement.prefix(position - 1)
+      let line = before.split(separator: "\n", omittingEmptySubsequences: false).count
+      let text = statement.split(separator: "\n", omittingEmptySubsequences: false)
+      if line <= text.count { notes.append("near: \(text[line - 1].trimmingSpaces)") }
+    }
+    return ReportError.statement(
+      Diagnostic(
+        .error, code: "report_statement", at: section.position,
+        "report \(report.name), \"\(section.title)\": \(error.message)", notes: notes, fix: error.hint))
+  }
+
+  /// How far each feed's data reach: the last day of its first indexed date or time column, else the as-of date of
+  /// the last file that was loaded.
+  func reach(of feeds: [FeedDefinition], state: LedgerState) async throws(PostgresError) -> [PageContext.FeedReach] {
+    var result: [PageContext.FeedReach] = []
+    for feed in feeds {
+      guard let loaded = state.loadedThrough[feed.name] else {
+        result.append(.init(feed: feed.name, through: "no data yet"))
+        continue
+      }
+      var through = loaded.description
+      if let column = feed.columns.first(where: { $0.isIndexed && $0.type.isDateOrTime }) {
+        let relation = QualifiedName(schema: project.database.schema, name: feed.name)
+        let rows = try await connection.query(
+          "SELECT max(\(quoteIdentifier(column.name)))::date FROM \(relation.quoted)")
+        if case .date(let days)? = try rows.first?.value(at: 0) {
+          through = CivilDate(daysSince1970: Int(days)).description
+        }
+      }
+      result.append(.init(feed: feed.name, through: through))
+    }
+    return result
+  }
+}
+
+extension ColumnType {
+  fileprivate var isDateOrTime: Bool {
+    switch self {
+    case .date, .timestamp, .timestamptz: true
+    default: false
+    }
+  }
+}
+
+extension Substring {
+  fileprivate var trimmingSpaces: String {
+    String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+  }
+}

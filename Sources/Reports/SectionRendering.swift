@@ -1,0 +1,224 @@
+// From a section's definition and its dataset to a content block: tiles with comparatives, tables, charts with the
+// finding in words. Pure; the queries are run elsewhere (ReportQueries).
+
+internal import Definitions
+internal import Finding
+internal import Ledger
+internal import Markup
+internal import Money
+
+/// Builds the blocks of one report.
+struct SectionRendering {
+  let report: ReportDefinition
+
+  /// How many rows a page shows when the definition says nothing; the CSV has all.
+  static let defaultRows = 200
+  /// How many rows a chart is drawn from at most.
+  static let chartRows = 20_000
+
+  /// How many of the newest rows stand beside a chart.
+  static let rowsBesideChart = 60
+
+  /// How many rows of a section are kept in memory.
+  static func keptRows(_ section: ReportSection) -> Int {
+    switch section.kind {
+    case .chart: chartRows
+    default: section.top ?? defaultRows
+    }
+  }
+
+  /// The block of one section.
+  func block(_ section: ReportSection, index: Int, dataset: Dataset?) throws(ReportError) -> ContentBlock {
+    switch section.kind {
+    case .text, .note:
+      let paragraphs = section.text.split(separator: "\n\n").map { $0.split(separator: "\n").joined(separator: " ") }
+      return ContentBlock(title: section.title, body: .words(paragraphs, isNote: section.kind == .note))
+    case .kpi:
+      return ContentBlock(title: section.title, body: .tiles(dataset.map(tiles) ?? []), dataset: dataset)
+    case .table:
+      return ContentBlock(title: section.title, body: .table, dataset: dataset)
+    case .chart(let definition):
+      guard let dataset else { return ContentBlock(title: section.title, body: .table) }
+      return try chart(definition, section: section, index: index, dataset: dataset)
+    }
+  }
+
+  // MARK: Tiles
+
+  /// A column that is named like another one with `_prior…`, `_previous…` or `_last…` behind it is what the other
+  /// one compares to; its label says what it is.
+  private func comparisons(of column: DatasetColumn, in dataset: Dataset) -> [Int] {
+    dataset.columns.indices.filter { index in
+      let name = dataset.columns[index].name
+      return ["_prior", "_previous", "_last"].contains { name.hasPrefix(column.name + $0) }
+    }
+  }
+
+  private func tiles(_ dataset: Dataset) -> [TileGroup] {
+    let compared = Set(dataset.columns.flatMap { comparisons(of: $0, in: dataset) })
+    let named = dataset.columns.indices.filter { !dataset.columns[$0].format.isNumeric }
+    return dataset.rows.map { row in
+      let tiles = dataset.columns.indices.filter { dataset.columns[$0].format.isNumeric && !compared.contains($0) }
+        .map { index in tile(index, row: row, dataset: dataset) }
+      let name = named.map { dataset.text(row, $0) }.filter { !$0.isEmpty }.joined(separator: ", ")
+      return TileGroup(name: name, tiles: tiles)
+    }
+  }
+
+  private func tile(_ index: Int, row: [Figure], dataset: Dataset) -> Tile {
+    let column = dataset.columns[index]
+    let currency = dataset.currency(of: index, in: row)
+    return Tile(
+      label: column.label, value: column.format.text(row[index], currency: currency), unit: currency ?? "",
+      comparisons: comparisons(of: column, in: dataset).map { other in
+        Tile.Comparison(
+          label: dataset.columns[other].label, base: column.format.text(row[other], currency: currency),
+          change: ChangeRatio(from: row[other].number, to: row[index].number))
+      })
+  }
+
+  // MARK: Charts
+
+  private func chart(
+    _ definition: ChartDefinition, section: ReportSection, index: Int, dataset: Dataset
+  ) throws(ReportError) -> ContentBlock {
+    let x = try place(definition.x, section: section, dataset: dataset)
+    var ys: [Int] = []
+    for name in definition.y { ys.append(try place(name, section: section, dataset: dataset)) }
+    var by: Int?
+    if let series = definition.series { by = try place(series, section: section, dataset: dataset) }
+    var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
+    let note = points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath)
+    let format = dataset.columns[ys.first ?? x].format.figureFormat
+    let unit = by == nil ? points.commonCurrency : ""
+    guard
+      let chart = Chart(
+        identifier: "\(report.name)-\(index + 1)", title: section.title,
+        finding: ChartFinding(axis: points.axis, series: points.series, format: format, unit: unit).text,
+        axis: points.axis, series: points.series, format: format, unit: unit)
+    else { return ContentBlock(title: section.title, body: .table, dataset: dataset) }
+    let kind: Chart.Kind =
+      switch definition.type {
+      case .line: .line
+      case .bar: .bar
+      case .stackedBar: .stackedBar
+      }
+    var block = ContentBlock(title: section.title, body: .chart(chart, kind, note: note), dataset: dataset)
+    block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
+    return block
+  }
+
+  private func place(_ name: String, section: ReportSection, dataset: Dataset) throws(ReportError) -> Int {
+    if let index = dataset.index(of: name) { return index }
+    let names = dataset.columns.map(\.name)
+    throw .statement(
+      Diagnostic(
+        .error, code: "unknown_column", at: section.position,
+        "report \(report.name), \"\(section.title)\": the query gives no column \"\(name)\"",
+        notes: ["it gives \(names.joined(separator: ", "))"],
+        fix: nearestWord(to: name, in: names).map { "did you mean \"\($0)\"?" } ?? "add it to the query"))
+  }
+}
+
+/// The rows of a chart turned into series over one axis.
+struct ChartPoints {
+  var axis: ChartAxis
+  var series: [ChartSeries]
+  /// The one currency of all rows, or empty.
+  var commonCurrency: String
+
+  init(dataset: Dataset, x: Int, ys: [Int], by: Int?) {
+    var positions: [Figure: Int] = [:]
+    var order: [Figure] = []
+    for row in dataset.rows where positions[row[x]] == nil && row[x] != .missing {
+      positions[row[x]] = order.count
+      order.append(row[x])
+    }
+    let dates = order.compactMap { figure -> CivilDate? in
+      switch figure {
+      case .date(let date): date
+      case .moment(let moment): moment.dayInUTC
+      default: nil
+      }
+    }
+    if dates.count == order.count, !order.isEmpty {
+      let sorted = order.indices.sorted { dates[$0] < dates[$1] }
+      for (place, index) in sorted.enumerated() { positions[order[index]] = place }
+      let ascending = sorted.map { dates[$0] }
+      axis = ascending.count > 1 && ascending.allSatisfy { $0.day == 1 } ? .months(ascending) : .days(ascending)
+    } else {
+      axis = .categories(order.map { dataset.columns[x].format.text($0) })
+    }
+    var names: [String] = []
+    var values: [String: [ExactDecimal?]] = [:]
+    func add(_ name: String, _ place: Int, _ value: ExactDecimal?) {
+      if values[name] == nil {
+        names.append(name)
+        values[name] = Array(repeating: nil, count: order.count)
+      }
+      values[name]?[place] = value
+    }
+    for row in dataset.rows {
+      guard let place = positions[row[x]] else { continue }
+      for y in ys {
+        let label = dataset.columns[y].label
+        add(by.map { dataset.text(row, $0) } ?? (ys.count > 1 ? label : ""), place, row[y].number)
+      }
+    }
+    // By name, so that a currency has the same colour in every chart of a page.
+    if by != nil { names.sort() }
+    series = names.map { ChartSeries(name: $0, values: values[$0] ?? []) }
+    let currencies = Set(dataset.rows.compactMap { row in ys.first.flatMap { dataset.currency(of: $0, in: row) } })
+    commonCurrency = currencies.count == 1 ? currencies.first ?? "" : ""
+  }
+
+  /// Keeps the series with the largest totals; a sentence says so when any had to go. Nothing is added up into an
+  /// "other", because series may be currencies.
+  mutating func keepLargest(_ limit: Int, csv: String) -> String? {
+    guard series.count > limit else { return nil }
+    func size(_ series: ChartSeries) -> ExactDecimal {
+      series.values.compactMap { $0 }.reduce(.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
+    }
+    let sizes = series.map(size)
+    let kept = Set(series.indices.sorted { sizes[$0] > sizes[$1] }.prefix(limit))
+    let note = "The \(limit) largest of \(series.count) series are drawn; all in \(csv)."
+    series = series.indices.filter(kept.contains).map { series[$0] }
+    return note
+  }
+}
+
+/// What a chart shows, in a sentence or two for each series.
+struct ChartFinding {
+  let axis: ChartAxis
+  let series: [ChartSeries]
+  let format: FigureFormat
+  let unit: String
+
+  var text: String {
+    let sentences = series.prefix(3).compactMap(sentence)
+    if sentences.isEmpty { return "No data." }
+    let rest = series.count - 3
+    return (sentences + (rest > 0 ? ["\(rest) more series."] : [])).joined(separator: " ")
+  }
+
+  private func figure(_ value: ExactDecimal) -> String {
+    format.spelled(value) + (unit.isEmpty ? "" : " \(unit)")
+  }
+
+  private func sentence(_ series: ChartSeries) -> String? {
+    let present = series.values.indices.compactMap { index in series.values[index].map { (index, $0) } }
+    guard let last = present.last, let high = present.max(by: { $0.1 < $1.1 }),
+      let low = present.min(by: { $0.1 < $1.1 })
+    else { return nil }
+    let name = series.name.isEmpty ? "" : "\(series.name): "
+    if present.count == 1 { return "\(name)\(figure(last.1)), \(axis.label(last.0))." }
+    if low.1 == high.1 { return "\(name)\(figure(last.1)) throughout." }
+    if case .categories = axis {
+      return "\(name.isEmpty ? "Highest" : name + "highest") \(axis.label(high.0)) with \(figure(high.1)), "
+        + "lowest \(axis.label(low.0)) with \(figure(low.1))."
+    }
+    let on = if case .days = axis { "on" } else { "in" }
+    return "\(name)\(figure(last.1)) \(on) \(axis.label(last.0)); highest \(figure(high.1)) (\(axis.label(high.0))), "
+      + "lowest \(figure(low.1)) (\(axis.label(low.0)))."
+  }
+}

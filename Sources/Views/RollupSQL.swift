@@ -1,0 +1,169 @@
+// A rollup definition as SQL text: the additive state that is stored and the view people query.
+// Invariant: every stored column is additive or an extreme (counts, exact sums, sums of squares,
+// minima, maxima, first and last with their ordering value), so that signed deltas can later be
+// applied to the same table. Quotients (average, variance) exist only in the view on top.
+// Running the SQL is elsewhere; nothing here knows a connection.
+
+internal import Definitions
+internal import Postgres
+
+/// The SQL of one rollup over one base table.
+struct RollupSQL {
+  let view: QualifiedName
+  let rollup: RollupDefinition
+  let feed: FeedDefinition
+  let calendar: CalendarSettings
+
+  /// Name of the table that holds the additive state of the rollup `view`.
+  static func stateName(of view: QualifiedName) -> QualifiedName {
+    QualifiedName(schema: view.schema, name: view.name + "__state")
+  }
+
+  var state: QualifiedName { Self.stateName(of: view) }
+  /// The table the next state is built in, before it takes the place of `state`.
+  var nextState: QualifiedName { QualifiedName(schema: view.schema, name: view.name + "__next") }
+  var source: QualifiedName { QualifiedName(schema: view.schema, name: feed.name) }
+
+  /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
+  /// form may use a parallel plan (PostgreSQL 15 manual, "When Can Parallel Query Be Used?").
+  var buildNextState: String {
+    let groups = rollup.groups.map { "\(groupExpression($0)) as \(quoteIdentifier($0.name))" }
+    let cells = [#"count(*) as "__n""#] + rollup.measures.flatMap(stateColumns)
+    let columns = (groups + cells).map { "  \($0)" }.joined(separator: ",\n")
+    let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
+    let grouping = rollup.groups.isEmpty ? "having count(*) > 0" : "group by \(positions)"
+    return "create table \(nextState.quoted) as\nselect\n\(columns)\nfrom \(source.quoted)\n\(grouping)"
+  }
+
+  /// The unique index of the next state's key; null keys are one group, as in GROUP BY.
+  var indexNextState: String? {
+    guard !rollup.groups.isEmpty else { return nil }
+    let key = rollup.groups.map { quoteIdentifier($0.name) }.joined(separator: ", ")
+    return "create unique index on \(nextState.quoted) (\(key)) nulls not distinct"
+  }
+
+  /// The view people query: groups, measures, then derived columns, over the state table.
+  var createView: String {
+    let groups = rollup.groups.map { quoteIdentifier($0.name) }
+    let measures = rollup.measures.map { "\(readExpression($0)) as \(quoteIdentifier($0.name))" }
+    let inner = (groups + measures).map { "    \($0)" }.joined(separator: ",\n")
+    let derived = rollup.derived.map { "  \($0.expression) as \(quoteIdentifier($0.name))" }
+    let outer = (["  measured.*"] + derived).joined(separator: ",\n")
+    return """
+      create or replace view \(view.quoted) as
+      select
+      \(outer)
+      from (
+        select
+      \(inner)
+        from \(state.quoted)
+      ) as measured
+      """
+  }
+
+  // MARK: Groups
+
+  private func groupExpression(_ group: RollupGroup) -> String {
+    switch group.source {
+    case .column(let column): return quoteIdentifier(column)
+    case .expression(let sql): return "(\(sql))"
+    case .date(let column): return day(of: column)
+    case .week(let column):
+      // date_trunc knows Monday weeks: move the day so that the project's first weekday falls on a Monday, and back.
+      let shift = calendar.weekStart.daysAfterMonday
+      return "(date_trunc('week', \(day(of: column)) - \(shift))::date + \(shift))"
+    case .month(let column): return "date_trunc('month', \(day(of: column)))::date"
+    case .quarter(let column): return "date_trunc('quarter', \(day(of: column)))::date"
+    case .year(let column): return "date_trunc('year', \(day(of: column)))::date"
+    case .fiscalQuarter(let column): return fiscal("quarter", column)
+    case .fiscalYear(let column): return fiscal("year", column)
+    }
+  }
+
+  /// The first day of a fiscal period: the calendar period of the day moved back to a January start, moved forth again.
+  private func fiscal(_ period: String, _ column: String) -> String {
+    let months = calendar.fiscalYearStartMonth - 1
+    let shift = "interval '\(months) months'"
+    // The first of the month, because moving a 31st by months would land in a neighbouring period.
+    let month = "date_trunc('month', \(day(of: column))::timestamp)"
+    return "(date_trunc('\(period)', \(month) - \(shift)) + \(shift))::date"
+  }
+
+  /// The civil day of a column, in the project's time zone when the column holds an instant.
+  private func day(of column: String) -> String {
+    let name = quoteIdentifier(column)
+    guard feed.column(named: column)?.type == .timestamptz else { return "\(name)::date" }
+    return "(\(name) at time zone \(quoteLiteral(calendar.timeZone)))::date"
+  }
+
+  // MARK: Measures
+
+  /// The columns of the state table that `measure` needs.
+  private func stateColumns(_ measure: RollupMeasure) -> [String] {
+    func cell(_ suffix: String, _ expression: String) -> String {
+      "\(expression) as \(quoteIdentifier(measure.name + suffix))"
+    }
+    let only = measure.condition.map { " filter (where \($0))" } ?? ""
+    func exact(_ column: String) -> String { "\(quoteIdentifier(column))::numeric" }
+    switch measure.function {
+    case .count:
+      return [cell("__n", "count(*)\(only)")]
+    case .sum(let column):
+      return [cell("__n", "count(\(quoteIdentifier(column)))\(only)"), cell("__sum", "sum(\(exact(column)))\(only)")]
+    case .average(let column):
+      return [cell("__n", "count(\(quoteIdentifier(column)))\(only)"), cell("__sum", "sum(\(exact(column)))\(only)")]
+    case .variance(let column), .stddev(let column):
+      let value = exact(column)
+      return [
+        cell("__n", "count(\(quoteIdentifier(column)))\(only)"), cell("__sum", "sum(\(value))\(only)"),
+        cell("__squares", "sum(\(value) * \(value))\(only)"),
+      ]
+    case .min(let column):
+      return [cell("__min", "min(\(quoteIdentifier(column)))\(only)")]
+    case .max(let column):
+      return [cell("__max", "max(\(quoteIdentifier(column)))\(only)")]
+    case .first(let column, let by):
+      return endpoint(cell, column, by, "asc", only)
+    case .last(let column, let by):
+      return endpoint(cell, column, by, "desc", only)
+    case .distinct(let column):
+      return [cell("__distinct", "count(distinct \(quoteIdentifier(column)))\(only)")]
+    }
+  }
+
+  /// The value at the earliest or latest `by`; ties go by the feed's key, so that the answer is the same every time.
+  private func endpoint(
+    _ cell: (String, String) -> String, _ column: String, _ by: String, _ direction: String, _ only: String
+  ) -> [String] {
+    let order = ([by] + feed.key.filter { $0 != by })
+      .map { "\(quoteIdentifier($0)) \(direction) nulls last" }.joined(separator: ", ")
+    return [
+      cell("__value", "(array_agg(\(quoteIdentifier(column)) order by \(order))\(only))[1]"),
+      cell("__by", "(array_agg(\(quoteIdentifier(by)) order by \(order))\(only))[1]"),
+    ]
+  }
+
+  /// A measure as read from the state. The quotients are those of PostgreSQL's own aggregates, digit for digit.
+  private func readExpression(_ measure: RollupMeasure) -> String {
+    func cell(_ suffix: String) -> String { quoteIdentifier(measure.name + suffix) }
+    let variance = """
+      case when \(cell("__n")) > 1 then \
+      (\(cell("__n")) * \(cell("__squares")) - \(cell("__sum")) * \(cell("__sum"))) \
+      / (\(cell("__n"))::numeric * (\(cell("__n")) - 1)) end
+      """
+    switch measure.function {
+    case .count: return cell("__n")
+    case .sum: return "coalesce(\(cell("__sum")), 0)"
+    case .average: return "\(cell("__sum")) / nullif(\(cell("__n")), 0)"
+    case .variance: return variance
+    case .stddev:
+      // PostgreSQL keeps as many decimals as the variance has; its sqrt() would keep more. The ten decimals in
+      // between keep the one rounding that counts from being done twice.
+      return "round(sqrt(round(\(variance), scale(\(variance)) + 10)), scale(\(variance)))"
+    case .min: return cell("__min")
+    case .max: return cell("__max")
+    case .first, .last: return cell("__value")
+    case .distinct: return cell("__distinct")
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// Why a view could not be brought up to date. Jobs adds the run and the command to type next.
+
+public import Finding
+public import Postgres
+
+/// A refresh or check that stopped.
+public enum ViewError: Error, Sendable, CustomStringConvertible {
+  /// No such view is defined; `nearest` is the valid name most like it.
+  case unknown(name: String, nearest: String?)
+  /// The base table or view `input` that `view` reads does not exist yet.
+  case missingInput(view: String, input: String, at: SourcePosition)
+  /// The definition changed, and objects that Daybook does not own depend on the old relation.
+  case foreignDependents(view: String, dependents: [String], at: SourcePosition)
+  /// The server refused a statement of `view`.
+  case server(view: String, at: SourcePosition, PostgresError)
+
+  /// The error as a diagnostic with the position of the definition.
+  public var diagnostic: Diagnostic {
+    switch self {
+    case .unknown(let name, let nearest):
+      return Diagnostic(
+        .error, code: "unknown_view", "no view is named \"\(name)\"",
+        fix: nearest.map { "did you mean \"\($0)\"?" } ?? "views are defined in Jobs/views")
+    case .missingInput(let view, let input, let position):
+      return Diagnostic(
+        .error, code: "missing_input", at: position, "view \(view) reads \(input), which does not exist yet",
+        notes: ["nothing of this view was changed"], fix: "daybook ingest \(input)")
+    case .foreignDependents(let view, let dependents, let position):
+      return Diagnostic(
+        .error, code: "foreign_dependents", at: position,
+        "the definition of \(view) changed, but \(dependents.joined(separator: ", ")) depends on what is there",
+        notes: ["Daybook drops only what it made; nothing was changed"],
+        fix: "drop \(dependents.joined(separator: ", ")) by hand, run again, then create it anew")
+    case .server(let view, let position, let error):
+      var notes = [error.sqlState.map { "SQLSTATE \($0)" }, error.detail, error.context].compactMap { $0 }
+      notes.append("nothing of this view was changed; readers see its last state")
+      return Diagnostic(
+        .error, code: "view_failed", at: position, "view \(view): \(error.message)", notes: notes,
+        fix: error.hint ?? "correct the definition, then: daybook refresh \(view)")
+    }
+  }
+
+  public var description: String { DiagnosticRenderer(color: false).render(diagnostic) }
+}

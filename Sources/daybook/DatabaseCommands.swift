@@ -1,0 +1,120 @@
+// The verbs about the project's database: db start, stop, url, psql.
+
+internal import ArgumentParser
+internal import Definitions
+internal import Glibc
+internal import Jobs
+internal import Ledger
+internal import Postgres
+
+struct DatabaseCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "db", abstract: "Start, stop or reach the project's database.",
+    subcommands: [
+      DatabaseStartCommand.self, DatabaseStopCommand.self, DatabaseURLCommand.self, DatabasePsqlCommand.self,
+    ])
+}
+
+struct DatabaseStartCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "start", abstract: "Start the embedded server and keep it running.")
+
+  @OptionGroup var global: GlobalOptions
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let url = try await embeddedServer(of: project).start()
+    invocation.console.data(url)
+    invocation.console.json(["status": "running", "exit_code": 0, "url": .string(url)])
+    return .ok
+  }
+}
+
+struct DatabaseStopCommand: Verb {
+  static let configuration = CommandConfiguration(commandName: "stop", abstract: "Stop the embedded server.")
+
+  @Flag(name: .long, help: "Also when another command uses it; that command fails.") var force = false
+  @OptionGroup var global: GlobalOptions
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let wasRunning = try await embeddedServer(of: project).stop(force: force)
+    invocation.console.note(wasRunning ? "stopped" : "it was not running")
+    invocation.console.json(["status": "stopped", "exit_code": 0, "was_running": .bool(wasRunning)])
+    return .ok
+  }
+}
+
+struct DatabaseURLCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "url", abstract: "Print the address of the database, with its password if it has one.")
+
+  @OptionGroup var global: GlobalOptions
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let url: String
+    switch project.database.url {
+    case .url(let address): url = address
+    case .embedded:
+      guard case .running(_, let address) = try embeddedServer(of: project).status() else {
+        throw StageFailure(
+          .databaseUnreachable, "stopped", "the embedded server is stopped",
+          fix: "daybook db start\(global.commandSuffix)")
+      }
+      url = address
+    }
+    invocation.console.data(url)
+    invocation.console.json(["status": "success", "exit_code": 0, "url": .string(url)])
+    return .ok
+  }
+}
+
+struct DatabasePsqlCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "psql", abstract: "Open psql on the project's database.",
+    discussion: "What follows -- goes to psql: daybook db psql -- -c 'select 1'")
+
+  static let leavesInterruptsToChild = true
+
+  @Argument(parsing: .postTerminator, help: "Arguments of psql.") var arguments: [String] = []
+  @OptionGroup var global: GlobalOptions
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let arguments = arguments
+    let result: Int32
+    switch project.database.url {
+    case .url(let url):
+      result = try await ChildProcess(["psql", "-d", url] + arguments, settings(project)).run()
+    case .embedded:
+      // psql is a child and not this process, so that the server has a user while psql is open.
+      let lease = try await embeddedServer(of: project).acquire()
+      let ended = try? await ChildProcess(["psql", "-d", lease.url] + arguments, settings(project)).run()
+      await lease.release()
+      result = ended ?? 127
+    }
+    guard result != 127 else {
+      throw StageFailure(.stageFailed, "psql", "psql could not be started", fix: "apt install postgresql-client")
+    }
+    return result == 0 ? .ok : .stageFailed
+  }
+
+  /// psql finds the project's tables by their bare names, as the project's own SQL does.
+  private func settings(_ project: Project) -> [String: String] {
+    [
+      "PGOPTIONS": "-c search_path=\(quoteIdentifier(project.database.schema)),public",
+      "PGTZ": project.calendar.timeZone,
+    ]
+  }
+}
+
+/// The project's own server.
+private func embeddedServer(of project: Project) throws(StageFailure) -> EmbeddedServer {
+  guard project.database.url == .embedded else {
+    throw StageFailure(
+      .usage, "usage", "the project's database is a server of its own; Daybook neither starts nor stops it",
+      fix: "leave DATABASE_URL unset to use the embedded server")
+  }
+  return EmbeddedServer(stateDirectory: Session.stateDirectory(project))
+}

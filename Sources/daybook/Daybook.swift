@@ -1,4 +1,0 @@
-@main
-struct Daybook {
-  static func main() {}
-}

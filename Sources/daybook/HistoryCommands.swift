@@ -1,0 +1,106 @@
+// The verbs that tell what was: status, runs list, runs show.
+
+internal import ArgumentParser
+internal import Definitions
+internal import Jobs
+internal import Ledger
+internal import Money
+internal import Postgres
+
+struct StatusCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Tell how the last run ended, where each feed stands, and what is published.")
+
+  @OptionGroup var global: GlobalOptions
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let console = invocation.console
+    return try await Session.open(project) { session in
+      let runs = try await session.ledger.runs(limit: 50)
+      let feeds = try await session.ledger.feeds()
+      let isRunning = try await session.ledger.isRunLockHeld()
+      let published = Publication.state(of: project.output)
+      let lastGood = runs.first { $0.status == .success || $0.status == .warning }
+
+      console.data("project    \(project.name), \(session.configuration.redactedURL)")
+      console.data("running    " + (isRunning ? "yes" : "no"))
+      console.data("last run   " + (runs.first.map(RunText.line) ?? "none"))
+      if let lastGood, lastGood.record.runID != runs.first?.record.runID {
+        console.data("last good  " + RunText.line(lastGood))
+      }
+      console.data("reports    " + RunText.published(published))
+      for feed in project.feeds {
+        let known = feeds.first { $0.feed == feed.name }
+        let told = known.map { summary in
+          "\(summary.files) files, last \(summary.lastFile) at \(summary.lastRecordedAt)"
+            + (summary.openRejects > 0 ? ", \(summary.openRejects) open rejects" : "")
+        }
+        console.data("feed       \(feed.name): \(told ?? "no file yet")")
+      }
+      let object: JSONValue = [
+        "project": .string(project.name), "running": .bool(isRunning),
+        "last_run": runs.first.map(RunText.json) ?? .null, "last_success": lastGood.map(RunText.json) ?? .null,
+        "published": published.date.map { .string($0) } ?? .null,
+        "feeds": .array(
+          project.feeds.map { feed in
+            let known = feeds.first { $0.feed == feed.name }
+            return [
+              "feed": .string(feed.name), "files": .integer(known?.files ?? 0), "last_file": .optional(known?.lastFile),
+              "loaded_at": .optional(known?.lastRecordedAt.description),
+              "open_rejects": .integer(known?.openRejects ?? 0),
+            ]
+          }),
+      ]
+      console.json(object)
+      return .ok
+    }
+  }
+}
+
+struct RunsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "runs", abstract: "List runs, or show one with its stages.",
+    subcommands: [RunsListCommand.self, RunsShowCommand.self])
+}
+
+struct RunsListCommand: Verb {
+  static let configuration = CommandConfiguration(commandName: "list", abstract: "List the newest runs.")
+
+  @Option(name: .long, help: ArgumentHelp("How many.", valueName: "count")) var limit = 20
+  @OptionGroup var global: GlobalOptions
+
+  func validate() throws {
+    if !(1...100_000).contains(limit) { throw ValidationError("--limit \(limit) is not within 1 to 100000") }
+  }
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    return try await Session.open(project) { session in
+      let runs = try await session.ledger.runs(limit: limit)
+      for run in runs { invocation.console.data(RunText.line(run)) }
+      if runs.isEmpty { invocation.console.note("there are no runs yet") }
+      invocation.console.json(["runs": .array(runs.map(RunText.json))])
+      return .ok
+    }
+  }
+}
+
+struct RunsShowCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show a run and what each of its stages did and cost.")
+
+  @Argument(help: "The run, or the beginning of its name; the newest unless given.") var run: String?
+  @OptionGroup var global: GlobalOptions
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    return try await Session.open(project) { session in
+      let found = try await RunLookup(session: session).run(named: run)
+      let stages = try await session.ledger.stages(run: found.record.runID)
+      for line in RunText.details(found, stages) { invocation.console.data(line) }
+      invocation.console.json(RunText.json(found, stages))
+      return .ok
+    }
+  }
+}

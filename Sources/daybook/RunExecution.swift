@@ -1,0 +1,143 @@
+// What `run`, `ingest`, `refresh`, `report` and `retry` share: plan, then print the plan or carry it out, then say
+// what came of it. The verbs only say what they ask for.
+
+internal import ArgumentParser
+internal import Definitions
+internal import Glibc
+internal import Jobs
+internal import Ledger
+internal import Money
+internal import Postgres
+internal import Reports
+
+/// A verb that asks for a plan.
+protocol PlanningVerb: Verb {
+  var planning: PlanningOptions { get }
+  /// What is asked for.
+  func request(asOf: CivilDate) -> PlanRequest
+}
+
+struct PlanningOptions: ParsableArguments {
+  @Option(name: .customLong("as-of"), help: ArgumentHelp("The business date; today unless given.", valueName: "date"))
+  var asOf: CivilDate?
+
+  @Flag(name: .customLong("dry-run"), help: "Print the plan and change nothing.")
+  var isDryRun = false
+}
+
+extension PlanningVerb {
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let asOf = try invocation.asOf(planning.asOf, project: project)
+    let plan = try Plan(request(asOf: asOf), project: project)
+    if planning.isDryRun { return try await printPlan(plan, project: project, invocation) }
+    let execution = RunExecution(project: project, plan: plan, invocation: invocation)
+    return try await Session.open(project) { session in await execution.run(in: session) }
+  }
+
+  private func printPlan(_ plan: Plan, project: Project, _ invocation: Invocation) async throws -> ExitStatus {
+    let forecast = await forecast(plan, project: project)
+    invocation.console.data(plan.text(project: project, forecast: forecast))
+    invocation.console.json(plan.json(project: project, forecast: forecast))
+    return .ok
+  }
+
+  /// Asks the database when it is running anyway; a dry run starts nothing.
+  private func forecast(_ plan: Plan, project: Project) async -> PlanForecast {
+    guard let configuration = try? Session.runningDatabase(of: project),
+      let connection = try? await PostgresConnection.connect(configuration)
+    else { return await plan.forecast(project: project, connection: nil) }
+    let forecast = await plan.forecast(project: project, connection: connection)
+    await connection.close()
+    return forecast
+  }
+}
+
+/// One run from the command line.
+struct RunExecution: Sendable {
+  let project: Project
+  let plan: Plan
+  let invocation: Invocation
+  /// The run that is tried again, and its number of tries.
+  var parent: (run: RunID, attempt: Int)?
+  /// The command that the run is recorded under; a retry is recorded under the command that it repeats.
+  var arguments: [String]?
+
+  func run(in session: Session) async -> ExitStatus {
+    let lines = ProgressLines(invocation.console)
+    var surroundings = RunSurroundings(interruption: invocation.interruption)
+    surroundings.progress = lines
+    surroundings.observer = lines
+    let isAttended = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
+    let record = RunRecord(
+      runID: .make(), job: plan.job, asOf: plan.asOf, attempt: (parent?.attempt ?? 0) + 1, parent: parent?.run,
+      trigger: parent != nil ? .retry : isAttended ? .terminal : .unattended, startedAt: invocation.startedAt,
+      host: Invocation.host, processID: Int(getpid()), arguments: arguments ?? Self.placed(invocation.arguments),
+      version: Program.version, configurationHash: project.configurationHash)
+    let report = await JobRunner(session: session, plan: plan, record: record, surroundings: surroundings).run()
+    lines.end()
+    tell(report)
+    return report.exitCode
+  }
+
+  /// `arguments` with the path of `--file` made absolute, so that a retry from another folder finds it.
+  private static func placed(_ arguments: [String]) -> [String] {
+    var result = arguments
+    for index in arguments.indices {
+      if index > 0, arguments[index - 1] == "--file" { result[index] = absolute(arguments[index]) }
+      let prefix = "--file="
+      if arguments[index].hasPrefix(prefix) {
+        result[index] = prefix + absolute(String(arguments[index].dropFirst(prefix.count)))
+      }
+    }
+    return result
+  }
+
+  private static func absolute(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  private func tell(_ report: RunReport) {
+    let console = invocation.console
+    console.json(report.json)
+    console.show(report.findings)
+    if report.failure != nil {
+      let text = FailureText(report, options: invocation.options.commandSuffix, renderer: console.renderer)
+      for line in text.lines { console.problem(line) }
+      return
+    }
+    console.note(RunSummaryText.line(report, plan: plan))
+    if report.published == .published(plan.asOf.description), let index = report.indexPath { console.data(index) }
+  }
+}
+
+/// The last line of a run that did not fail.
+enum RunSummaryText {
+  static func line(_ report: RunReport, plan: Plan) -> String {
+    let run = report.runID.map { "run \($0), " } ?? ""
+    let end = "(\(run)\(shortText(milliseconds: report.wallMilliseconds)))"
+    guard !report.isNothingNew else {
+      let looked = plan.stages.map {
+        "\($0.kind.rawValue) \($0.isEverything ? "all" : $0.items.joined(separator: ","))"
+      }
+      return "nothing new: \(looked.joined(separator: ", ")) as of \(report.asOf) \(end)"
+    }
+    let rows = report.rows
+    var parts: [String] = []
+    if rows.read > 0 {
+      let told = [
+        (rows.inserted, "inserted"), (rows.updated, "updated"), (rows.unchanged, "unchanged"),
+        (rows.deleted, "deleted"), (rows.duplicate, "duplicate"), (rows.rejected, "rejected"),
+      ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+      parts.append("\(rows.read) rows read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))"))
+    }
+    let views = report.stages.filter { $0.stage == "refresh" && $0.isChange }.count
+    if views > 0 { parts.append("\(views) view\(views == 1 ? "" : "s") refreshed") }
+    let pages = report.reports.filter { !$0.cached }.count
+    if pages > 0 { parts.append("\(pages) report page\(pages == 1 ? "" : "s") written") }
+    if parts.isEmpty { parts.append("done") }
+    return "\(report.job) as of \(report.asOf): \(parts.joined(separator: "; ")) \(end)"
+  }
+}

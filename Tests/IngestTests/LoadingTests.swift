@@ -1,0 +1,245 @@
+// Files into the base table: inserts, updates, repeats, keys that come twice, snapshots, keyless feeds.
+
+import Definitions
+import Finding
+import Ingest
+import Ledger
+import Money
+import TestSupport
+import Testing
+
+@Suite struct LoadingTests {
+  static let first =
+    paymentsHeader + """
+      1,10,payment,10.50,USD,2026-11-19 10:00:00
+      2,,refund,2.25,EUR,2026-11-19T11:00:00Z
+      3,11,payment,7,USD,2026-11-19 12:00:00+02:00
+
+      """
+
+  @Test func aFirstFileFillsANewTableWithKeyIndexAndChecks() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.status == .loaded)
+      #expect(outcome.rows == RowCounts(read: 3, inserted: 3))
+      #expect(outcome.findings.isEmpty)
+      let rows = try await fixture.query(
+        "select id, customer, kind, amount, currency, at at time zone 'UTC' from finance.payments order by id")
+      #expect(
+        rows == """
+          1|10|payment|10.50|USD|2026-11-19 15:00:00
+          2||refund|2.25|EUR|2026-11-19 11:00:00
+          3|11|payment|7.00|USD|2026-11-19 10:00:00
+          """)
+      let constraints = try await fixture.query(
+        "select string_agg(conname, ',' order by conname) from pg_constraint where conrelid = 'finance.payments'::regclass"
+      )
+      #expect(
+        constraints == "payments_amount_minimum,payments_currency_matches,payments_kind_one_of,payments_pkey")
+      let index = try await fixture.query("select count(*) from pg_indexes where indexname = 'payments_at_idx'")
+      #expect(index == "1")
+      let sums = try await fixture.query(
+        "select currency, outcome, amount from daybook.file_control_sum order by 1, 2")
+      #expect(sums == "EUR|inserted|2.25\nEUR|read|2.25\nUSD|inserted|17.50\nUSD|read|17.50")
+      #expect(try await fixture.query("select version from daybook.data_version where relation = 'payments'") == "1")
+      #expect(try await fixture.stagingTables() == "0")
+    }
+  }
+
+  @Test func theSameContentIsLoadedOnceWhateverItsName() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      _ = try await fixture.ingest(payments())
+      try fixture.deliver("payments_2026-11-20.csv", Self.first)
+      let again = try await fixture.ingest(payments())
+      #expect(again.status == .nothingNew)
+      #expect(try await fixture.query("select count(*) from daybook.file") == "1")
+      #expect(try await fixture.query("select version from daybook.data_version where relation = 'payments'") == "1")
+    }
+  }
+
+  @Test func aLaterFileInsertsUpdatesAndLeavesUnchangedRowsAlone() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      _ = try await fixture.ingest(payments())
+      let before = try await fixture.query("select ctid, xmin from finance.payments where id = 1")
+      try fixture.deliver(
+        "payments_2026-11-20.csv",
+        paymentsHeader + """
+          4,12,payment,1.00,GBP,2026-11-20 10:00:00
+          1,10,payment,10.5,USD,2026-11-19 10:00:00
+          3,11,payment,8.00,USD,2026-11-19 12:00:00+02:00
+
+          """)
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.rows == RowCounts(read: 3, inserted: 1, updated: 1, unchanged: 1))
+      #expect(try await fixture.query("select amount from finance.payments where id = 3") == "8.00")
+      #expect(try await fixture.query("select ctid, xmin from finance.payments where id = 1") == before)
+      let sums = try await fixture.query(
+        """
+        select currency, outcome, amount from daybook.file_control_sum
+        where file_id = (select max(file_id) from daybook.file) order by 1, 2
+        """)
+      #expect(
+        sums == "GBP|inserted|1.00\nGBP|read|1.00\nUSD|read|18.50\nUSD|unchanged|10.50\nUSD|updated|8.00")
+    }
+  }
+
+  @Test func severalFilesLoadInTheOrderOfTheirNames() async throws {
+    try await FeedFixture.with { fixture in
+      for (day, amount) in [("2026-11-20", "3"), ("2026-11-18", "1"), ("2026-11-19", "2")] {
+        try fixture.deliver(
+          "payments_\(day).csv", paymentsHeader + "1,,payment,\(amount),USD,2026-11-18 10:00:00\n")
+      }
+      let outcome = try await fixture.ingest(payments())
+      #expect(
+        outcome.files.map(\.name).map { $0.suffix(14) } == ["2026-11-18.csv", "2026-11-19.csv", "2026-11-20.csv"])
+      #expect(outcome.rows == RowCounts(read: 3, inserted: 1, updated: 2))
+      #expect(try await fixture.query("select amount from finance.payments") == "3.00")
+    }
+  }
+
+  @Test func theLastValidRecordOfAKeyWinsAndTheOthersAreListed() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver(
+        "payments_2026-11-19.csv",
+        paymentsHeader + """
+          1,,payment,1.00,USD,2026-11-19 10:00:00
+          2,,payment,5.00,USD,2026-11-19 10:00:00
+          1,,payment,2.00,USD,2026-11-19 10:00:00
+          1,,payment,oops,USD,2026-11-19 10:00:00
+
+          """)
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.rows == RowCounts(read: 4, inserted: 2, duplicate: 1, rejected: 1))
+      #expect(try await fixture.query("select id, amount from finance.payments order by 1") == "1|2.00\n2|5.00")
+      let listed = try await fixture.query("select line, record, key, kept_line from daybook.duplicate_row")
+      #expect(listed == "2|2|1|4")
+      #expect(outcome.findings.contains { $0.code == "duplicate_keys" })
+    }
+  }
+
+  @Test func aKeyOfSeveralColumnsIsOneKey() async throws {
+    try await FeedFixture.with { fixture in
+      let rates = feed(
+        "rates", key: ["day", "currency"],
+        [column("day", .date), column("currency", .text), column("rate", .decimal(precision: 10, scale: 4))])
+      try fixture.deliver(
+        "rates_1.csv", "day,currency,rate\n2026-11-19,USD,1\n2026-11-19,EUR,1.1\n2026-11-19,USD,1.2\n")
+      try fixture.deliver("rates_2.csv", "rate,currency,day\n1.1,EUR,2026-11-19\n1.3,USD,2026-11-19\n")
+      let outcome = try await fixture.ingest(rates)
+      #expect(outcome.rows == RowCounts(read: 5, inserted: 2, updated: 1, unchanged: 1, duplicate: 1))
+      #expect(
+        try await fixture.query("select currency, rate from finance.rates order by 1") == "EUR|1.1000\nUSD|1.3000")
+      #expect(try await fixture.query("select key from daybook.duplicate_row") == "2026-11-19,USD")
+    }
+  }
+
+  @Test func aFeedWithoutAKeyAppendsEveryFileOnce() async throws {
+    try await FeedFixture.with { fixture in
+      let lines = feed(
+        "lines", key: [],
+        [
+          column("item", .text), column("customer", .bigint, optional: true, integralDecimal: true),
+          column("price", .decimal(precision: 10, scale: 2), control: "currency"),
+          column("currency", .text, constant: "GBP"),
+        ])
+      try fixture.deliver("lines_1.csv", "item,customer,price\nA,12923.0,1.25\nA,12923.0,1.25\n")
+      _ = try await fixture.ingest(lines)
+      try fixture.deliver("lines_2.csv", "item,customer,price\nA,,1.25\n")
+      let outcome = try await fixture.ingest(lines)
+      #expect(outcome.rows == RowCounts(read: 1, inserted: 1))
+      #expect(
+        try await fixture.query("select count(*), sum(price), min(customer), min(currency) from finance.lines")
+          == "3|3.75|12923|GBP")
+      #expect(try await fixture.ingest(lines).status == .nothingNew)
+      let file = fixture.directory.appending("inbox/lines_1.csv")
+      await #expect(throws: IngestError.self) { try await fixture.ingest(lines, .file(file, reload: true)) }
+      #expect(try await fixture.query("select count(*) from finance.lines") == "3")
+    }
+  }
+
+  @Test func aSnapshotDeletesWhatItNoLongerHoldsWithinItsLimit() async throws {
+    try await FeedFixture.with { fixture in
+      let snapshot = payments(mode: .snapshot(maxDeletes: .count(1)))
+      try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      _ = try await fixture.ingest(snapshot)
+      try fixture.deliver(
+        "payments_2026-11-20.csv",
+        paymentsHeader + "1,10,payment,10.50,USD,2026-11-19 10:00:00\n3,11,payment,7,USD,2026-11-19 12:00:00+02:00\n")
+      let outcome = try await fixture.ingest(snapshot)
+      #expect(outcome.rows == RowCounts(read: 2, unchanged: 2, deleted: 1))
+      #expect(try await fixture.query("select string_agg(id::text, ',' order by id) from finance.payments") == "1,3")
+
+      try fixture.deliver("payments_2026-11-21.csv", paymentsHeader)
+      let refused = try await fixture.ingest(snapshot)
+      #expect(refused.status == .refused)
+      #expect(refused.findings.first?.code == "delete_limit")
+      #expect(try await fixture.query("select count(*) from finance.payments") == "2")
+    }
+  }
+
+  @Test(arguments: [ConflictRule.ignore, .reject])
+  func aKeptRowIsUnchangedOrAReject(rule: ConflictRule) async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      _ = try await fixture.ingest(payments(onConflict: rule))
+      try fixture.deliver(
+        "payments_2026-11-20.csv",
+        paymentsHeader + """
+          1,10,payment,99.00,USD,2026-11-19 10:00:00
+          2,,refund,2.25,EUR,2026-11-19T11:00:00Z
+          5,10,payment,1.00,USD,2026-11-19 10:00:00
+
+          """)
+      let outcome = try await fixture.ingest(payments(onConflict: rule))
+      let isIgnore = rule == .ignore
+      #expect(
+        outcome.rows == RowCounts(read: 3, inserted: 1, unchanged: isIgnore ? 2 : 1, rejected: isIgnore ? 0 : 1))
+      #expect(try await fixture.query("select amount from finance.payments where id = 1") == "10.50")
+      let rejects = try await fixture.query("select line, code, convert_from(raw, 'UTF8') from daybook.reject")
+      #expect(rejects == (isIgnore ? "" : "2|key_conflict|1,10,payment,99.00,USD,2026-11-19 10:00:00"))
+    }
+  }
+
+  @Test func reloadMergesAFileAgainAndSupersedesItsEntry() async throws {
+    try await FeedFixture.with { fixture in
+      let path = try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      _ = try await fixture.ingest(payments())
+      try await fixture.database.psql("update finance.payments set amount = 0 where id = 1")
+      #expect(try await fixture.ingest(payments(), .file(path, reload: false)).status == .nothingNew)
+      let outcome = try await fixture.ingest(payments(), .file(path, reload: true))
+      #expect(outcome.rows == RowCounts(read: 3, updated: 1, unchanged: 2))
+      #expect(try await fixture.query("select amount from finance.payments where id = 1") == "10.50")
+      #expect(
+        try await fixture.query("select status, count(*) from daybook.file group by 1 order by 1")
+          == "loaded|1\nsuperseded|1")
+    }
+  }
+
+  @Test func aRequiredFeedWithoutAnyFileIsAnErrorAndAnOptionalOneGetsAnEmptyTable() async throws {
+    try await FeedFixture.with { fixture in
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
+      #expect(error?.kind == .missingFeed)
+      let optional = feed("notes", required: false, [column("id", .bigint), column("note", .text)])
+      let outcome = try await fixture.ingest(optional)
+      #expect(outcome.status == .nothingNew)
+      #expect(try await fixture.query("select count(*) from finance.notes") == "0")
+    }
+  }
+
+  @Test func anEmptyFileAndAHeaderOnlyFileCountAsNoRows() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_1.csv", "")
+      try fixture.deliver("payments_2.csv", paymentsHeader)
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.status == .loaded)
+      #expect(outcome.rows == RowCounts())
+      #expect(outcome.findings.map(\.code) == ["empty_file"])
+      #expect(try await fixture.query("select count(*) from daybook.file where status = 'loaded'") == "2")
+      #expect(try await fixture.query("select count(*) from daybook.data_version") == "0")
+      #expect(try await fixture.ingest(payments()).status == .nothingNew)
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// The schema is made once, by whoever comes first, and never touched by a program older than it.
+
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Ledger
+
+@Suite struct MigrationTests {
+  @Test func anEmptyDatabaseGetsTheWholeSchemaAndASecondOpeningChangesNothing() async throws {
+    try await TestDatabase.withDatabase { database in
+      for _ in 0..<2 {
+        let ledger = LedgerStore(configuration: database.configuration)
+        try await ledger.open()
+        await ledger.close()
+      }
+      let applied = try await database.psql("SELECT version || ' ' || name FROM daybook.migration")
+      #expect(applied.contains("1 ledger"))
+      let tables = try await database.psql(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'daybook'")
+      #expect(tables.contains("11"))
+    }
+  }
+
+  @Test func manyProgramsThatStartAtOnceMakeTheSchemaOnce() async throws {
+    try await TestDatabase.withDatabase { database in
+      let configuration = database.configuration
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<6 {
+          group.addTask {
+            let ledger = LedgerStore(configuration: configuration)
+            try await ledger.open()
+            await ledger.close()
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(try await database.psql("SELECT count(*) FROM daybook.migration").contains("1"))
+    }
+  }
+
+  @Test func aSchemaNewerThanTheProgramIsRefusedAndLeftAlone() async throws {
+    try await TestDatabase.withDatabase { database in
+      let ledger = LedgerStore(configuration: database.configuration)
+      try await ledger.open()
+      await ledger.close()
+      try await database.psql("INSERT INTO daybook.migration (version, name) VALUES (99, 'from the future')")
+      let old = LedgerStore(configuration: database.configuration)
+      let error = await #expect(throws: LedgerError.self) { try await old.open() }
+      #expect(error?.description.contains("has version 99; this program knows versions up to 1") == true)
+    }
+  }
+
+  @Test func aStepThatFailsLeavesTheStepsBeforeIt() async throws {
+    try await TestDatabase.withDatabase { database in
+      let steps =
+        Migrations.all + [Migration(version: 2, name: "broken", sql: "CREATE TABLE daybook.new (); SELECT 1/0;")]
+      let ledger = LedgerStore(configuration: database.configuration, mirrorDirectory: nil, migrations: steps)
+      await #expect(throws: LedgerError.self) { try await ledger.open() }
+      #expect(try await database.psql("SELECT max(version) FROM daybook.migration").contains("1"))
+      #expect(try await database.psql("SELECT to_regclass('daybook.new') IS NULL").contains("t"))
+      let plain = LedgerStore(configuration: database.configuration)
+      try await plain.open()
+      await plain.close()
+    }
+  }
+
+  @Test func theScriptRunsInPsqlAsItStands() async throws {
+    try await TestDatabase.withDatabase { database in
+      let script = try #require(Migrations.all.first?.sql)
+      try await database.psql(script)
+      #expect(try await database.psql("SELECT count(*) FROM daybook.run").contains("0"))
+    }
+  }
+}

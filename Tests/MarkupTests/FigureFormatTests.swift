@@ -1,0 +1,48 @@
+// How figures read: grouping, parentheses, zero, missing, ratios without a base.
+
+import Markup
+import Money
+import Testing
+
+private let figures: [(FigureFormat, String?, String)] = [
+  (FigureFormat.money(decimals: 2), "1234567.5", "1,234,567.50"), (.money(decimals: 2), "-1234.5", "(1,234.50)"),
+  (.money(decimals: 2), "0.00", "–"), (.money(decimals: 2), nil, ""), (.money(decimals: 2), "-0.001", "(0.00)"),
+  (.money(decimals: 2), "2.675", "2.68"), (.money(decimals: 0), "1500", "1,500"), (.integer, "999", "999"),
+  (.integer, "1000", "1,000"), (.integer, "-12345678", "(12,345,678)"), (.percent(decimals: 1), "0.12345", "12.3%"),
+  (.percent(decimals: 1), "-0.5", "(50.0%)"), (.percent(decimals: 1), "0", "–"), (.plain, "12.3400", "12.34"),
+  (.decimal(places: 3), "1.5", "1.500"),
+  (.money(decimals: 2), "99999999999999999999999999999999999.99", "99,999,999,999,999,999,999,999,999,999,999,999.99"),
+]
+
+private let changes: [(String?, String?, String)] = [
+  ("100", "112.5", "+12.5%"), ("100", "90", "−10.0%"), ("100", "100", "±0"), ("0", "5", "n/m"), ("-4", "5", "n/m"),
+  ("3", "4", "+33.3%"), (nil, "4", ""), ("4", nil, ""),
+]
+
+@Suite struct FigureFormatTests {
+  @Test(arguments: figures)
+  func figureIsWritten(format: FigureFormat, value: String?, text: String) throws {
+    let decimal = try value.map { try #require(ExactDecimal($0)) }
+    #expect(format.text(decimal) == text)
+  }
+
+  @Test func differencesSpellZeroOut() {
+    #expect(FigureFormat.money(decimals: 2).spelled(.zero) == "0.00")
+    #expect(FigureFormat.integer.spelled(.zero) == "0")
+    #expect(FigureFormat.percent(decimals: 1).spelled(.zero) == "0.0%")
+    #expect(FigureFormat.money(decimals: 2).spelled(-5) == "(5.00)")
+  }
+
+  @Test(arguments: changes)
+  func changeNeedsAPositiveBase(base: String?, value: String?, text: String) throws {
+    let change = ChangeRatio(
+      from: try base.map { try #require(ExactDecimal($0)) }, to: try value.map { try #require(ExactDecimal($0)) })
+    #expect(change.text == text)
+  }
+
+  @Test func datesReadAsPeopleWriteThem() throws {
+    let date = try #require(CivilDate("2026-02-09"))
+    #expect(DateText.day(date) == "9 Feb 2026")
+    #expect(DateText.month(date) == "Feb 2026")
+  }
+}

@@ -1,0 +1,16 @@
+// Compares rendered text with a file under Golden/. `DAYBOOK_REWRITE_GOLDEN=1` writes the files anew and fails, so
+// that a rewrite never passes unseen.
+
+import Foundation
+import Testing
+
+func expectGolden(_ text: String, _ name: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+  let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/\(name)")
+  if ProcessInfo.processInfo.environment["DAYBOOK_REWRITE_GOLDEN"] == "1" {
+    try Data(text.utf8).write(to: file)
+    Issue.record("\(name) was written anew", sourceLocation: sourceLocation)
+    return
+  }
+  let expected = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+  #expect(text == expected, "differs from Golden/\(name)", sourceLocation: sourceLocation)
+}

@@ -1,0 +1,199 @@
+// Every renderer on fixed datasets: ordinary ones, empty ones, and ones that try to break the page.
+
+import Definitions
+import Finding
+import Foundation
+import Markup
+import Money
+import Testing
+
+@testable import Reports
+
+private let hostileNames = [
+  "<script>alert(1)</script>", "=HYPERLINK(\"http://x\")", "\"; drop table customers; --", "\u{202E}gnp.exe",
+  "👩‍👩‍👧 family", "@SUM(A1)", "tab\there", "bell\u{7}", "-1+2", "a,b", "two\nlines",
+  String(repeating: "long ", count: 2_000),
+]
+
+private let context = PageContext(
+  project: "acme & sons", asOf: CivilDate("2026-11-20") ?? CivilDate(daysSince1970: 0), timeZone: "America/New_York",
+  runID: "019a9f00-0000-7000-8000-000000000001", job: "nightly", generatedAt: "2026-11-21 04:15",
+  generatedLocal: "2026-11-20 23:15",
+  feeds: [.init(feed: "orders", through: "2026-11-20"), .init(feed: "products", through: "no data yet")],
+  pages: [.init(name: "index", title: "Overview"), .init(name: "sales", title: "Sales <now>")], draftReasons: [],
+  rejectedRows: 2)
+
+private func amount(_ text: String) -> Figure { ExactDecimal(text).map { .number($0) } ?? .missing }
+
+private func dataset(_ names: [String], shown: Int = 200) throws -> Dataset {
+  try Dataset(
+    names: ["currency", "name", "net", "net_prior_month", "share", "customer_id", "day"],
+    rows: names.enumerated().map { index, name in
+      [
+        .text(index % 2 == 0 ? "USD" : "JPY"), .text(name), amount("\(index * 1000 - 500).25"),
+        index == 1 ? .missing : amount("\(index)"), amount("0.\(index + 1)"),
+        .number(ExactDecimal(index + 100_000)), .date(CivilDate(daysSince1970: 20_000 + index)),
+      ]
+    },
+    described: [
+      ColumnFormat(column: "name", label: "Customer", kind: .text),
+      ColumnFormat(column: "net", label: "Net", kind: .money(currencyColumn: "currency")),
+      ColumnFormat(column: "net_prior_month", label: "the month before", kind: .money(currencyColumn: "currency")),
+      ColumnFormat(column: "share", kind: .percent),
+    ], shown: shown, csvPath: "data/sales.csv")
+}
+
+private let report = ReportDefinition(
+  name: "sales", title: "Sales", sections: [], position: SourcePosition(file: "Jobs/reports/sales.yaml", line: 1),
+  definitionHash: "1")
+
+private func section(_ kind: ReportSection.Kind, title: String, text: String = "") -> ReportSection {
+  ReportSection(
+    title: title, kind: kind, source: .none, text: text,
+    position: SourcePosition(file: "Jobs/reports/sales.yaml", line: 7))
+}
+
+private func content(_ data: Dataset) throws -> ReportContent {
+  let rendering = SectionRendering(report: report)
+  let chart = ReportSection.Kind.chart(ChartDefinition(type: .line, x: "day", y: ["net"], series: "currency"))
+  let bars = ReportSection.Kind.chart(ChartDefinition(type: .bar, x: "name", y: ["net"]))
+  return ReportContent(
+    name: "sales", title: "Sales <now>", description: "What was sold & returned.",
+    blocks: [
+      try rendering.block(section(.kpi, title: "Today"), index: 0, dataset: data),
+      try rendering.block(section(chart, title: "By day"), index: 1, dataset: data),
+      try rendering.block(section(bars, title: "By name"), index: 2, dataset: data),
+      try rendering.block(section(.table, title: "All"), index: 3, dataset: data),
+      try rendering.block(
+        section(.text, title: "Read me", text: "One.\nStill one.\n\nTwo <b>."), index: 4, dataset: nil),
+      try rendering.block(section(.note, title: "", text: "A note."), index: 5, dataset: nil),
+      ContentBlock(title: "Rows", body: .verdict(isGood: true, "Difference 0.00.")),
+    ])
+}
+
+@Suite struct RenderingTests {
+  @Test func ordinaryPageIsGolden() throws {
+    let content = try content(dataset(["Ada", "Bob", "Cy"]))
+    try expectGolden(PageLayout(context: context).page(content), "ordinary.html")
+    try expectGolden(Array(content.json.render().utf8), "ordinary.json")
+    try expectGolden(content.datasets[0].csv, "ordinary.csv")
+  }
+
+  @Test func hostilePageIsGolden() throws {
+    let content = try content(dataset(hostileNames))
+    try expectGolden(PageLayout(context: context).page(content), "hostile.html")
+    try expectGolden(Array(content.json.render().utf8), "hostile.json")
+    try expectGolden(content.datasets[0].csv, "hostile.csv")
+  }
+
+  @Test func pageOfNothingIsGolden() throws {
+    var draft = context
+    draft.draftReasons = ["A file was refused and is not in these figures: orders: orders_<x>.csv."]
+    draft.feeds = []
+    try expectGolden(PageLayout(context: draft).page(try content(dataset([]))), "empty.html")
+  }
+
+  @Test func hostileTextNeverBecomesMarkup() throws {
+    let page = String(decoding: PageLayout(context: context).page(try content(dataset(hostileNames))), as: UTF8.self)
+    #expect(!page.contains("<script"))
+    #expect(!page.contains("\u{202E}") && !page.contains("\u{7}"))
+    #expect(page.contains("10,000 characters; all in data/sales.csv"))
+  }
+
+  @Test func formulasAreInertInTextColumnsAndNumbersStayNumbers() throws {
+    let csv = String(decoding: try dataset(hostileNames).csv, as: UTF8.self)
+    #expect(csv.contains("'=HYPERLINK"))
+    #expect(csv.contains("'@SUM(A1)"))
+    #expect(csv.contains("'-1+2"))
+    #expect(csv.contains(",-500.25,") || csv.contains(",-499.75,"))
+    #expect(!csv.contains("'-5") && !csv.contains("'-4"))
+  }
+
+  @Test func jsonHoldsExactFiguresAndParses() throws {
+    let text = try content(dataset(hostileNames)).json.render()
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let sections = try #require(object["sections"] as? [[String: Any]])
+    let rows = try #require(sections[3]["rows"] as? [[String: Any]])
+    #expect(rows.count == hostileNames.count)
+    #expect(rows[2]["net"] as? String == "1500.25")
+    #expect(rows[0]["name"] as? String == hostileNames[0])
+    #expect(rows[3]["name"] as? String == hostileNames[3])
+    #expect(rows[0]["customer_id"] as? Int == 100_000)
+    #expect(rows[1]["net_prior_month"] is NSNull)
+    #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 || $0 == "\n" })
+    #expect(!text.contains("\u{202E}"))
+  }
+
+  @Test func cutTablesSayHowManyThereAreAndWhere() throws {
+    let names = (0..<4_812).map { "c\($0)" }
+    let data = try dataset(names, shown: 25)
+    let page = String(
+      decoding: PageLayout(context: context).page(
+        ReportContent(
+          name: "sales", title: "Sales", description: "",
+          blocks: [ContentBlock(title: "All", body: .table, dataset: data)])), as: UTF8.self)
+    #expect(page.contains("25 of 4,812; all in <a href=\"data/sales.csv\">data/sales.csv</a>"))
+    #expect(data.csv.count { $0 == 0x0A } == 4_813)
+  }
+
+  @Test func tilesCompareWithTheirNamesakes() throws {
+    let block = try SectionRendering(report: report).block(
+      section(.kpi, title: "Today"), index: 0, dataset: dataset(["Ada", "Bob", "Cy"]))
+    guard case .tiles(let groups) = block.body else {
+      Issue.record("not tiles")
+      return
+    }
+    #expect(groups.count == 3)
+    #expect(groups[0].tiles.map(\.label) == ["Net", "Share"])
+    #expect(groups[2].tiles[0].value == "1,500.25")
+    #expect(groups[2].tiles[0].comparisons.map(\.words) == ["up 74,912.5%"])
+    #expect(groups[0].tiles[0].comparisons.map(\.words) == ["n/m"])
+    #expect(groups[1].tiles[0].comparisons.map(\.words) == ["no figure"])
+    // Yen have no cents.
+    #expect(groups[1].tiles[0].value == "500")
+    #expect(groups[1].tiles[0].unit == "JPY")
+  }
+
+  @Test func missingChartColumnIsAnErrorAtItsLine() throws {
+    let kind = ReportSection.Kind.chart(ChartDefinition(type: .line, x: "dya", y: ["net"]))
+    let error = #expect(throws: ReportError.self) {
+      try SectionRendering(report: report).block(
+        section(kind, title: "By day"), index: 0, dataset: dataset(["Ada"]))
+    }
+    #expect(error?.diagnostic.position == SourcePosition(file: "Jobs/reports/sales.yaml", line: 7))
+    #expect(error?.diagnostic.fix == "did you mean \"day\"?")
+  }
+
+  @Test func summaryFitsAMail() throws {
+    let headline = try SectionRendering(report: report).block(
+      section(.kpi, title: "Today"), index: 0, dataset: dataset(["Ada", "Bob", "Cy"]))
+    let lines = ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
+    var draft = context
+    draft.draftReasons = ["The view x has not been built yet."]
+    try expectGolden(
+      SummaryText(context: context, headlines: lines, indexPath: "/srv/acme/Output/2026-11-20/index.html").bytes,
+      "summary.txt")
+    try expectGolden(
+      SummaryText(context: draft, headlines: [], indexPath: "/srv/acme/Output/2026-11-20/index.html").bytes,
+      "summary-draft.txt")
+  }
+
+  @Test func seriesThatCannotBeToldApartAreNamedNotAdded() throws {
+    let rows = (0..<9).map {
+      [Figure.text("S\($0)"), .date(CivilDate(daysSince1970: 20_000)), .number(ExactDecimal($0))]
+    }
+    let data = try Dataset(
+      names: ["series", "day", "net"], rows: rows, described: [], shown: 100, csvPath: "data/x.csv")
+    var points = ChartPoints(dataset: data, x: 1, ys: [2], by: 0)
+    let note = points.keepLargest(6, csv: data.csvPath)
+    #expect(points.series.map(\.name) == ["S3", "S4", "S5", "S6", "S7", "S8"])
+    #expect(note == "The 6 largest of 9 series are drawn; all in data/x.csv.")
+  }
+
+  @Test(arguments: [
+    ("Net revenue by month", "net_revenue_by_month"), ("  Ähnlich & so!", "hnlich_so"), ("…", "4"),
+  ])
+  func sectionTitlesBecomeFileNames(title: String, slug: String) {
+    #expect(SetRenderer.slug(title, else: "4") == slug)
+  }
+}

@@ -1,0 +1,159 @@
+import Definitions
+import Finding
+import Ledger
+import Postgres
+import Testing
+import Views
+
+@Suite struct RefreshTests {
+  static let top = Shop.native(
+    "top_customers", "select customer, paid from by_customer where customer is not null", inputs: ["by_customer"],
+    unique: ["customer"], indexes: [["paid"]])
+
+  @Test func nothingIsDoneWhereNoInputMoved() async throws {
+    try await Shop.with(views: [Shop.byCustomer, Self.top]) { shop in
+      try await shop.addSales(1...50)
+      #expect(try await shop.refresher.refresh(.all).map(\.status) == [.created, .created])
+      let before = try await shop.rows("select relfilenode::text from pg_class where relname = 'by_customer__state'")
+      let second = try await shop.refresher.refresh(.all)
+      #expect(second.allSatisfy { !$0.isChanged })
+      #expect(second.first?.detail == "up to date with sales at version 1")
+      #expect(
+        try await shop.rows("select relfilenode::text from pg_class where relname = 'by_customer__state'") == before)
+    }
+  }
+
+  @Test func aChangeReachesARollupAndTheViewsOnTopOfIt() async throws {
+    try await Shop.with(views: [Shop.byCustomer, Self.top]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.change("insert into shop.sales values (1000, 999, 'payment', 12.34, 1, now())")
+      let outcomes = try await shop.refresher.refresh(.all)
+      #expect(outcomes.map(\.status) == [.refreshed, .refreshed])
+      #expect(outcomes[0].detail == "rebuilt and swapped: sales changed")
+      #expect(outcomes[1].detail == "refreshed concurrently: by_customer changed")
+      #expect(try await shop.rows("select paid::text from shop.top_customers where customer = 999") == ["12.34"])
+    }
+  }
+
+  @Test func namingAViewRefreshesWhatItReadsFirst() async throws {
+    try await Shop.with(views: [Shop.byCustomer, Self.top]) { shop in
+      try await shop.addSales(1...50)
+      #expect(
+        try await shop.refresher.refresh(.named(["top_customers"])).map(\.view) == ["by_customer", "top_customers"])
+    }
+  }
+
+  @Test func anUnknownViewIsNamedWithItsNearestNeighbour() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      let error = await #expect(throws: ViewError.self) {
+        try await shop.refresher.refresh(.named(["by_custmer"]))
+      }
+      #expect(error?.diagnostic.fix == "did you mean \"by_customer\"?")
+    }
+  }
+
+  @Test func aChangedDefinitionIsMadeAnewTogetherWithItsReaders() async throws {
+    try await Shop.with(views: [Shop.byCustomer, Self.top]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      var changed = shop
+      var rollup = Shop.byCustomer
+      guard case .rollup(var definition) = rollup.kind else { return }
+      definition.measures.removeFirst()
+      rollup.kind = .rollup(definition)
+      rollup.definitionHash = "2"
+      changed.project.views = [rollup, Self.top]
+      let outcomes = try await changed.refresher.refresh(.all)
+      #expect(outcomes.map(\.status) == [.created, .created])
+      #expect(outcomes[0].detail == "made anew: the definition changed")
+      #expect(
+        try await shop.rows(
+          "select count(*) from information_schema.columns where table_name = 'by_customer' and column_name = 'sales_count'"
+        ) == ["0"])
+    }
+  }
+
+  @Test func aViewThatChangesItsKindReplacesItsFormerRelations() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      var changed = shop
+      changed.project.views = [
+        Shop.native("by_customer", "select customer, count(*) as n from sales group by 1", inputs: ["sales"], hash: "2")
+      ]
+      #expect(try await changed.refresher.refresh(.all).map(\.status) == [.created])
+      #expect(try await shop.rows("select relkind::text from pg_class where relname like 'by_customer%'") == ["m"])
+    }
+  }
+
+  @Test func whatDaybookDidNotMakeIsNeverDropped() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("create view shop.mine as select * from shop.by_customer")
+      var changed = shop
+      var rollup = Shop.byCustomer
+      rollup.definitionHash = "2"
+      changed.project.views = [rollup]
+      let refresher = changed.refresher
+      let error = await #expect(throws: ViewError.self) { try await refresher.refresh(.all) }
+      #expect(error?.diagnostic.code == "foreign_dependents")
+      #expect(error?.diagnostic.message.contains("view mine") == true)
+      #expect(try await shop.rows("select count(*) from shop.mine") == ["7"])
+    }
+  }
+
+  @Test func aFailingViewStaysAsItWasAndThoseBeforeItAreKept() async throws {
+    let broken = Shop.native("broken", "select 1 / (count(*) - 51) as x from sales", inputs: ["sales"])
+    try await Shop.with(views: [Shop.byCustomer, broken]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.change("insert into shop.sales values (1000, 999, 'payment', 12.34, 1, now())")
+      let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+      #expect(error?.diagnostic.notes.first == "SQLSTATE 22012")
+      #expect(try await shop.rows("select x::text from shop.broken") == ["-1"])
+      #expect(try await shop.rows("select paid::text from shop.by_customer where customer = 999") == ["12.34"])
+    }
+  }
+
+  @Test func aViewOverATableThatIsNotThereSaysWhatToLoad() async throws {
+    let orphan = Shop.native("orphan", "select * from nothing", inputs: ["nothing"])
+    try await Shop.with(views: [orphan]) { shop in
+      let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+      #expect(error?.diagnostic.fix == "daybook ingest nothing")
+    }
+  }
+
+  @Test func aReaderInsideATransactionKeepsTheStateItSawWhileARollupIsSwapped() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.addSales(51...100)
+      let refresher = shop.refresher
+      try await shop.pool.withConnection { reader in
+        let counted = "select sum(sales_count)::bigint from shop.by_customer"
+        let before = try await reader.query(counted).first?.decode(0, as: Int.self)
+        async let refreshed = refresher.refresh(.all)
+        // Every answer a concurrent reader gets is a whole state: the old one or the new one.
+        var seen: Set<Int> = []
+        for _ in 0..<40 {
+          if let rows = try await reader.query(counted).first?.decode(0, as: Int.self) { seen.insert(rows) }
+        }
+        _ = try await refreshed
+        #expect(before == 50)
+        #expect(seen.isSubset(of: [50, 100]))
+        #expect(try await reader.query(counted).first?.decode(0, as: Int.self) == 100)
+      }
+    }
+  }
+
+  @Test func aFullRefreshRebuildsWhatDidNotMove() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      let outcome = try #require(try await shop.refresher.refresh(.all, full: true).first)
+      #expect(outcome.detail == "rebuilt and swapped: asked for in full")
+    }
+  }
+}
