@@ -4,7 +4,6 @@
 import Definitions
 import Finding
 import Glibc
-import Ingest
 import Ledger
 import Money
 import Postgres
@@ -12,6 +11,8 @@ import Synchronization
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Ingest
 
 @Suite struct SafetyTests {
   static let line = "2026-11-19 10:00:00"
@@ -196,10 +197,35 @@ import Testing
   @Test func stagingOfAKilledRunIsSweptAndThatOfALivingOneIsKept() async throws {
     try await FeedFixture.with { fixture in
       let dead = "staging_\(String(repeating: "a", count: 32))_1f_0"
-      try await fixture.database.psql("create unlogged table daybook.\(dead) (x int)")
+      let living = StagingArea(runID: .make(), feed: "other")
+      let name = living.table(0)
+      try await fixture.database.psql(
+        "create unlogged table daybook.\(dead) (x int)", "create unlogged table \(name.quoted) (x int)")
       try fixture.deliver("payments_1.csv", Self.file(1...1))
+      try await fixture.database.withConnection { owner in
+        try await living.lock(on: owner)
+        _ = try await fixture.ingest(payments())
+      }
+      #expect(try await fixture.query("select relname from pg_class where relname like 'staging%'") == name.name)
+      // Its owner is gone now.
+      try fixture.deliver("payments_2.csv", Self.file(2...2))
       _ = try await fixture.ingest(payments())
       #expect(try await fixture.stagingTables() == "0")
+    }
+  }
+
+  @Test func aNightWithNothingNewOpensNoFileAndAnotherContentUnderTheSameNameIsSeen() async throws {
+    try await FeedFixture.with { fixture in
+      let path = try fixture.deliver("payments_1.csv", Self.file(1...1))
+      // At rest long enough for the hash to be remembered.
+      var times = [timespec(tv_sec: 1_000_000, tv_nsec: 0), timespec(tv_sec: 1_000_000, tv_nsec: 0)]
+      try #require(utimensat(AT_FDCWD, path, &times, 0) == 0)
+      _ = try await fixture.ingest(payments())
+      #expect(try await fixture.ingest(payments()).status == .nothingNew)
+      // The same size and modification time, other bytes: the change time gives it away.
+      try fixture.deliver("payments_1.csv", Self.file(1...1, amount: "2.00"))
+      try #require(utimensat(AT_FDCWD, path, &times, 0) == 0)
+      #expect(try await fixture.ingest(payments()).rows == RowCounts(read: 1, updated: 1))
     }
   }
 
