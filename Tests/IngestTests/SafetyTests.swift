@@ -7,8 +7,6 @@ import Glibc
 import Ledger
 import Money
 import Postgres
-import Synchronization
-import Telemetry
 import TestSupport
 import Testing
 
@@ -180,10 +178,17 @@ import Testing
       try fixture.deliver("payments_1.csv", Self.file(1...1))
       _ = try await fixture.ingest(payments())
       try fixture.deliver("payments_2.csv", Self.file(2...120_000))
-      let sink = CancellingProgress()
-      let task = Task { try await fixture.ingest(payments(), progress: sink) }
-      sink.task.withLock { $0 = task }
-      let result = await task.result
+      // A reader of the table holds the publication up until it is cancelled, with staging full.
+      let result = try await fixture.database.withConnection { reader in
+        try await reader.execute("begin")
+        try await reader.execute("lock table finance.payments in share mode")
+        let task = Task { try await fixture.ingest(payments()) }
+        while try await fixture.query("select count(*) from pg_locks where not granted") == "0" {}
+        task.cancel()
+        let result = await task.result
+        try await reader.execute("rollback")
+        return result
+      }
       let error = #expect(throws: IngestError.self) { try result.get() }
       #expect(error?.kind == .cancelled)
       #expect(try await fixture.query("select count(*) from finance.payments") == "1")
@@ -232,14 +237,5 @@ import Testing
   private func systemCommand(_ command: String) -> Int32 {
     guard let pipe = popen(command, "r") else { return -1 }
     return pclose(pipe)
-  }
-}
-
-/// Cancels the ingest as soon as rows are on their way.
-private final class CancellingProgress: ProgressSink {
-  let task = Mutex<Task<IngestOutcome, any Error>?>(nil)
-  func progress(_ update: ProgressUpdate) {
-    // The first report may come before the test has stored the task; the next one is due within the same load.
-    task.withLock { $0?.cancel() }
   }
 }
