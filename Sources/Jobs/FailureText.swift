@@ -72,12 +72,13 @@ public struct FailureText: Sendable {
   }
 
   private var committed: String {
-    let done = report.stages.filter(\.isChange)
-    let failed = report.stages.filter { $0.result.status != .skipped && !$0.isChange }
+    // A check changes nothing, and reports have a line of their own.
+    let changing = report.stages.filter { $0.stage == "ingest" || $0.stage == "refresh" }
+    let done = changing.filter(\.isChange)
+    if done.isEmpty { return "nothing" }
+    let failed = changing.filter { $0.result.status != .skipped && !$0.isChange && $0.stage == "ingest" }
       .map { "nothing of \($0.name)" }.uniqued()
-    if done.isEmpty { return failed.isEmpty ? "nothing" : "nothing" }
-    let names = Self.grouped(done.map { ($0.stage, $0.name) })
-    return ([names] + failed.prefix(3)).joined(separator: "; ")
+    return ([Self.grouped(done.map { ($0.stage, $0.name) })] + failed.prefix(3)).joined(separator: "; ")
   }
 
   private var skipped: String? {

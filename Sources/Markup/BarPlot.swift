@@ -5,9 +5,9 @@ public import Money
 
 struct BarPlot: Sendable {
   let chart: Chart
-  private let width = 720.0
-  private let left = 12.0
-  private let right = 150.0
+  private let width = 480.0
+  private let left = 4.0
+  private let right = 130.0
   private let top = 34.0
   private let barHeight = 14.0
   private let scale: PlotScale
@@ -18,32 +18,36 @@ struct BarPlot: Sendable {
   }
 
   private var hasLegend: Bool { chart.series.contains { !$0.name.isEmpty } }
-  private var rowHeight: Double { 26 + Double(chart.series.count) * (barHeight + 3) + 6 }
+  private var rowHeight: Double { 29 + Double(chart.series.count) * (barHeight + 3) + 6 }
   private var firstRow: Double { hasLegend || !chart.unit.isEmpty ? top : 6 }
 
   func svg(note: String?) -> Node {
     let height = firstRow + Double(chart.axis.count) * rowHeight + (note == nil ? 8 : 26)
-    let zero = x(.zero)
-    return chart.frame(width: width, height: height, note: note) {
-      SVG.line(
-        .class("axis"), .x1(zero), .y1(firstRow), .x2(zero), .y2(firstRow + Double(chart.axis.count) * rowHeight))
+    return chart.frame("chart bars", width: width, height: height, note: note) {
       (0..<chart.axis.count).map(row)
-      PlotArea(left: left).legend(chart, lines: false)
+      PlotArea(width: width, left: left).legend(chart, lines: false)
     }
   }
 
-  private func x(_ value: ExactDecimal) -> Double { left + (width - left - right) * scale.fraction(value) }
+  /// There are no ticks here, so the longest bar takes all the width there is.
+  private func x(_ value: ExactDecimal) -> Double {
+    let values = chart.series.flatMap { $0.values.compactMap { $0 } } + [.zero]
+    let low = scale.fraction(values.min() ?? .zero)
+    let high = scale.fraction(values.max() ?? .zero)
+    return left + (width - left - right) * (high > low ? (scale.fraction(value) - low) / (high - low) : 0)
+  }
 
   private func row(_ index: Int) -> Node {
     let y = firstRow + Double(index) * rowHeight
     return SVG.g(.class("slot")) {
       SVG.title { chart.tooltip(index) }
-      SVG.text(.class("label"), .x(left), .y(y + 18)) { shortened(chart.axis.label(index), to: 48) }
+      SVG.text(.class("label"), .x(left), .y(y + 18)) { shortened(chart.axis.label(index), to: 44) }
       chart.series.enumerated().flatMap { order, series -> [Node] in
         guard index < series.values.count, let value = series.values[index] else { return [] }
         let (zero, end) = (x(.zero), x(value))
-        let line = y + 24 + Double(order) * (barHeight + 3)
+        let line = y + 27 + Double(order) * (barHeight + 3)
         return [
+          SVG.line(.class("axis"), .x1(zero), .y1(line - 2), .x2(zero), .y2(line + barHeight + 2)),
           SVG.rect(
             .class("fill s\(order + 1)"), .x(min(zero, end)), .y(line), .width(max(abs(end - zero), 0.5)),
             .height(barHeight)),

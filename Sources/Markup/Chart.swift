@@ -108,8 +108,8 @@ public struct Chart: Sendable, Hashable {
   public func svg(_ kind: Kind) -> Node {
     let (drawn, note) = thinned(keepingExtremes: kind == .line)
     guard drawn.axis.count > 0, drawn.series.contains(where: { $0.values.contains { $0 != nil } }) else {
-      return frame(width: 720, height: 96, note: nil) {
-        SVG.text(.class("empty"), .x(360), .y(54), .textAnchor("middle")) { "No data" }
+      return frame(width: 640, height: 96, note: nil) {
+        SVG.text(.class("empty"), .x(320), .y(54), .textAnchor("middle")) { "No data" }
       }
     }
     switch kind {
@@ -158,9 +158,11 @@ public struct Chart: Sendable, Hashable {
     return (chart ?? self, note)
   }
 
-  func frame(width: Double, height: Double, note: String?, @MarkupBuilder content: () -> [Node]) -> Node {
+  func frame(
+    _ name: String = "chart", width: Double, height: Double, note: String?, @MarkupBuilder content: () -> [Node]
+  ) -> Node {
     SVG.svg(
-      .svgNamespace, .class("chart"), .viewBox(width, height), .role("img"),
+      .svgNamespace, .class(name), .viewBox(width, height), .role("img"),
       .ariaLabelledBy("\(identifier)-title \(identifier)-desc")
     ) {
       SVG.title(.id("\(identifier)-title")) { title }

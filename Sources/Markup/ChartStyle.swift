@@ -26,7 +26,8 @@ public enum ChartStyle {
     @media (prefers-color-scheme: dark) {
       :root { --s1: #56b4e9; --s2: #e69f00; --s3: #2ec49a; --s4: #dd9cbf; --s5: #f0e442; --s6: #d0d0d0; }
     }
-    svg.chart { display: block; width: 100%; max-width: 58rem; height: auto; font: 13px system-ui, sans-serif; overflow: visible; }
+    svg.chart { display: block; width: 100%; max-width: 54rem; height: auto; font: 13px system-ui, sans-serif; overflow: visible; }
+    svg.bars { max-width: 38rem; }
     svg.sparkline { display: block; width: 120px; max-width: 100%; height: 28px; }
     svg text { fill: var(--ink); font-variant-numeric: tabular-nums; }
     svg .tick, svg .note { fill: var(--muted); font-size: 12px; }
@@ -48,7 +49,8 @@ public enum ChartStyle {
     svg .line.s4 { stroke-dasharray: 9 3 2 3; } svg .line.s5 { stroke-dasharray: 4 2; }
     svg .line.s6 { stroke-dasharray: 12 4; }
     @media (max-width: 600px) {
-      svg.chart text { font-size: 24px; } svg .tick, svg .note { font-size: 22px; }
+      svg.chart text { font-size: 20px; } svg .tick, svg .note { font-size: 19px; }
+      svg.bars text { font-size: 17px; } svg.bars .tick { font-size: 16px; }
       svg .minor, svg .minor-wide { display: none; }
     }
     @media print { svg .band { display: none; } }

@@ -5,11 +5,12 @@ internal import Money
 struct ColumnPlot: Sendable {
   let chart: Chart
   let isStacked: Bool
-  private let area = PlotArea()
+  private let area: PlotArea
   private let scale: PlotScale
 
   init(chart: Chart, isStacked: Bool) {
     self.chart = chart
+    area = PlotArea(chart: chart)
     self.isStacked = isStacked
     var values = chart.series.flatMap { $0.values.compactMap { $0 } }
     if isStacked {

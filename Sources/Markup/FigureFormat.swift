@@ -125,7 +125,8 @@ func abbreviated(_ value: ExactDecimal) -> String {
     guard let short = magnitude.divided(by: size, scale: 2, rounding: .halfAwayFromZero) else { break }
     return sign + grouped(short.normalized) + unit.suffix
   }
-  return sign + (magnitude.normalized.scale > 4 ? (magnitude.rounded(scale: 4) ?? magnitude) : magnitude.normalized)
+  return sign
+    + (magnitude.normalized.scale > 4 ? (magnitude.rounded(scale: 4) ?? magnitude) : magnitude.normalized)
     .description
 }
 

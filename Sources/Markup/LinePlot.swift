@@ -5,11 +5,12 @@ internal import Money
 
 struct LinePlot: Sendable {
   let chart: Chart
-  private let area = PlotArea()
+  private let area: PlotArea
   private let scale: PlotScale
 
   init(chart: Chart) {
     self.chart = chart
+    area = PlotArea(chart: chart)
     scale = PlotScale(values: chart.series.flatMap { $0.values.compactMap { $0 } }, includesZero: true)
   }
 
@@ -46,7 +47,7 @@ struct LinePlot: Sendable {
       let isLonely = !follows && (index + 1 >= values.count || values[index + 1] == nil)
       if hasRoom || isLonely { markers.append(marker(series, x: px, y: py, size: hasRoom ? 3.5 : 2.5)) }
     }
-    return SVG.g() {
+    return SVG.g {
       if !path.isEmpty { SVG.path(.class("line s\(series + 1)"), .d(path)) }
       markers
     }

@@ -5,12 +5,45 @@ internal import Money
 
 /// Where the plot area lies inside the picture, in user units.
 struct PlotArea: Sendable {
-  var width = 720.0
-  var height = 300.0
-  var left = 64.0
-  var right = 16.0
+  var width = 640.0
+  var height = 280.0
+  var left = 62.0
+  var right = 14.0
   var top = 40.0
   var bottom = 36.0
+
+  /// An area with room for the legend of `chart` above the plot.
+  init(chart: Chart) {
+    let lines = legendPlaces(chart).map(\.line).max() ?? 0
+    top += Double(lines) * Self.legendLine
+    height += Double(lines) * Self.legendLine
+  }
+
+  /// An area of a given width, for plots that have their own rows.
+  init(width: Double, left: Double) {
+    self.width = width
+    self.left = left
+  }
+
+  static let legendLine = 24.0
+
+  /// Where each name of the legend starts. Widths are those of the larger type that phones get.
+  func legendPlaces(_ chart: Chart) -> [(x: Double, line: Int)] {
+    var places: [(x: Double, line: Int)] = []
+    var (x, line) = (left, 0)
+    for series in chart.series where !series.name.isEmpty {
+      let room = Double(min(series.name.count, Self.longestName)) * 10.5 + 62
+      if x > left, x + room > width - right {
+        x = left
+        line += 1
+      }
+      places.append((x, line))
+      x += room
+    }
+    return places
+  }
+
+  static let longestName = 24
 
   var plotWidth: Double { width - left - right }
   var plotHeight: Double { height - top - bottom }
@@ -23,7 +56,11 @@ extension PlotArea {
     scale.ticks.enumerated().flatMap { index, tick -> [Node] in
       let y = y(scale.fraction(tick))
       let label: String
-      if case .percent = format { label = FigureFormat.percent(decimals: 0).axisText(tick) } else { label = abbreviated(tick) }
+      if case .percent = format {
+        label = FigureFormat.percent(decimals: 0).axisText(tick)
+      } else {
+        label = abbreviated(tick)
+      }
       return [
         SVG.line(.class(tick.isZero ? "axis" : "grid"), .x1(left), .y1(y), .x2(width - right), .y2(y)),
         SVG.text(
@@ -74,27 +111,30 @@ extension PlotArea {
 
   /// Swatch and name of every series, above the plot.
   func legend(_ chart: Chart, lines: Bool) -> [Node] {
-    let named = chart.series.contains { !$0.name.isEmpty }
-    guard named else {
-      return chart.unit.isEmpty ? [] : [SVG.text(.class("tick"), .x(left), .y(18)) { chart.unit }]
-    }
-    var nodes: [Node] = []
-    var x = left
-    for (index, series) in chart.series.enumerated() {
-      let name = shortened(series.name, to: 24)
-      if lines {
-        nodes.append(SVG.line(.class("line s\(index + 1)"), .x1(x), .y1(16), .x2(x + 26), .y2(16)))
-        nodes.append(marker(index, x: x + 13, y: 16))
-      } else {
-        nodes.append(SVG.rect(.class("fill s\(index + 1)"), .x(x), .y(10), .width(14), .height(12)))
+    let places = legendPlaces(chart)
+    let unit =
+      chart.unit.isEmpty
+      ? []
+      : [
+        SVG.text(
+          .class("tick"), .x(places.isEmpty ? left : width - right), .y(20),
+          .textAnchor(places.isEmpty ? "start" : "end")
+        ) { chart.unit }
+      ]
+    guard places.count == chart.series.count else { return unit }
+    return unit
+      + zip(chart.series, places).enumerated().flatMap { index, entry -> [Node] in
+        let (series, place) = entry
+        let y = 15 + Double(place.line) * Self.legendLine
+        let swatch: [Node] =
+          lines
+          ? [
+            SVG.line(.class("line s\(index + 1)"), .x1(place.x), .y1(y), .x2(place.x + 26), .y2(y)),
+            marker(index, x: place.x + 13, y: y),
+          ] : [SVG.rect(.class("fill s\(index + 1)"), .x(place.x), .y(y - 6), .width(14), .height(12))]
+        let name = shortened(series.name, to: Self.longestName)
+        return swatch + [SVG.text(.class("legend"), .x(place.x + (lines ? 33 : 20)), .y(y + 5)) { name }]
       }
-      nodes.append(SVG.text(.class("legend"), .x(x + (lines ? 32 : 20)), .y(20)) { name })
-      x += Double(name.count) * 8.2 + (lines ? 52 : 40)
-    }
-    if !chart.unit.isEmpty {
-      nodes.append(SVG.text(.class("tick minor"), .x(width - right), .y(20), .textAnchor("end")) { chart.unit })
-    }
-    return nodes
   }
 }
 
@@ -117,7 +157,8 @@ func marker(_ series: Int, x: Double, y: Double, size: Double = 4) -> Node {
   case 2: return path("M\(at(0, -size * 1.3))L\(at(size * 1.3, 0))L\(at(0, size * 1.3))L\(at(-size * 1.3, 0))Z")
   case 3: return path("M\(at(0, -size * 1.2))L\(at(size * 1.2, size))L\(at(-size * 1.2, size))Z")
   case 4: return SVG.circle(.class("\(name) hollow"), .cx(x), .cy(y), .r(size))
-  case 5: return SVG.path(.class("\(name) hollow"), .d("M\(at(-size, 0))L\(at(size, 0))M\(at(0, -size))L\(at(0, size))"))
+  case 5:
+    return SVG.path(.class("\(name) hollow"), .d("M\(at(-size, 0))L\(at(size, 0))M\(at(0, -size))L\(at(0, size))"))
   default: return SVG.circle(.class(name), .cx(x), .cy(y), .r(size))
   }
 }

@@ -47,12 +47,15 @@ struct Dataset: Sendable {
     let places = order + names.indices.filter { !order.contains($0) }
     let formats = Dictionary(described.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
     let ordered = places.map { names[$0] }
-    let columns = zip(ordered, places).map { name, place in
+    var columns = zip(ordered, places).map { name, place in
       DatasetColumn(
         name: name, label: formats[name]?.label ?? ColumnFormat.label(forColumn: name),
         format: Self.format(
           formats[name]?.kind, name: name, sample: rows.lazy.map { $0[place] }.first { $0 != .missing } ?? .missing
         ) { ordered.firstIndex(of: $0) })
+    }
+    for (index, place) in places.enumerated() where columns[index].format == .date {
+      if Self.areMonths(rows, place) { columns[index].format = .month }
     }
     var writer = try Self.writer(columns)
     var kept: [[Figure]] = []
@@ -62,6 +65,17 @@ struct Dataset: Sendable {
       if kept.count < shown { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+  }
+
+  /// Whether a column holds first days of months and nothing else, of at least two months.
+  private static func areMonths(_ rows: [[Figure]], _ place: Int) -> Bool {
+    var months: Set<CivilDate> = []
+    for row in rows {
+      guard case .date(let date) = row[place] else { continue }
+      guard date.day == 1 else { return false }
+      months.insert(date)
+    }
+    return months.count > 1
   }
 
   private static func writer(_ columns: [DatasetColumn]) throws -> CSVWriter {
@@ -123,6 +137,9 @@ struct Dataset: Sendable {
   /// "25 of 4,812", when not all rows are shown.
   var truncation: (shown: String, total: String)? {
     guard totalRows > rows.count else { return nil }
-    return (CellFormat.integer.text(.number(ExactDecimal(rows.count))), CellFormat.integer.text(.number(ExactDecimal(totalRows))))
+    return (
+      CellFormat.integer.text(.number(ExactDecimal(rows.count))),
+      CellFormat.integer.text(.number(ExactDecimal(totalRows)))
+    )
   }
 }

@@ -71,6 +71,8 @@ enum CellFormat: Sendable, Hashable {
   case decimal(Int)
   case plain
   case date
+  /// A date of a column that holds only first days of months.
+  case month
   case text
   /// A number that names something: digits without grouping.
   case identifier
@@ -81,7 +83,7 @@ enum CellFormat: Sendable, Hashable {
   var isNumeric: Bool {
     switch self {
     case .money, .integer, .percent, .decimal, .plain, .difference, .rowDifference: true
-    case .date, .text, .identifier: false
+    case .date, .month, .text, .identifier: false
     }
   }
 
@@ -91,7 +93,7 @@ enum CellFormat: Sendable, Hashable {
     case .integer, .rowDifference: .integer
     case .percent: .percent(decimals: 1)
     case .decimal(let places): .decimal(places: places)
-    case .plain, .date, .text, .identifier: .plain
+    case .plain, .date, .month, .text, .identifier: .plain
     }
   }
 
@@ -110,7 +112,7 @@ enum CellFormat: Sendable, Hashable {
     case .integer, .rowDifference: "integer"
     case .percent: "percent"
     case .decimal, .plain: "decimal"
-    case .date: "date"
+    case .date, .month: "date"
     case .text: "text"
     case .identifier: "identifier"
     }
@@ -126,6 +128,7 @@ enum CellFormat: Sendable, Hashable {
     case (.number(let number), _): figureFormat(currency: currency).text(number)
     case (.moment(let moment), .date): moment.dayInUTC.description
     case (.moment(let moment), _): minutes(moment)
+    case (.date(let date), .month): DateText.month(date)
     case (.date(let date), _): date.description
     case (.text(let text), _): text
     }

@@ -15,14 +15,15 @@ struct IndexPage {
   /// - Parameter headlines: the first tiles of every report, so that page one and the reports cannot disagree.
   func content(headlines: [ContentBlock]) async throws -> ReportContent {
     let feeds = try await feeds()
-    let links = queries.project.reports.map {
-      PageLink(name: $0.name, title: $0.title, description: $0.description)
-    } + [
-      PageLink(
-        name: ReconciliationPage.name, title: ReconciliationPage.title,
-        description: "What arrived, what became of every row, and whether the totals agree."),
-      PageLink(name: RunPage.name, title: RunPage.title, description: "What the run did and what it cost."),
-    ]
+    let links =
+      queries.project.reports.map {
+        PageLink(name: $0.name, title: $0.title, description: $0.description)
+      } + [
+        PageLink(
+          name: ReconciliationPage.name, title: ReconciliationPage.title,
+          description: "What arrived, what became of every row, and whether the totals agree."),
+        PageLink(name: RunPage.name, title: RunPage.title, description: "What the run did and what it cost."),
+      ]
     var blocks = headlines
     blocks.append(ContentBlock(title: "Reports", body: .links(links)))
     blocks.append(
@@ -30,7 +31,8 @@ struct IndexPage {
         title: "What arrived", body: .table, dataset: feeds,
         lead: "Rows of this date's files by feed. The proof is under Reconciliation."))
     return ReportContent(
-      name: Self.name, title: "\(queries.project.name) on \(DateText.day(queries.asOf))", description: "", blocks: blocks)
+      name: Self.name, title: Self.title, description: "The headline figures of every report, and what arrived.",
+      blocks: blocks)
   }
 
   private func feeds() async throws -> Dataset {

@@ -23,7 +23,9 @@ indirect enum JSONValue: Sendable, Hashable {
     switch figure {
     case .missing: self = .null
     case .number(let number):
-      if format == .integer || format == .identifier || format == .rowDifference, number.scale == 0, number.coefficient.magnitude < 1 << 53 {
+      if format == .integer || format == .identifier || format == .rowDifference, number.scale == 0,
+        number.coefficient.magnitude < 1 << 53
+      {
         self = .integer(Int(number.coefficient))
       } else {
         self = .string(number.description)
@@ -51,7 +53,9 @@ indirect enum JSONValue: Sendable, Hashable {
     case .integer(let number): output += String(number)
     case .string(let text): Self.write(text, into: &output)
     case .array(let elements):
-      Self.list("[", "]", elements, into: &output, indent: indent, depth: depth) { $1.write(into: &$0, indent: $2, depth: $3) }
+      Self.list("[", "]", elements, into: &output, indent: indent, depth: depth) {
+        $1.write(into: &$0, indent: $2, depth: $3)
+      }
     case .object(let members):
       Self.list("{", "}", members, into: &output, indent: indent, depth: depth) { output, member, indent, depth in
         Self.write(member.name, into: &output)

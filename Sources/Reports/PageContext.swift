@@ -35,6 +35,12 @@ struct PageContext: Sendable {
   /// Rejected rows of this as-of's files.
   var rejectedRows: Int
 
+  /// The one date that all feeds reach; nil when they differ.
+  var commonReach: String? {
+    guard let first = feeds.first?.through, feeds.allSatisfy({ $0.through == first }) else { return nil }
+    return first
+  }
+
   var isComplete: Bool { draftReasons.isEmpty }
   /// COMPLETE or DRAFT.
   var stateWord: String { isComplete ? "COMPLETE" : "DRAFT" }

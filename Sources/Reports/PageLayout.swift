@@ -8,7 +8,7 @@ internal import Money
 struct PageLayout: Sendable {
   let context: PageContext
   /// Longer texts are cut in a cell; the CSV has them whole.
-  static let longestCell = 160
+  static let longestCell = 80
 
   /// The bytes of the page.
   func page(_ content: ReportContent) -> [UInt8] {
@@ -67,7 +67,9 @@ struct PageLayout: Sendable {
         HTML.span { bannerText }
       }
       if !context.isComplete { HTML.ul { context.draftReasons.map { HTML.li($0) } } }
-      if !context.feeds.isEmpty {
+      if let common = context.commonReach {
+        HTML.p(.class("reach")) { "Data of every feed on this page reach through \(common)." }
+      } else if !context.feeds.isEmpty {
         HTML.p(.class("reach")) {
           "Data through: "
           context.feeds.enumerated().map { index, feed in
@@ -197,8 +199,7 @@ struct PageLayout: Sendable {
     HTML.span(.class("comparison")) {
       if let isUp = comparison.isUp { HTML.span(.class("arrow"), .ariaHidden) { isUp ? "▲ " : "▼ " } }
       HTML.strong { comparison.words }
-      " on \(comparison.label)"
-      if !comparison.base.isEmpty { " (\(comparison.base))" }
+      comparison.base.isEmpty ? " for \(comparison.label)" : " on \(comparison.base) \(comparison.label)"
     }
   }
 
@@ -233,7 +234,7 @@ struct PageLayout: Sendable {
     if column.format.isNumeric, row[index].number != nil || row[index] == .missing {
       return HTML.td(.class(text.hasPrefix("(") ? "n neg" : "n")) { text }
     }
-    guard case .text = row[index] else { return HTML.td(.class("t nowrap")) { text } }
+    guard case .text = row[index], column.format != .identifier else { return HTML.td(.class("t nowrap")) { text } }
     let isLong = text.count > Self.longestCell
     let shown = isLong ? text.prefix(Self.longestCell) + "…" : text
     return HTML.td(.class(isLong || wrapped.contains(column.name) ? "t long" : text.count > 24 ? "t wrap" : "t")) {

@@ -60,12 +60,12 @@ enum PageStyle {
       color: var(--card); font-size: .85rem; }
     .verdict.good .sign { background: var(--good); } .verdict.bad .sign { background: var(--bad); }
     .verdict.bad { border-color: var(--bad); }
-    .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(14.5rem, 1fr)); gap: .75rem; margin: 0;
+    .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(12.2rem, 1fr)); gap: .75rem; margin: 0;
       padding: 0; list-style: none; }
     .tiles li { display: flex; flex-direction: column; padding: .8rem 1rem .9rem; border: 1px solid var(--line);
       border-radius: .5rem; min-width: 0; }
     .tiles .label { color: var(--muted); font-size: .85rem; }
-    .tiles .value { font-size: 1.5rem; font-weight: 650; line-height: 1.35; letter-spacing: -.01em;
+    .tiles .value { font-size: 1.4rem; font-weight: 650; line-height: 1.35; letter-spacing: -.01em;
       font-variant-numeric: tabular-nums; overflow-wrap: anywhere; margin-bottom: .15rem; }
     .tiles .value small { font-size: .8rem; font-weight: 500; color: var(--muted); letter-spacing: 0; }
     .comparison { font-size: .82rem; color: var(--muted); font-variant-numeric: tabular-nums; line-height: 1.45; }
@@ -74,12 +74,12 @@ enum PageStyle {
     figure { margin: 0; } figcaption { margin-top: .6rem; color: var(--muted); font-size: .88rem; max-width: 60rem; }
     .scroll { overflow-x: auto; margin: 0 -.4rem; }
     table { border-collapse: collapse; min-width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
-    th, td { padding: .38rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+    th, td { padding: .38rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
     th { color: var(--muted); font-weight: 600; font-size: .82rem; vertical-align: bottom; white-space: nowrap; }
     thead th { border-bottom-color: var(--muted); }
     tbody tr:hover { background: var(--hover); } tbody tr:last-child td { border-bottom: 0; }
-    .n { text-align: right; white-space: nowrap; } td.n { padding-right: .9rem; } td.neg { padding-right: .55rem; }
-    th.n { padding-right: .9rem; }
+    .n { text-align: right; white-space: nowrap; } td.n { padding-right: .8rem; } td.neg { padding-right: .45rem; }
+    th.n { padding-right: .8rem; }
     td.t { white-space: nowrap; } td.wrap, td.long { white-space: normal; overflow-wrap: anywhere; }
     td.wrap { min-width: 11rem; } td.long { min-width: 16rem; max-width: 30rem; }
     td small { color: var(--muted); }
@@ -100,7 +100,7 @@ enum PageStyle {
       header.page { padding-top: 1.1rem; }
       .facts { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem 1rem; }
       main section { padding: 1rem .9rem; } .tiles { grid-template-columns: 1fr; gap: .5rem; }
-      .tiles li { padding: .6rem .8rem; } .tiles .value { font-size: 1.3rem; }
+      .tiles li { padding: .5rem .75rem; } .tiles .value { font-size: 1.15rem; margin: 0; }
       .scroll { margin: 0 -.9rem; padding: 0 .4rem; } td.long { min-width: 13rem; }
     }
     @media print {
@@ -112,7 +112,7 @@ enum PageStyle {
       main section { border: 0; padding: 0; margin: 6mm 0; } .banner { border: 1px solid; }
       .scroll { overflow: visible; margin: 0; } table { font-size: 8.5pt; min-width: 0; width: 100%; }
       th, td { padding: .2rem .35rem; } td.n, th.n { padding-right: .45rem; } td.neg { padding-right: .2rem; }
-      td.t, th { white-space: normal; } td.wrap, td.long { min-width: 0; max-width: none; }
+      td.t, th { white-space: normal; } td.nowrap { white-space: nowrap; } td.wrap, td.long { min-width: 0; max-width: none; }
       thead { display: table-header-group; } tr, .tiles li, figure, .verdict { break-inside: avoid; }
       h2, h3 { break-after: avoid; } .tiles { grid-template-columns: repeat(4, 1fr); gap: 2mm; }
       .tiles .value { font-size: 12pt; } details::details-content { display: block; content-visibility: visible; }

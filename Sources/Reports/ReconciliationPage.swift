@@ -23,7 +23,8 @@ struct ReconciliationPage {
     let money = try await self.money()
     let views = try await self.viewTotals()
     var blocks = verdicts(files: files, money: money, views: views)
-    blocks.append(ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
+    blocks.append(
+      ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
     blocks.append(
       ContentBlock(
         title: "Money by currency", body: .table, dataset: money,
@@ -53,7 +54,8 @@ struct ReconciliationPage {
     }
     if !currencies.isEmpty {
       let parts = currencies.sorted { $0.key < $1.key }.map { currency, value in
-        "\(currency) difference \(CellFormat.difference(currencyColumn: nil).figureFormat(currency: currency).spelled(value))"
+        let format = CellFormat.difference(currencyColumn: nil).figureFormat(currency: currency)
+        return "\(currency) difference \(format.spelled(value))"
       }
       let head = worst == nil ? "Every amount is accounted for: " : "Amounts do not agree: "
       blocks.append(
@@ -96,10 +98,10 @@ struct ReconciliationPage {
   private func files() async throws -> (dataset: Dataset, lead: String) {
     let rows = try await queries.connection.query(
       """
-      SELECT feed, name AS file, status, as_of, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
+      SELECT feed, name AS file, status, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
         rows_unchanged AS unchanged, rows_duplicate AS duplicate, rows_rejected AS rejected,
         CASE WHEN status = 'loaded' THEN rows_read - rows_inserted - rows_updated - rows_unchanged
-          - rows_duplicate - rows_rejected ELSE 0 END AS difference, rows_deleted AS deleted, bytes
+          - rows_duplicate - rows_rejected ELSE 0 END AS difference, rows_deleted AS deleted, bytes, as_of
       FROM daybook.file WHERE status <> 'superseded' AND as_of = \(Self.newestAsOf)
       ORDER BY feed, file_id
       """, [asOf])
@@ -124,12 +126,12 @@ struct ReconciliationPage {
     let rows = try await queries.connection.query(
       """
       SELECT f.feed, s.column_name AS "column", s.currency,
-        sum(s.amount) FILTER (WHERE s.outcome = 'read') AS read,
-        sum(s.amount) FILTER (WHERE s.outcome = 'inserted') AS inserted,
-        sum(s.amount) FILTER (WHERE s.outcome = 'updated') AS updated,
-        sum(s.amount) FILTER (WHERE s.outcome = 'unchanged') AS unchanged,
-        sum(s.amount) FILTER (WHERE s.outcome = 'duplicate') AS duplicate,
-        sum(s.amount) FILTER (WHERE s.outcome = 'rejected') AS rejected,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0) AS read,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'inserted'), 0) AS inserted,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'updated'), 0) AS updated,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'unchanged'), 0) AS unchanged,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'duplicate'), 0) AS duplicate,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'rejected'), 0) AS rejected,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
           - coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0) AS difference
       FROM daybook.file f JOIN daybook.file_control_sum s USING (file_id)
@@ -212,7 +214,9 @@ struct ReconciliationPage {
   private func viewTotals() async throws -> Dataset {
     var lines: [[Figure]] = []
     for view in queries.project.views {
-      guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else { continue }
+      guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else {
+        continue
+      }
       lines += try await totals(view: view.name, rollup: rollup, feed: feed)
     }
     let columns = [
@@ -233,7 +237,9 @@ struct ReconciliationPage {
       return nil
     }
     let schema = queries.project.database.schema
-    let (table, rollupView) = (QualifiedName(schema: schema, name: feed.name), QualifiedName(schema: schema, name: view))
+    let (table, rollupView) = (
+      QualifiedName(schema: schema, name: feed.name), QualifiedName(schema: schema, name: view)
+    )
     guard !sums.isEmpty, try await exists(table), try await exists(rollupView) else { return [] }
     // Per currency where the feed's control sum says which column that is and the rollup keeps it apart.
     let currencyColumn = feed.columns.lazy.compactMap(\.control?.groupedBy).first

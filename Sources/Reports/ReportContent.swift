@@ -84,24 +84,25 @@ struct Tile: Sendable, Hashable {
   var value: String
   var unit: String
   var comparisons: [Comparison]
+
+  /// The figure with its changes in one line.
+  var line: String {
+    let changes = comparisons.compactMap { comparison -> String? in
+      if case .missing = comparison.change { return nil }
+      return "\(comparison.words) on \(comparison.label)"
+    }
+    let figure = value.isEmpty ? "no figure" : unit.isEmpty ? value : "\(value) \(unit)"
+    return "\(label): \(figure)" + (changes.isEmpty ? "" : " – " + changes.joined(separator: ", "))
+  }
 }
 
 extension ReportContent {
-  /// The figures of page one as lines of a mail.
+  /// The figures of page one as lines of a mail: a heading for each group, and its figures below it.
   var summaryLines: [String] {
     blocks.flatMap { block -> [String] in
       guard case .tiles(let groups) = block.body else { return [] }
       return groups.flatMap { group in
-        group.tiles.map { tile in
-          let unit = tile.unit.isEmpty ? "" : " \(tile.unit)"
-          let group = group.name.isEmpty || group.name == tile.unit ? "" : " (\(group.name))"
-          let changes = tile.comparisons.compactMap { comparison -> String? in
-            if case .missing = comparison.change { return nil }
-            return "\(comparison.words) on \(comparison.label)"
-          }
-          let value = tile.value.isEmpty ? "no figure" : tile.value + unit
-          return "\(tile.label)\(group): \(value)" + (changes.isEmpty ? "" : " – " + changes.joined(separator: ", "))
-        }
+        [group.name.isEmpty ? block.title : "\(block.title), \(group.name)"] + group.tiles.map { "  \($0.line)" }
       }
     }
   }

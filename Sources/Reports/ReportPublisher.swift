@@ -63,9 +63,15 @@ public struct ReportPublisher: Sendable {
       throw .database(PostgresError(.decoding, "\(error)"))
     }
     if Task.isCancelled { throw .cancelled }
-    var written = 0
-    if let plan { written = try folder.publish(plan.files, asOf: run.asOf, replacing: previous) }
-    let hasMoved = try folder.swapLatest(to: run.asOf)
+    let asOf = run.asOf
+    let (written, hasMoved) = try await DiskThread.run { () -> Result<(Int, Bool), ReportError> in
+      Result { () throws(ReportError) in
+        let written = try plan.map { plan throws(ReportError) in
+          try folder.publish(plan.files, asOf: asOf, replacing: previous)
+        }
+        return (written ?? 0, try folder.swapLatest(to: asOf))
+      }
+    }.get()
     return outcome(names, plan: plan, folder: folder, written: written, isChanged: plan != nil || hasMoved)
   }
 

@@ -23,7 +23,8 @@ struct RunPage {
     var blocks: [ContentBlock] = []
     if let chart = stageChart(stages) {
       blocks.append(
-        ContentBlock(title: "Where the time went", body: .chart(chart, .bar, note: nil), lead: "Seconds for each stage."))
+        ContentBlock(
+          title: "Where the time went", body: .chart(chart, .bar, note: nil), lead: "Seconds for each stage."))
     }
     blocks.append(
       ContentBlock(
@@ -41,7 +42,8 @@ struct RunPage {
       """
       SELECT stage, name, status, wall_ms / 1000.0 AS seconds, (cpu_user_ms + cpu_sys_ms) / 1000.0 AS cpu_seconds,
         rows_read, rows_inserted + rows_updated + rows_deleted AS rows_written, rows_rejected, bytes_in,
-        wal_bytes, shared_hit, shared_read, temp_bytes, maxrss_kb, coalesce(skip_reason, error_message, detail) AS detail
+        wal_bytes, shared_hit, shared_read, temp_bytes, maxrss_kb,
+        coalesce(skip_reason, error_message, detail) AS detail
       FROM daybook.stage_run WHERE run_id = $1 ORDER BY seq
       """, [runID])
     return try ReportQueries.dataset(
@@ -73,7 +75,7 @@ struct RunPage {
         FROM daybook.stage_run s WHERE s.run_id = r.run_id AND s.stage = 'ingest') s ON true
       ORDER BY r.started_at DESC, r.run_id DESC LIMIT \(Self.shownRuns)
       """)
-    return try ReportQueries.dataset(
+    var dataset = try ReportQueries.dataset(
       rows,
       described: [
         ColumnFormat(column: "started_at_utc", label: "Started (UTC)", kind: .text),
@@ -84,6 +86,8 @@ struct RunPage {
         ColumnFormat(column: "rows_rejected", label: "Rejected", kind: .integer),
         ColumnFormat(column: "run", kind: .text), ColumnFormat(column: "outcome", label: "Error", kind: .text),
       ], shown: Self.shownRuns, csvPath: "data/runs.csv")
+    if let place = dataset.index(of: "run") { dataset.columns[place].format = .identifier }
+    return dataset
   }
 
   private func stageChart(_ stages: Dataset) -> Chart? {
@@ -95,9 +99,9 @@ struct RunPage {
     let axis = ChartAxis.categories(
       measured.map { [$0[stage].plainText, $0[name].plainText].filter { !$0.isEmpty }.joined(separator: " ") })
     let series = ChartSeries(name: "", values: measured.map { $0[seconds].number })
-    let finding = ChartFinding(axis: axis, series: [series], format: .decimal(places: 3), unit: "s")
+    let finding = ChartFinding(axis: axis, series: [series], format: .decimal(places: 3), unit: "seconds")
     return Chart(
       identifier: "run-stages", title: "Seconds for each stage", finding: finding.text, axis: axis, series: [series],
-      format: .decimal(places: 3), unit: "s")
+      format: .decimal(places: 3), unit: "seconds")
   }
 }

@@ -16,6 +16,9 @@ struct SectionRendering {
   /// How many rows a chart is drawn from at most.
   static let chartRows = 20_000
 
+  /// How many of the newest rows stand beside a chart.
+  static let rowsBesideChart = 60
+
   /// How many rows of a section are kept in memory.
   static func keptRows(_ section: ReportSection) -> Int {
     switch section.kind {
@@ -101,7 +104,7 @@ struct SectionRendering {
       case .stackedBar: .stackedBar
       }
     var block = ContentBlock(title: section.title, body: .chart(chart, kind, note: note), dataset: dataset)
-    block.dataset?.rows = Array(dataset.rows.suffix(Self.defaultRows))
+    block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
     return block
   }
 
@@ -162,6 +165,8 @@ struct ChartPoints {
         add(by.map { dataset.text(row, $0) } ?? (ys.count > 1 ? label : ""), place, row[y].number)
       }
     }
+    // By name, so that a currency has the same colour in every chart of a page.
+    if by != nil { names.sort() }
     series = names.map { ChartSeries(name: $0, values: values[$0] ?? []) }
     let currencies = Set(dataset.rows.compactMap { row in ys.first.flatMap { dataset.currency(of: $0, in: row) } })
     commonCurrency = currencies.count == 1 ? currencies.first ?? "" : ""

@@ -17,28 +17,44 @@ struct SetManifest: Sendable, Hashable, Codable {
     var name: String
     var fingerprint: String
     /// The run that rendered it.
-    var run_id: String
+    var runID: String
     var files: [String]
+
+    private enum CodingKeys: String, CodingKey {
+      case name, fingerprint
+      case runID = "run_id"
+      case files
+    }
   }
 
   static let currentSchemaVersion = 1
   static let fileName = "manifest.json"
 
-  var schema_version: Int = SetManifest.currentSchemaVersion
+  var schemaVersion: Int = SetManifest.currentSchemaVersion
   var project: String
-  var as_of: String
+  var asOf: String
   /// COMPLETE or DRAFT.
   var state: String
   /// The run that published the set.
-  var run_id: String
-  var generated_at: String
+  var runID: String
+  var generatedAt: String
   var reports: [Report]
   var files: [File]
+
+  private enum CodingKeys: String, CodingKey {
+    case schemaVersion = "schema_version"
+    case project
+    case asOf = "as_of"
+    case state
+    case runID = "run_id"
+    case generatedAt = "generated_at"
+    case reports, files
+  }
 
   /// Reads a manifest; nil for anything that is not one of this version.
   init?(json: [UInt8]) {
     guard let manifest = try? JSONDecoder().decode(SetManifest.self, from: Data(json)),
-      manifest.schema_version == Self.currentSchemaVersion
+      manifest.schemaVersion == Self.currentSchemaVersion
     else { return nil }
     self = manifest
   }
@@ -47,10 +63,10 @@ struct SetManifest: Sendable, Hashable, Codable {
     project: String, asOf: String, state: String, runID: String, generatedAt: String, reports: [Report], files: [File]
   ) {
     self.project = project
-    as_of = asOf
+    self.asOf = asOf
     self.state = state
-    run_id = runID
-    generated_at = generatedAt
+    self.runID = runID
+    self.generatedAt = generatedAt
     self.reports = reports
     self.files = files
   }
@@ -58,13 +74,13 @@ struct SetManifest: Sendable, Hashable, Codable {
   /// The bytes of the file, the same for the same manifest.
   var json: [UInt8] {
     let value = JSONValue.members([
-      "schema_version": .integer(schema_version), "project": .string(project), "as_of": .string(as_of),
-      "state": .string(state), "run_id": .string(run_id), "generated_at": .string(generated_at),
+      "schema_version": .integer(schemaVersion), "project": .string(project), "as_of": .string(asOf),
+      "state": .string(state), "run_id": .string(runID), "generated_at": .string(generatedAt),
       "reports": .array(
         reports.map { report in
           .members([
             "name": .string(report.name), "fingerprint": .string(report.fingerprint),
-            "run_id": .string(report.run_id), "files": .array(report.files.map { .string($0) }),
+            "run_id": .string(report.runID), "files": .array(report.files.map { .string($0) }),
           ])
         }),
       "files": .array(

@@ -95,7 +95,7 @@ struct SetRenderer: Sendable {
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
       fragments[content.name] = files[1].bytes
       entries[content.name] = SetManifest.Report(
-        name: content.name, fingerprint: wanted[content.name] ?? "", run_id: run.runID.description,
+        name: content.name, fingerprint: wanted[content.name] ?? "", runID: run.runID.description,
         files: files.map(\.path))
     }
 
@@ -114,7 +114,8 @@ struct SetRenderer: Sendable {
         content.blocks.append(block)
         if isHeadline { headline = block }
       }
-      if let headline {
+      if var headline {
+        headline.title = headline.title.isEmpty ? report.title : "\(report.title): \(headline.title)"
         headlines.append(headline)
         summary += ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
       }

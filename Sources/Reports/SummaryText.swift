@@ -9,7 +9,7 @@ internal import Money
 struct SummaryText: Sendable {
   static let fileName = "summary.txt"
   let context: PageContext
-  /// Lines of headline figures.
+  /// Headline figures: a heading for each group and its lines, indented.
   let headlines: [String]
   /// Where the index will stand.
   let indexPath: String
@@ -25,7 +25,9 @@ struct SummaryText: Sendable {
     lines.append(
       context.rejectedRows == 0
         ? "Rejected: none." : "Rejected: \(rejected) \(noun), listed in data/rejects.csv and reconciliation.html.")
-    if !context.feeds.isEmpty {
+    if let common = context.commonReach {
+      lines.append("Data of every feed reach through \(common).")
+    } else if !context.feeds.isEmpty {
       lines.append("Data through: " + context.feeds.map { "\($0.feed) \($0.through)" }.joined(separator: ", ") + ".")
     }
     lines.append("Read on: \(indexPath)")

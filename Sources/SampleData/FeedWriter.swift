@@ -13,7 +13,7 @@ struct FeedWriter<Row: SampleRow>: ~Copyable {
     let next: Row
   }
 
-  /// A row written before its time in the file has come.
+  /// A row whose place in the file is still to come.
   private struct Held {
     let row: Row
     let previous: Row?
@@ -24,8 +24,8 @@ struct FeedWriter<Row: SampleRow>: ~Copyable {
   private(set) var tallies: [FileTally] = []
   private(set) var files: [SampleSummary.File] = []
   /// The extract being written, 0 for the base.
-  private(set) var extract = -1
-  var dice: Dice
+  private var extract = -1
+  private var dice: Dice
 
   private let shop: Shop
   private let directory: String

@@ -156,7 +156,10 @@ struct RollupSQL {
     case .sum: return "coalesce(\(cell("__sum")), 0)"
     case .average: return "\(cell("__sum")) / nullif(\(cell("__n")), 0)"
     case .variance: return variance
-    case .stddev: return "sqrt(\(variance))"
+    case .stddev:
+      // PostgreSQL keeps as many decimals as the variance has; its sqrt() would keep more. The ten decimals in
+      // between keep the one rounding that counts from being done twice.
+      return "round(sqrt(round(\(variance), scale(\(variance)) + 10)), scale(\(variance)))"
     case .min: return cell("__min")
     case .max: return cell("__max")
     case .first, .last: return cell("__value")

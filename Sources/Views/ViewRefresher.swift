@@ -82,13 +82,13 @@ public struct ViewRefresher: Sendable {
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
       let rows = try await connection.withTransaction { connection in
         try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
-        if exists && !isSameDefinition {
+        if !isSameDefinition {
           try await ViewRelations.drop(
             view, with: project.views, schema: project.database.schema, on: connection)
         }
         let rows =
           switch view.kind {
-          case .rollup(let rollup): try await build(rollup, of: view, on: connection)
+          case .rollup(let rollup): try await build(rollup, of: view, exists: isSameDefinition, on: connection)
           case .native(let native): try await build(native, of: view, exists: isSameDefinition, on: connection)
           }
         try await DataVersions.bump(view.name, on: connection)
@@ -145,9 +145,9 @@ public struct ViewRefresher: Sendable {
 
   // MARK: Building
 
-  private func build(_ rollup: RollupDefinition, of view: ViewDefinition, on connection: PostgresConnection)
-    async throws -> Int
-  {
+  private func build(
+    _ rollup: RollupDefinition, of view: ViewDefinition, exists: Bool, on connection: PostgresConnection
+  ) async throws -> Int {
     guard let feed = project.feeds.first(where: { $0.name == rollup.source }) else {
       throw ViewError.missingInput(view: view.name, input: rollup.source, at: view.position)
     }
@@ -157,7 +157,9 @@ public struct ViewRefresher: Sendable {
     try await connection.execute("drop table if exists \(sql.nextState.quoted)")
     let rows = try await connection.execute(sql.buildNextState)
     if let index = sql.indexNextState { try await connection.execute(index) }
-    // The swap: readers of the view wait only for these statements, not for the build above.
+    // The swap: readers of the view wait only for these statements, not for the build above. The view is locked
+    // before its state, which is the order in which readers lock them; the other order deadlocks with a reader.
+    if exists { try await connection.execute("lock table \(sql.view.quoted) in access exclusive mode") }
     let old = QualifiedName(schema: sql.state.schema, name: view.name + "__old")
     try await connection.execute("alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old.name))")
     try await connection.execute("alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))")

@@ -75,6 +75,8 @@ struct DatabasePsqlCommand: Verb {
     commandName: "psql", abstract: "Open psql on the project's database.",
     discussion: "What follows -- goes to psql: daybook db psql -- -c 'select 1'")
 
+  static let leavesInterruptsToChild = true
+
   @Argument(parsing: .postTerminator, help: "Arguments of psql.") var arguments: [String] = []
   @OptionGroup var global: GlobalOptions
 

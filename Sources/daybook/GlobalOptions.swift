@@ -22,6 +22,27 @@ struct GlobalOptions: ParsableArguments {
     if quiet && verbose { throw ValidationError("-q and -v contradict each other") }
   }
 
+  /// `arguments` with global options that stand before the verb moved behind it, where they are declared.
+  static func movedBehindVerb(_ arguments: [String]) -> [String] {
+    let flags: Set = ["--json", "--quiet", "-q", "--verbose", "-v", "--no-color"]
+    var leading = 0
+    while leading < arguments.count {
+      let word = arguments[leading]
+      if word == "--project", leading + 1 < arguments.count {
+        leading += 2
+      } else if flags.contains(word) || word.hasPrefix("--project=") {
+        leading += 1
+      } else {
+        break
+      }
+    }
+    // Without a verb behind them they stay, and are reported as they were typed.
+    guard leading > 0, leading < arguments.count, !arguments[leading].hasPrefix("-") else { return arguments }
+    let rest = arguments[leading...]
+    let end = rest.firstIndex(of: "--") ?? rest.endIndex
+    return Array(rest[..<end]) + Array(arguments[..<leading]) + Array(rest[end...])
+  }
+
   /// What a command that is printed for the person needs to reach the same project.
   var commandSuffix: String {
     project == "." ? "" : " --project \(shellQuoted(project))"

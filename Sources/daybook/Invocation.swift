@@ -12,10 +12,16 @@ internal import Money
 /// A verb of the command line.
 protocol Verb: ParsableCommand, Sendable {
   var global: GlobalOptions { get }
+  /// Whether SIGINT is meant for a program in the foreground, and not for this one.
+  static var leavesInterruptsToChild: Bool { get }
   /// Does the work.
   ///
   /// - Returns: what the process exits with. What is thrown is explained and mapped by the caller.
   func perform(_ invocation: Invocation) async throws -> ExitStatus
+}
+
+extension Verb {
+  static var leavesInterruptsToChild: Bool { false }
 }
 
 struct Invocation: Sendable {

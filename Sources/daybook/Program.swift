@@ -12,9 +12,9 @@ internal import Ledger
 enum Program {
   static let version = "0.1.0"
 
-  static func main() async {
+  static func main() {
     SignalWatch.prepare()
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    let arguments = GlobalOptions.movedBehindVerb(Array(CommandLine.arguments.dropFirst()))
     let environment = Invocation.currentEnvironment()
     let verb: any Verb
     do {
@@ -32,9 +32,9 @@ enum Program {
     let invocation = Invocation(
       arguments: arguments, environment: environment, console: Console(verb.global, environment: environment),
       options: verb.global, interruption: interruption, startedAt: .now())
-    let task = Task { await perform(verb, invocation) }
-    SignalWatch.start(interruption) { task.cancel() }
-    exit(await task.value.rawValue)
+    let command = verb
+    let task = Task.detached { exit(await perform(command, invocation).rawValue) }
+    SignalWatch.wait(interruption, leavesInterrupts: type(of: command).leavesInterruptsToChild) { task.cancel() }
   }
 
   /// Runs the verb, and explains what it throws.
@@ -84,6 +84,9 @@ struct CommandFailureText {
       lines.append("  and more: daybook check\(invocation.options.commandSuffix)")
     }
     if let state = failure.sqlState { lines.append("  SQLSTATE: \(state)") }
+    if failure.exitCode == .databaseUnreachable, failure.errorClass != "stopped" {
+      lines.append("  next: daybook doctor\(invocation.options.commandSuffix)")
+    }
     self.lines = lines
   }
 }

@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM, taken by a thread that waits for them, so that no code runs inside a handler.
+// SIGINT and SIGTERM, taken by the main thread, which waits for them, so that no code runs inside a handler.
 // The first signal cancels the work, which rolls back and records; the second ends the process at once.
 // Invariant: both signals are blocked before any other thread exists, so no other thread ever sees them.
 
@@ -9,27 +9,27 @@ enum SignalWatch {
   /// Blocks the signals in this thread and all that it will start, and ignores SIGPIPE. Call it first.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
+    // A shell starts background jobs with SIGINT ignored, and an ignored signal never reaches a waiting thread.
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
     var signals = watched
     pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
-  /// Waits for signals on a thread of its own.
-  static func start(_ interruption: Interruption, cancel: @escaping @Sendable () -> Void) {
-    let waiting = Waiting(interruption: interruption, cancel: cancel)
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(waiting)
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<Waiting>.fromOpaque(context).takeRetainedValue().run()
-        return nil
-      }, context.toOpaque())
-    guard result == 0 else {
-      context.release()
-      return
+  /// Gives the main thread to waiting for signals; the work, which runs elsewhere, ends the process.
+  ///
+  /// Handing the main thread to the dispatch library instead would unblock every signal in it.
+  static func wait(_ interruption: Interruption, leavesInterrupts: Bool, cancel: () -> Void) -> Never {
+    while true {
+      var signals = watched
+      var received: Int32 = 0
+      guard sigwait(&signals, &received) == 0, !(leavesInterrupts && received == SIGINT) else { continue }
+      if interruption.record(received) {
+        cancel()
+      } else {
+        _exit(128 + received)
+      }
     }
-    pthread_detach(thread)
   }
 
   static var watched: sigset_t {
@@ -38,28 +38,5 @@ enum SignalWatch {
     sigaddset(&signals, SIGINT)
     sigaddset(&signals, SIGTERM)
     return signals
-  }
-
-  private final class Waiting: Sendable {
-    let interruption: Interruption
-    let cancel: @Sendable () -> Void
-
-    init(interruption: Interruption, cancel: @escaping @Sendable () -> Void) {
-      self.interruption = interruption
-      self.cancel = cancel
-    }
-
-    func run() {
-      while true {
-        var signals = SignalWatch.watched
-        var received: Int32 = 0
-        guard sigwait(&signals, &received) == 0 else { continue }
-        if interruption.record(received) {
-          cancel()
-        } else {
-          _exit(128 + received)
-        }
-      }
-    }
   }
 }

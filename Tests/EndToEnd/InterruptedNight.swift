@@ -40,7 +40,7 @@ import Testing
       let stopped = try await whileTransactionsAreLocked(in: database, project) { pid in kill(pid, SIGTERM) }
       #expect(stopped.status == 143)
       #expect(try await digest(of: "finance.transactions", at: database.url) == before)
-      #expect(try project.publishedFiles() == published)
+      #expect(try project.changedFiles(since: published) == [])
       let last = try await lines(
         "select status, exit_code from daybook.run where run_id = (select max(run_id::text)::uuid from daybook.run)",
         at: database.url)

@@ -79,6 +79,12 @@ struct NightProject: Sendable {
     return files
   }
 
+  /// The files under Output that were written, touched or removed since `earlier`, by name.
+  func changedFiles(since earlier: [String: String]) throws -> [String] {
+    let now = try publishedFiles()
+    return Set(now.keys).union(earlier.keys).filter { now[$0] != earlier[$0] }.sorted()
+  }
+
   /// Whether a server left its process file behind in the project's state.
   var isServerRunning: Bool {
     let names = FileManager.default.enumerator(atPath: root + "/.daybook").map { $0.compactMap { $0 as? String } } ?? []

@@ -99,7 +99,8 @@ private func chart(
   }
 
   @Test func descriptionStatesTheFinding() throws {
-    let text = renderer.render(try chart(.days(days(2)), [ChartSeries(name: "", values: decimals(["1", "2"]))]).svg(.line))
+    let text = renderer.render(
+      try chart(.days(days(2)), [ChartSeries(name: "", values: decimals(["1", "2"]))]).svg(.line))
     #expect(text.contains("role=\"img\" aria-labelledby=\"c-title c-desc\""))
     #expect(text.contains("<title id=\"c-title\">Net &lt;revenue&gt;</title>"))
     #expect(text.contains("<desc id=\"c-desc\">Highest on the last day.</desc>"))
@@ -129,7 +130,8 @@ private func chart(
     for _ in 0..<500 {
       let scale = Int(generator.next() % 5)
       let values = (0..<Int(generator.next() % 5 + 1)).compactMap { _ in
-        ExactDecimal(coefficient: Int128(Int64(bitPattern: generator.next()) >> Int64(generator.next() % 60)), scale: scale)
+        ExactDecimal(
+          coefficient: Int128(Int64(bitPattern: generator.next()) >> Int64(generator.next() % 60)), scale: scale)
       }
       let plot = PlotScale(values: values, includesZero: generator.next() % 2 == 0)
       #expect((2...12).contains(plot.ticks.count), "\(values): \(plot.ticks)")

@@ -64,7 +64,8 @@ private func content(_ data: Dataset) throws -> ReportContent {
       try rendering.block(section(chart, title: "By day"), index: 1, dataset: data),
       try rendering.block(section(bars, title: "By name"), index: 2, dataset: data),
       try rendering.block(section(.table, title: "All"), index: 3, dataset: data),
-      try rendering.block(section(.text, title: "Read me", text: "One.\nStill one.\n\nTwo <b>."), index: 4, dataset: nil),
+      try rendering.block(
+        section(.text, title: "Read me", text: "One.\nStill one.\n\nTwo <b>."), index: 4, dataset: nil),
       try rendering.block(section(.note, title: "", text: "A note."), index: 5, dataset: nil),
       ContentBlock(title: "Rows", body: .verdict(isGood: true, "Difference 0.00.")),
     ])
@@ -178,7 +179,9 @@ private func content(_ data: Dataset) throws -> ReportContent {
   }
 
   @Test func seriesThatCannotBeToldApartAreNamedNotAdded() throws {
-    let rows = (0..<9).map { [Figure.text("S\($0)"), .date(CivilDate(daysSince1970: 20_000)), .number(ExactDecimal($0))] }
+    let rows = (0..<9).map {
+      [Figure.text("S\($0)"), .date(CivilDate(daysSince1970: 20_000)), .number(ExactDecimal($0))]
+    }
     let data = try Dataset(
       names: ["series", "day", "net"], rows: rows, described: [], shown: 100, csvPath: "data/x.csv")
     var points = ChartPoints(dataset: data, x: 1, ys: [2], by: 0)

@@ -73,7 +73,8 @@ struct SampleShop: Sendable {
           let amount = ExactDecimal(try row.decode(1, as: String.self)) ?? .zero
           let currency: String = try row.decode(0)
           let fifty = currency == "USD" ? ExactDecimal("50.00") ?? .zero : .zero
-          sums.append(.init(column: "amount", currency: currency, outcome: .read, amount: amount.adding(fifty) ?? .zero))
+          sums.append(
+            .init(column: "amount", currency: currency, outcome: .read, amount: amount.adding(fifty) ?? .zero))
           sums.append(.init(column: "amount", currency: currency, outcome: .inserted, amount: amount))
           sums.append(.init(column: "amount", currency: currency, outcome: .rejected, amount: fifty))
         }

@@ -99,7 +99,7 @@ import Views
       let refresher = changed.refresher
       let error = await #expect(throws: ViewError.self) { try await refresher.refresh(.all) }
       #expect(error?.diagnostic.code == "foreign_dependents")
-      #expect(error?.diagnostic.message.contains("view shop.mine") == true)
+      #expect(error?.diagnostic.message.contains("view mine") == true)
       #expect(try await shop.rows("select count(*) from shop.mine") == ["7"])
     }
   }

@@ -1,0 +1,168 @@
+// What stops a run has one exit code, and at most fifteen lines that say what to do.
+
+import Definitions
+import Finding
+import Ledger
+import Money
+import Postgres
+import Reports
+import SampleData
+import Testing
+import Views
+
+@testable import Jobs
+
+@Suite struct FailureTests {
+  static let table: [(any Error & Sendable, Jobs.ExitStatus)] = [
+    (DiagnosticsError([Diagnostic(.error, code: "x", "x")]), .badDefinition),
+    (PostgresError(.unreachable, "x"), .databaseUnreachable),
+    (PostgresError(.authentication, "x"), .databaseUnreachable),
+    (PostgresError(.connectionLost, "x"), .databaseUnreachable),
+    (PostgresError(.poolTimeout, "x"), .databaseUnreachable),
+    (PostgresError(.misuse, "x"), .bug), (PostgresError(.decoding, "x"), .bug),
+    (PostgresError(.cancelled, "x"), .interrupted),
+    (PostgresError(.server, "x", sqlState: "42P01"), .badDefinition),
+    (PostgresError(.server, "x", sqlState: "42501"), .stageFailed),
+    (PostgresError(.server, "x", sqlState: "57P01"), .databaseUnreachable),
+    (PostgresError(.server, "x", sqlState: "53100"), .stageFailed),
+    (PostgresError(.server, "x", sqlState: "40P01"), .stageFailed),
+    (LedgerError.newerSchema(found: 9, known: 1), .databaseUnreachable),
+    (LedgerError.foreignOwner(project: "a", schema: "b", wanted: "c"), .badDefinition),
+    (LedgerError.notOpen, .bug),
+    (ViewError.unknown(name: "x", nearest: nil), .usage),
+    (ViewError.missingInput(view: "v", input: "f", at: Fixture.position), .stageFailed),
+    (
+      ViewError.server(view: "v", at: Fixture.position, PostgresError(.server, "x", sqlState: "42703")),
+      .badDefinition
+    ),
+    (ReportError.cannotWrite(path: "p", reason: "r", state: "s"), .cannotWriteOutput),
+    (ReportError.database(PostgresError(.unreachable, "x")), .databaseUnreachable),
+    (ReportError.cancelled, .interrupted),
+    (SampleError(kind: .setting(name: "--rows"), message: "x"), .usage),
+    (SampleError(kind: .file(path: "/x"), message: "x"), .cannotWriteOutput),
+    (TimeLimitExceeded(what: "job x", limit: .seconds(1)), .timeout), (CancellationError(), .interrupted),
+    (Unforeseen(), .bug),
+  ]
+
+  struct Unforeseen: Error {}
+
+  @Test func everyErrorHasItsExitCode() {
+    for (error, code) in Self.table {
+      #expect(StageFailure(error).exitCode == code, "\(error)")
+    }
+  }
+
+  @Test func theNumbersOfTheExitCodesAreTheContract() {
+    #expect(Jobs.ExitStatus.allCases.map(\.rawValue) == [0, 1, 64, 65, 66, 69, 70, 73, 75, 78, 124, 130, 143])
+    #expect(Jobs.ExitStatus(signal: 2) == .interrupted)
+    #expect(Jobs.ExitStatus(signal: 15) == .terminated)
+  }
+
+  static func stage(_ stage: String, _ name: String, _ status: RunStatus, _ reason: String? = nil) -> StageReport {
+    StageReport(
+      stage: stage, name: name,
+      result: StageResult(
+        status: status, skipReason: reason, finishedAt: Moment(microsecondsSince1970: 0), cost: .zero))
+  }
+
+  static func report(_ failure: StageFailure, published: PublishedState = .unchanged("2026-11-19")) throws -> RunReport
+  {
+    RunReport(
+      runID: RunID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), job: "nightly", asOf: Fixture.asOf, status: .failed,
+      exitCode: failure.exitCode,
+      stages: [
+        stage("ingest", "customers", .success), stage("ingest", "products", .skipped, "nothing new"),
+        stage("ingest", "orders", .failed), stage("refresh", "daily", .skipped, "not run: ingest orders failed"),
+        stage("report", "all", .skipped, "not run: ingest orders failed"),
+      ], failure: failure, published: published)
+  }
+
+  @Test func aRefusedFeedSaysWhatIsCommittedAndWhatToTypeNext() throws {
+    let failure = StageFailure(
+      stage: "ingest orders", exitCode: .dataRefused, errorClass: "reject_limit",
+      diagnostics: [
+        Diagnostic(
+          .error, code: "reject_limit", at: SourcePosition(file: "Jobs/feeds/orders.yaml", line: 30),
+          "orders_2026-11-20.csv: 120 of 1000 records were refused, the limit is 1%",
+          notes: ["nothing of this file is committed"], fix: "correct the file, or raise rejects.limit")
+      ])
+    #expect(
+      FailureText(try Self.report(failure), options: " --project /srv/acme").lines.joined(separator: "\n") == """
+        error: Jobs/feeds/orders.yaml:30: orders_2026-11-20.csv: 120 of 1000 records were refused, the limit is 1%
+          nothing of this file is committed
+          fix: correct the file, or raise rejects.limit
+          stage: ingest orders
+          committed: ingest customers; nothing of orders
+          not run: refresh daily; report all
+          reports: Output/latest is unchanged, as of 2026-11-19
+          run: 017f22e2-79b0-7cc3-98c4-dc0c0c07398f
+          next: daybook rejects list --feed orders --project /srv/acme
+        """)
+  }
+
+  @Test func aFailureWithManyFindingsStaysWithinFifteenLinesAndCountsTheRest() throws {
+    let failure = StageFailure(
+      stage: "ingest orders", exitCode: .badDefinition, errorClass: "definition",
+      diagnostics: (1...40).map {
+        Diagnostic(.error, code: "x", "number \($0)", notes: ["note"], fix: "fix")
+      }, sqlState: "42P01")
+    let lines = FailureText(try Self.report(failure)).lines
+    #expect(lines.count <= FailureText.maximumLines)
+    #expect(lines.contains { $0.contains("and 38 more") })
+    #expect(lines.contains("  stage: ingest orders, SQLSTATE 42P01"))
+    #expect(lines.last == "  next: daybook check")
+  }
+
+  @Test func oneVeryLongFindingIsCutToo() throws {
+    let failure = StageFailure(
+      stage: "ingest orders", .bug, "bug", "m", notes: (1...60).map { "note \($0)" })
+    #expect(FailureText(try Self.report(failure)).lines.count == FailureText.maximumLines)
+  }
+
+  @Test(
+    arguments: [
+      (Jobs.ExitStatus.databaseUnreachable, "daybook doctor"), (.locked, "daybook status"),
+      (.missingFeed, "daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"),
+      (.timeout, "daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"),
+      (.bug, "daybook runs show 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"),
+    ])
+  func theNextCommandFitsTheFailure(code: Jobs.ExitStatus, command: String) throws {
+    let lines = FailureText(try Self.report(StageFailure(code, "x", "x"))).lines
+    #expect(lines.last == "  next: \(command)")
+  }
+
+  @Test func aRunAsJSONHasTheContractsShape() throws {
+    var report = try Self.report(StageFailure(.missingFeed, "missing_feed", "no file of \"orders\" ever came"))
+    report.stages.removeLast(4)
+    #expect(
+      report.json.text
+        == #"{"run_id": "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "job": "nightly", "as_of": "2026-11-20", "#
+        + #""status": "failed", "exit_code": 66, "wall_ms": 0, "stages": [{"stage": "ingest", "name": "customers", "#
+        + #""status": "success", "wall_ms": 0, "cpu_ms": 0, "bytes_in": 0, "rows": {"read": 0, "inserted": 0, "#
+        + #""updated": 0, "unchanged": 0, "deleted": 0, "duplicate": 0, "rejected": 0}, "reason": null}], "#
+        + #""reports": [], "findings": [{"severity": "error", "file": null, "line": null, "#
+        + #""message": "no file of \"orders\" ever came", "code": "missing_feed", "fix": null}]}"#)
+  }
+}
+
+@Suite struct RetryPolicyTests {
+  @Test func pausesGrowAreBoundedAndEnd() {
+    let policy = RetryPolicy(attempts: 5, firstPause: .seconds(1), longestPause: .seconds(3))
+    #expect(policy.pause(after: 1, jitter: 1) == .seconds(1))
+    #expect(policy.pause(after: 1, jitter: 0) == .milliseconds(500))
+    #expect(policy.pause(after: 2, jitter: 1) == .seconds(2))
+    #expect(policy.pause(after: 4, jitter: 1) == .seconds(3))
+    #expect(policy.pause(after: 5, jitter: 1) == nil)
+    #expect(RetryPolicy.never.pause(after: 1, jitter: 1) == nil)
+  }
+
+  @Test(
+    arguments: [
+      (0, "0ms"), (999, "999ms"), (1000, "1s"), (4250, "4.2s"), (60_000, "1m"), (63_000, "1m 3s"),
+      (7_200_000, "2h"), (7_500_000, "2h 5m"),
+    ])
+  func durationsAreShortForPeople(milliseconds: Int, text: String) {
+    #expect(shortText(milliseconds: milliseconds) == text)
+    #expect(shortText(.milliseconds(milliseconds)) == text)
+  }
+}

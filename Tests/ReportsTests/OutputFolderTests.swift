@@ -1,0 +1,184 @@
+// Publication on a real file system: swaps, links, left-overs, obstacles.
+
+import Finding
+import Foundation
+import Glibc
+import Money
+import TestSupport
+import Testing
+
+@testable import Reports
+
+private let day = CivilDate("2026-11-20") ?? CivilDate(daysSince1970: 0)
+
+private func bytes(_ text: String) -> OutputFolder.Content { .bytes(Array(text.utf8)) }
+
+private func manifest(_ files: [(String, String)]) -> SetManifest {
+  SetManifest(
+    project: "p", asOf: day.description, state: "COMPLETE", runID: "r", generatedAt: "g", reports: [],
+    files: files.map { .init(path: $0.0, bytes: $0.1.utf8.count, sha256: ContentHash.sha256(Array($0.1.utf8))) })
+}
+
+private func inode(_ path: String) -> UInt {
+  var status = stat()
+  return lstat(path, &status) == 0 ? UInt(status.st_ino) : 0
+}
+
+private func names(in path: String) -> [String] {
+  ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+}
+
+@discardableResult
+private func publish(_ folder: OutputFolder, _ files: [(String, String)], on date: CivilDate = day) throws -> Int {
+  let written = try folder.publish(
+    files.map { ($0.0, bytes($0.1)) } + [(SetManifest.fileName, .bytes(manifest(files).json))], asOf: date,
+    replacing: folder.intactManifest(for: date))
+  try folder.swapLatest(to: date)
+  return written
+}
+
+@Suite struct OutputFolderTests {
+  @Test func setIsPublishedWholeAndLatestLeadsToIt() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.appending("a/Output"))
+      try publish(folder, [("index.html", "one"), ("data/x.csv", "a\n")])
+      #expect(names(in: folder.path) == ["2026-11-20", "latest"])
+      #expect(try directory.read("a/Output/latest/data/x.csv") == "a\n")
+      #expect(folder.latestTarget == "2026-11-20")
+      #expect(folder.intactManifest(for: day) == manifest([("index.html", "one"), ("data/x.csv", "a\n")]))
+    }
+  }
+
+  @Test func unchangedFilesKeepTheirInodeAndChangedOnesDoNot() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, [("index.html", "one"), ("data/x.csv", "a\n"), ("data/gone.csv", "b\n")])
+      let before = ["index.html", "data/x.csv"].map { inode(directory.appending("2026-11-20/\($0)")) }
+      try publish(folder, [("index.html", "two"), ("data/x.csv", "a\n")])
+      let after = ["index.html", "data/x.csv"].map { inode(directory.appending("2026-11-20/\($0)")) }
+      #expect(before[0] != after[0])
+      #expect(before[1] == after[1])
+      #expect(names(in: directory.appending("2026-11-20/data")) == ["x.csv"])
+      #expect(names(in: directory.path) == ["2026-11-20", "latest"])
+    }
+  }
+
+  @Test func keptFilesAreLinked() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, [("index.html", "one")])
+      let before = inode(directory.appending("2026-11-20/index.html"))
+      let written = try folder.publish(
+        [("index.html", .kept), ("new.html", bytes("12345"))], asOf: day, replacing: folder.intactManifest(for: day))
+      #expect(written == 5)
+      #expect(inode(directory.appending("2026-11-20/index.html")) == before)
+    }
+  }
+
+  @Test func filesThatOthersPutThereAreCarriedOver() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try directory.write("7\n", to: "2026-11-20/rejects/orders.csv")
+      try publish(folder, [("index.html", "one")])
+      try publish(folder, [("index.html", "two")])
+      #expect(try directory.read("2026-11-20/rejects/orders.csv") == "7\n")
+      #expect(names(in: directory.appending("2026-11-20")) == ["index.html", "manifest.json", "rejects"])
+    }
+  }
+
+  @Test func leftOversOfKilledRunsAreSweptAndThoseOfLivingOnesAreNot() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try directory.write("x", to: ".daybook-set-1-dead/index.html")
+      try directory.write("x", to: ".daybook-set-2-alive/index.html")
+      symlink("2026-11-19", directory.appending(".daybook-latest-1-dead"))
+      let descriptor = open(directory.appending(".daybook-set-2-alive"), O_RDONLY | O_DIRECTORY)
+      #expect(flock(descriptor, LOCK_EX) == 0)
+      try publish(folder, [("index.html", "one")])
+      #expect(names(in: directory.path) == [".daybook-set-2-alive", "2026-11-20", "latest"])
+      close(descriptor)
+      folder.sweep()
+      #expect(names(in: directory.path) == ["2026-11-20", "latest"])
+    }
+  }
+
+  @Test func linkInPlaceOfTheSetIsRefused() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.appending("Output"))
+      try directory.write("mine", to: "elsewhere/index.html")
+      try directory.write("", to: "Output/.keep")
+      symlink(directory.appending("elsewhere"), directory.appending("Output/2026-11-20"))
+      let error = #expect(throws: ReportError.self) { try publish(folder, [("index.html", "one")]) }
+      #expect(error?.description.contains("a symbolic link stands in its place") == true)
+      #expect(try directory.read("elsewhere/index.html") == "mine")
+      #expect(folder.intactManifest(for: day) == nil)
+    }
+  }
+
+  @Test func latestThatIsNotALinkStopsBeforeAnythingChanges() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try directory.write("mine", to: "latest/file")
+      #expect(throws: ReportError.self) { try publish(folder, [("index.html", "one")]) }
+      #expect(names(in: directory.path) == ["latest"])
+    }
+  }
+
+  @Test func fullDiskLeavesTheOldSetInPlace() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, [("index.html", "one")])
+      // A file larger than the process may write stands for a disk that is full.
+      var limit = rlimit()
+      getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      var small = limit
+      small.rlim_cur = 1 << 16
+      let ignored = signal(SIGXFSZ, SIG_IGN)
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &small)
+      let error = #expect(throws: ReportError.self) {
+        try publish(folder, [("index.html", String(repeating: "x", count: 1 << 18))])
+      }
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      signal(SIGXFSZ, ignored)
+      guard case .cannotWrite(_, let reason, let state) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(reason == "File too large")
+      #expect(state.hasSuffix("latest leads to 2026-11-20, as before"))
+      #expect(try directory.read("latest/index.html") == "one")
+      #expect(names(in: directory.path) == ["2026-11-20", "latest"])
+    }
+  }
+
+  @Test func outputThatIsAFileCannotBeWritten() throws {
+    try TemporaryDirectory.with { directory in
+      try directory.write("", to: "Output")
+      let error = #expect(throws: ReportError.self) {
+        try publish(OutputFolder(path: directory.appending("Output")), [("index.html", "one")])
+      }
+      #expect(error?.diagnostic.code == "cannot_write_output")
+    }
+  }
+
+  @Test func latestNeverGoesBackToAnOlderDate() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, [("index.html", "new")])
+      try publish(folder, [("index.html", "old")], on: day.adding(days: -1))
+      #expect(try directory.read("latest/index.html") == "new")
+      try publish(folder, [("index.html", "newer")], on: day.adding(days: 1))
+      #expect(try directory.read("latest/index.html") == "newer")
+      #expect(names(in: directory.path) == ["2026-11-19", "2026-11-20", "2026-11-21", "latest"])
+    }
+  }
+
+  @Test func damagedSetIsNotIntact() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, [("index.html", "one"), ("data/x.csv", "a\n")])
+      try FileManager.default.removeItem(atPath: directory.appending("2026-11-20/data/x.csv"))
+      #expect(folder.intactManifest(for: day) == nil)
+    }
+  }
+}

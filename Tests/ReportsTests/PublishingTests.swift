@@ -1,0 +1,211 @@
+// The shipped reports against a live database: figures equal to SQL computed apart, nothing written when nothing has
+// changed, one page rewritten when one input has, errors at the line of their section.
+
+import Definitions
+import Finding
+import Foundation
+import FoundationXML
+import Glibc
+import Ledger
+import Money
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Reports
+
+private func inShop(
+  customers: Int = 60, _ body: nonisolated(nonsending) (SampleShop, TemporaryDirectory) async throws -> Void
+) async throws {
+  try await TemporaryDirectory.with { directory in
+    try await TestDatabase.withDatabase { database in
+      try await database.withPool(max: 2) { pool in
+        let shop = try SampleShop(output: directory.appending("Output"), pool: pool)
+        try await shop.prepare(configuration: database.configuration, customers: customers, orders: customers * 10)
+        try await body(shop, directory)
+      }
+    }
+  }
+}
+
+private func stamps(_ folder: String) throws -> [String: String] {
+  var result: [String: String] = [:]
+  for name in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+    var status = stat()
+    lstat("\(folder)/\(name)", &status)
+    if status.st_mode & S_IFMT == S_IFREG {
+      result[name] = "\(status.st_ino) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    }
+  }
+  return result
+}
+
+private func object(_ file: String) throws -> [String: Any] {
+  let data = try Data(contentsOf: URL(filePath: file))
+  return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+}
+
+@Suite struct PublishingTests {
+  @Test func shippedReportsHoldTheFiguresOfTheDatabase() async throws {
+    try await inShop { shop, _ in
+      let outcome = try await shop.publisher().publish()
+      #expect(outcome.isChanged && outcome.reports.map(\.cached) == [false, false, false, false, false])
+      #expect(outcome.reports.map(\.name) == ["index", "customers", "revenue", "reconciliation", "run"])
+      let json = try object("\(outcome.directory)/report.json")
+      #expect(json["schema_version"] as? Int == 1)
+      #expect(json["state"] as? String == "COMPLETE")
+      let reports = try #require(json["reports"] as? [[String: Any]])
+      let customers = try #require(reports.first { $0["name"] as? String == "customers" })
+      let tiles = try #require((customers["sections"] as? [[String: Any]])?.first?["rows"] as? [[String: Any]])
+      let expected = try await shop.pool.withConnection { connection in
+        try await connection.query(
+          """
+          SELECT currency, count(DISTINCT customer_id)::int,
+            sum(CASE type WHEN 'payment' THEN amount WHEN 'fee' THEN 0 ELSE -amount END)::text
+          FROM finance.transactions t
+          WHERE EXISTS (SELECT FROM finance.transactions p
+            WHERE p.customer_id = t.customer_id AND p.currency = t.currency AND p.type = 'payment')
+          GROUP BY 1
+          """
+        ).map { row in
+          (try row.decode(0, as: String.self), try row.decode(1, as: Int.self), try row.decode(2, as: String.self))
+        }
+      }
+      #expect(tiles.count == expected.count && !expected.isEmpty)
+      for (currency, count, net) in expected {
+        let tile = try #require(tiles.first { $0["currency"] as? String == currency })
+        #expect(tile["customers"] as? Int == count)
+        #expect(tile["net_paid"] as? String == net)
+      }
+    }
+  }
+
+  @Test func everyPageIsValidAndStandsAlone() async throws {
+    try await inShop { shop, _ in
+      let outcome = try await shop.publisher().publish()
+      for report in outcome.reports {
+        let page = String(decoding: try Data(contentsOf: URL(filePath: report.path)), as: UTF8.self)
+        #expect(page.contains("COMPLETE") && page.contains("As of") && page.contains(shop.run.description))
+        #expect(!page.contains("<script") && !page.contains("src=") && !page.contains("http-equiv=\"refresh\""))
+        #expect(!page.contains("\u{202E}"))
+        let parser = XMLParser(data: Data(page.utf8))
+        #expect(parser.parse(), "\(report.name): \(String(describing: parser.parserError))")
+        #expect(page.utf8.count < 2_000_000)
+      }
+      let proof = String(decoding: try Data(contentsOf: URL(filePath: outcome.reports[3].path)), as: UTF8.self)
+      #expect(
+        proof.contains("Every amount is accounted for: EUR difference 0.00, GBP difference 0.00, USD difference 0.00."))
+      #expect(proof.contains("rejected. Difference 0."))
+      #expect(proof.contains("The views agree with their tables"))
+      let csv = try String(contentsOfFile: "\(outcome.directory)/data/rejects.csv", encoding: .utf8)
+      #expect(csv.contains("transactions,transactions_2026-11-20.csv,100,amount,wrong_type,"))
+    }
+  }
+
+  @Test func secondPublicationWritesNothing() async throws {
+    try await inShop { shop, _ in
+      let first = try await shop.publisher().publish()
+      let before = try stamps(shop.project.output)
+      let other = try #require(RunID("01020304-0506-7000-8000-00000000000a"))
+      let second = try await shop.publisher(run: other).publish()
+      #expect(!second.isChanged && second.bytesWritten == 0 && second.reports.allSatisfy(\.cached))
+      #expect(second.directory == first.directory)
+      #expect(try stamps(shop.project.output) == before)
+      let forced = try await shop.publisher(run: other).publish(force: true)
+      #expect(forced.isChanged && forced.reports.allSatisfy { !$0.cached })
+      let after = try stamps(shop.project.output)
+      // Pages name the run that rendered them; the figures are the same files.
+      #expect(after["2026-11-20/revenue.html"] != before["2026-11-20/revenue.html"])
+      #expect(after["2026-11-20/data/products.csv"] == before["2026-11-20/data/products.csv"])
+    }
+  }
+
+  @Test func pageThatReadsNothingNewKeepsItsFile() async throws {
+    try await inShop { shop, _ in
+      _ = try await shop.publisher().publish()
+      let before = try stamps(shop.project.output)
+      var changed = shop.project
+      let place = try #require(changed.reports.firstIndex { $0.name == "customers" })
+      changed.reports[place].definitionHash += "x"
+      let outcome = try await shop.publisher(project: changed).publish()
+      let cached = Dictionary(uniqueKeysWithValues: outcome.reports.map { ($0.name, $0.cached) })
+      #expect(cached == ["index": false, "customers": false, "revenue": true, "reconciliation": false, "run": false])
+      let after = try stamps(shop.project.output)
+      #expect(after["2026-11-20/revenue.html"] == before["2026-11-20/revenue.html"])
+      let json = try object("\(outcome.directory)/report.json")
+      #expect((json["reports"] as? [[String: Any]])?.count == 5)
+    }
+  }
+
+  @Test func changedDataRendersThePagesThatReadThem() async throws {
+    try await inShop { shop, _ in
+      _ = try await shop.publisher().publish()
+      _ = try await shop.pool.withConnection { try await DataVersions.bump("products", on: $0) }
+      let outcome = try await shop.publisher().publish()
+      let cached = outcome.reports.filter(\.cached).map(\.name)
+      // The view that reads products is behind now, which every page has to say.
+      #expect(cached.isEmpty)
+      let page = try String(contentsOfFile: outcome.indexPath, encoding: .utf8)
+      #expect(page.contains("DRAFT") && page.contains("The view product_revenue is behind products."))
+    }
+  }
+
+  @Test func emptyShopRendersDecently() async throws {
+    try await inShop(customers: 0) { shop, _ in
+      let outcome = try await shop.publisher().publish()
+      let page = try String(contentsOfFile: outcome.indexPath, encoding: .utf8)
+      #expect(page.contains("DRAFT") && page.contains("No file of the feed orders has been loaded yet."))
+      for report in outcome.reports {
+        #expect(XMLParser(data: try Data(contentsOf: URL(filePath: report.path))).parse(), "\(report.name)")
+      }
+      let summary = try String(contentsOfFile: "\(outcome.directory)/summary.txt", encoding: .utf8)
+      #expect(summary.contains("Rejected: none."))
+    }
+  }
+
+  @Test func manifestHashesAreThoseOfTheFiles() async throws {
+    try await inShop(customers: 5) { shop, _ in
+      let outcome = try await shop.publisher().publish()
+      let manifest = try #require(OutputFolder(path: shop.project.output).intactManifest(for: shop.asOf))
+      for file in manifest.files {
+        let bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(outcome.directory)/\(file.path)")))
+        #expect(ContentHash.sha256(bytes) == file.sha256 && bytes.count == file.bytes, "\(file.path)")
+      }
+      let onDisk = Set(try stamps(outcome.directory).keys)
+      #expect(onDisk == Set(manifest.files.map(\.path)).union(["manifest.json"]))
+    }
+  }
+
+  @Test func refusedStatementIsReportedAtItsSection() async throws {
+    try await inShop(customers: 5) { shop, _ in
+      _ = try await shop.publisher().publish()
+      let before = try stamps(shop.project.output)
+      var broken = shop.project
+      broken.reports[0].sections[0].source = .query("select\n  nett from revenue_daily where 1 = :as_of")
+      broken.reports[0].definitionHash += "x"
+      let error = await #expect(throws: ReportError.self) {
+        try await shop.publisher(project: broken).publish()
+      }
+      let diagnostic = try #require(error?.diagnostic)
+      #expect(diagnostic.position?.file == "Jobs/reports/customers.yaml")
+      #expect(diagnostic.position?.line == broken.reports[0].sections[0].position.line)
+      #expect(diagnostic.notes.contains { $0.hasPrefix("SQLSTATE 42") })
+      #expect(try stamps(shop.project.output) == before)
+    }
+  }
+
+  @Test func unknownReportHasAHint() async throws {
+    try await inShop(customers: 0) { shop, _ in
+      let error = await #expect(throws: ReportError.self) { try await shop.publisher().publish(.named(["revenu"])) }
+      #expect(error?.diagnostic.fix == "did you mean \"revenue\"?")
+    }
+  }
+
+  @Test func selectionNarrowsWhatIsListedAndNotTheSet() async throws {
+    try await inShop(customers: 5) { shop, _ in
+      let outcome = try await shop.publisher().publish(.named(["revenue"]))
+      #expect(outcome.reports.map(\.name) == ["revenue"])
+      #expect(FileManager.default.fileExists(atPath: "\(outcome.directory)/customers.html"))
+    }
+  }
+}
