@@ -5,6 +5,8 @@ import Finding
 import Ingest
 import Ledger
 import Money
+import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 
@@ -240,6 +242,25 @@ import Testing
       #expect(try await fixture.query("select count(*) from daybook.file where status = 'loaded'") == "2")
       #expect(try await fixture.query("select count(*) from daybook.data_version") == "0")
       #expect(try await fixture.ingest(payments()).status == .nothingNew)
+    }
+  }
+
+  @Test func progressIsReportedInBytesOfTheFileAndNotTooOften() async throws {
+    try await FeedFixture.with { fixture in
+      let progress = RecordedProgress()
+      let start = ContinuousClock.now
+      try fixture.deliver(
+        "payments_1.csv",
+        paymentsHeader + (1...50_000).map { "\($0),,payment,1.00,USD,2026-11-19 10:00:00\n" }.joined())
+      _ = try await fixture.ingest(payments(), progress: progress)
+      let elapsed = ContinuousClock.now - start
+      let updates = progress.updates.withLock { $0 }
+      #expect(!updates.isEmpty)
+      #expect(updates.count <= Int(elapsed / .milliseconds(100)) + 1)
+      #expect(
+        updates.allSatisfy {
+          $0.stage == "ingest" && $0.name == "payments" && $0.unit == "bytes" && $0.done <= ($0.total ?? 0)
+        })
     }
   }
 }

@@ -4,14 +4,13 @@
 import Definitions
 import Finding
 import Glibc
-import Ingest
 import Ledger
 import Money
 import Postgres
-import Synchronization
-import Telemetry
 import TestSupport
 import Testing
+
+@testable import Ingest
 
 @Suite struct SafetyTests {
   static let line = "2026-11-19 10:00:00"
@@ -169,7 +168,7 @@ import Testing
         try await fixture.query("select line, convert_from(raw, 'UTF8') from daybook.reject") == "15001|15000,777777")
       // Cut short, it is refused.
       try #require(
-        systemCommand("head -c 2000 \(target) > \(fixture.directory.appending("inbox/people_2.csv.\(suffix)"))") == 0)
+        systemCommand("head -c -20 \(target) > \(fixture.directory.appending("inbox/people_2.csv.\(suffix)"))") == 0)
       #expect(try await fixture.ingest(people).findings.first?.code == "unreadable_file")
     }
   }
@@ -179,10 +178,17 @@ import Testing
       try fixture.deliver("payments_1.csv", Self.file(1...1))
       _ = try await fixture.ingest(payments())
       try fixture.deliver("payments_2.csv", Self.file(2...120_000))
-      let sink = CancellingProgress()
-      let task = Task { try await fixture.ingest(payments(), progress: sink) }
-      sink.task.withLock { $0 = task }
-      let result = await task.result
+      // A reader of the table holds the publication up until it is cancelled, with staging full.
+      let result = try await fixture.database.withConnection { reader in
+        try await reader.execute("begin")
+        try await reader.execute("lock table finance.payments in share mode")
+        let task = Task { try await fixture.ingest(payments()) }
+        while try await fixture.query("select count(*) from pg_locks where not granted") == "0" {}
+        task.cancel()
+        let result = await task.result
+        try await reader.execute("rollback")
+        return result
+      }
       let error = #expect(throws: IngestError.self) { try result.get() }
       #expect(error?.kind == .cancelled)
       #expect(try await fixture.query("select count(*) from finance.payments") == "1")
@@ -196,24 +202,40 @@ import Testing
   @Test func stagingOfAKilledRunIsSweptAndThatOfALivingOneIsKept() async throws {
     try await FeedFixture.with { fixture in
       let dead = "staging_\(String(repeating: "a", count: 32))_1f_0"
-      try await fixture.database.psql("create unlogged table daybook.\(dead) (x int)")
+      let living = StagingArea(runID: .make(), feed: "other")
+      let name = living.table(0)
+      try await fixture.database.psql(
+        "create unlogged table daybook.\(dead) (x int)", "create unlogged table \(name.quoted) (x int)")
       try fixture.deliver("payments_1.csv", Self.file(1...1))
+      try await fixture.database.withConnection { owner in
+        try await living.lock(on: owner)
+        _ = try await fixture.ingest(payments())
+      }
+      #expect(try await fixture.query("select relname from pg_class where relname like 'staging%'") == name.name)
+      // Its owner is gone now.
+      try fixture.deliver("payments_2.csv", Self.file(2...2))
       _ = try await fixture.ingest(payments())
       #expect(try await fixture.stagingTables() == "0")
+    }
+  }
+
+  @Test func aNightWithNothingNewOpensNoFileAndAnotherContentUnderTheSameNameIsSeen() async throws {
+    try await FeedFixture.with { fixture in
+      let path = try fixture.deliver("payments_1.csv", Self.file(1...1))
+      // At rest long enough for the hash to be remembered.
+      var times = [timespec(tv_sec: 1_000_000, tv_nsec: 0), timespec(tv_sec: 1_000_000, tv_nsec: 0)]
+      try #require(utimensat(AT_FDCWD, path, &times, 0) == 0)
+      _ = try await fixture.ingest(payments())
+      #expect(try await fixture.ingest(payments()).status == .nothingNew)
+      // The same size and modification time, other bytes: the change time gives it away.
+      try fixture.deliver("payments_1.csv", Self.file(1...1, amount: "2.00"))
+      try #require(utimensat(AT_FDCWD, path, &times, 0) == 0)
+      #expect(try await fixture.ingest(payments()).rows == RowCounts(read: 1, updated: 1))
     }
   }
 
   private func systemCommand(_ command: String) -> Int32 {
     guard let pipe = popen(command, "r") else { return -1 }
     return pclose(pipe)
-  }
-}
-
-/// Cancels the ingest as soon as rows are on their way.
-private final class CancellingProgress: ProgressSink {
-  let task = Mutex<Task<IngestOutcome, any Error>?>(nil)
-  func progress(_ update: ProgressUpdate) {
-    // The first report may come before the test has stored the task; the next one is due within the same load.
-    task.withLock { $0?.cancel() }
   }
 }
