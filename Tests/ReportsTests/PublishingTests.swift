@@ -1,5 +1,6 @@
 // The shipped reports against a live database: figures equal to SQL computed apart, nothing written when nothing has
 // changed, one page rewritten when one input has, errors at the line of their section.
+// Each test has its own database and its own folder.
 
 import Definitions
 import Finding

@@ -1,4 +1,6 @@
 // Every renderer on fixed datasets: ordinary ones, empty ones, and ones that try to break the page.
+// No database takes part: datasets are made in memory.
+// Whole pages are golden; what must hold of any page is said apart.
 
 import Definitions
 import Finding

@@ -1,5 +1,6 @@
 // A reader of markup as strict as XML's, small enough to need no library: tags nest, attributes are quoted and named
 // once, `<` and `&` stand only where they mean something, identifiers are unique.
+// The content of a style sheet is passed over.
 
 /// What is wrong with a page; nil when nothing is.
 func markupDefect(_ page: String) -> String? {
