@@ -1,5 +1,6 @@
 // Attributes as typed constructors. Event handlers (`on…`), `style` and `src` are deliberately absent: the pages
 // carry no script and load nothing. A link can only lead to a place inside the published set.
+// Every value is escaped when it is rendered.
 
 /// One attribute of an element.
 public struct Attribute: Sendable, Hashable {

@@ -1,5 +1,6 @@
 // Lying bars for names: each row has its name above its bars and the figure at the end, so that nothing has to be
 // measured and long names have room on a phone.
+// The longest bar takes the full width; there is no axis to read off. Sparklines, which have no axes either, are here.
 
 public import Money
 

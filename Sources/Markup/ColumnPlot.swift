@@ -1,4 +1,6 @@
 // Standing bars over dates or a few names: side by side, or stacked with negatives below the axis.
+// A column carries its exact figures as a native tooltip; what has no value has no bar.
+// Axes, labels and the legend are shared with lines: PlotParts.
 
 internal import Money
 

@@ -1,5 +1,6 @@
 // A whole page: one file, no script, nothing loaded from anywhere. The content security policy says so to the
 // browser, so that even a mistake here could not run or fetch anything.
+// Styles are constants of the program; there is no way to put data among them.
 
 /// A style sheet. Only a constant of the program can be one, so no data ever reaches it.
 public struct StyleSheet: Sendable {

@@ -1,5 +1,6 @@
 // Lines over dates: one path per series, broken at gaps, with markers when they have room and a hover band per
 // position that carries the exact figures as a native tooltip.
+// Distances on the axis follow the calendar. Axes, labels and the legend are in PlotParts.
 
 internal import Money
 

@@ -1,5 +1,6 @@
 // What line and column plots share: margins, the value axis, date labels, the legend.
 // Labels that a phone has no room for carry the class `minor`; the style sheet hides them there.
+// Nothing here knows how a series is drawn.
 
 internal import Money
 

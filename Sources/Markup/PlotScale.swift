@@ -1,5 +1,6 @@
 // From exact values to a pixel axis. Ticks are exact multiples of 1, 2 or 5 times a power of ten; only the last
 // step, a position in pixels, is floating point.
+// The same values give the same ticks, whatever their order.
 
 internal import Money
 

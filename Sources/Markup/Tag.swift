@@ -1,4 +1,6 @@
 // The elements Daybook writes. `script`, `iframe`, `object`, `foreignObject` and `use` are deliberately absent.
+// They are constants, so an element that is not here cannot be written at all.
+// Their attributes are in Attribute.swift.
 
 /// The HTML elements.
 public enum HTML {

@@ -1,4 +1,5 @@
 // SHA-256 over bytes, by libcrypto: fingerprints of what feeds a page, and the hashes in the manifest.
+// Nothing secret is hashed; the digest only tells whether bytes are the same.
 
 internal import CLibCrypto
 

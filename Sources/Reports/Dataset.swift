@@ -1,5 +1,6 @@
 // The rows of one section: what a reader sees of them, how many there are, and all of them as CSV.
 // Invariant: `rows` may be fewer than `totalRows`, and every renderer then says so and names the CSV.
+// The CSV is made as the rows are read, so it is never cut.
 
 internal import CSV
 internal import Definitions

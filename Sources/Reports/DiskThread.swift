@@ -1,5 +1,6 @@
 // Writing and syncing a set can take as long as the disk likes, so it runs on a thread of its own and never holds up
 // the cooperative pool. There is no deadline: a set is put in place whole or not at all, and both are quick to undo.
+// Invariant: the answer is given exactly once.
 
 internal import Glibc
 

@@ -1,5 +1,6 @@
 // One value of a dataset, free of the database, and how it is written for a reader, a CSV and a JSON file.
 // Invariant: a number is exact from the server's numeric to the last digit of every file.
+// Layout is elsewhere: PageLayout.
 
 internal import Ledger
 internal import Markup

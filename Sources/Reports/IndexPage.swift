@@ -1,4 +1,6 @@
 // Page one: the headline figures of every report, what arrived, and the way to all other pages.
+// The figures are the first tiles of the reports themselves, never computed a second time.
+// The proof of what arrived is elsewhere: ReconciliationPage.
 
 internal import Definitions
 internal import Ledger

@@ -1,5 +1,6 @@
 // JSON as a value and as text: keys in the order given, so the same figures give the same bytes; money as strings,
 // so that no reader turns it into a binary fraction. Characters that reorder text are written as escapes.
+// Reading JSON is not done here.
 
 internal import Money
 

@@ -1,5 +1,6 @@
 // What stands at the head of every page of a set: whose figures, as of when, through when, made by which run, and
 // whether they are complete. The value also feeds every page's fingerprint where it can change a page.
+// Reading it from the ledger is elsewhere: LedgerState.
 
 internal import Ledger
 internal import Money

@@ -1,5 +1,6 @@
 // From content to a page: head, navigation, banner, sections, foot. One layout for all pages, so that a reader who
 // knows one knows all. Colours and sizes are in PageStyle; words about figures come with the content.
+// Invariant: a table that shows fewer rows than there are says so and links to the CSV with all.
 
 internal import Markup
 internal import Money

@@ -1,5 +1,6 @@
 // The look of the pages: one sheet for screen, phone, dark and paper. System fonts only, since nothing is loaded.
 // Contrast of text is at least 4.5:1 in both schemes; colour never carries meaning alone.
+// Charts bring their own sheet, which reads the colours defined here.
 
 internal import Markup
 

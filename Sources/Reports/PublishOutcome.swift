@@ -1,4 +1,5 @@
 // What publishing takes and gives back: which run asks, which reports are meant, what was written or kept.
+// They are values; doing it is ReportPublisher.
 
 public import Ledger
 public import Money

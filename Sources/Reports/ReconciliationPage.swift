@@ -81,7 +81,8 @@ struct ReconciliationPage {
       .reduce(ExactDecimal.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
     let count = FigureFormat.integer
     if files.totalRows == 0 {
-      return ContentBlock(title: "Rows", body: .verdict(isGood: true, "No file has arrived yet."))
+      return ContentBlock(
+        title: "Rows", body: .verdict(isGood: true, "No file has arrived for this date or before it."))
     }
     let parts = ["inserted", "updated", "unchanged", "duplicate", "rejected"].map { "\(count.spelled(sum($0))) \($0)" }
     let text =
@@ -117,7 +118,9 @@ struct ReconciliationPage {
     if case .date(let date)? = day, date != queries.asOf {
       lead = "No file arrived for this date. These are the files of \(DateText.day(date)), the newest before it."
     } else {
-      lead = "Every file of this date. read = inserted + updated + unchanged + duplicate + rejected."
+      lead =
+        dataset.rows.isEmpty
+        ? "" : "Every file of this date. read = inserted + updated + unchanged + duplicate + rejected."
     }
     return (dataset, lead)
   }

@@ -1,5 +1,6 @@
 // What a page says, apart from how it is laid out: the one value from which HTML, JSON, CSV and the summary are made,
 // so that they cannot disagree.
+// How it looks is elsewhere: PageLayout.
 
 internal import Markup
 internal import Money

@@ -1,4 +1,5 @@
 // Why no new set was published. In every case the set that readers had stays in place, and `latest` with it.
+// Which exit code follows is decided elsewhere: the room Jobs.
 
 public import Finding
 public import Postgres

@@ -1,5 +1,6 @@
 // The queries of a set, all inside one read-only transaction of one snapshot, so that no two pages can disagree.
 // A statement that the server refuses becomes a diagnostic at the line of its section.
+// What becomes of the rows is elsewhere: SectionRendering.
 
 internal import Definitions
 internal import Finding

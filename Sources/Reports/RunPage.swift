@@ -1,5 +1,6 @@
 // The page about the run that made the set: its stages and what each cost, and the runs before it.
 // The stage that renders this page is still running while it is read, and the page says so.
+// Runs are recorded elsewhere: the room Ledger.
 
 internal import Definitions
 internal import Ledger

@@ -1,5 +1,6 @@
 // From a section's definition and its dataset to a content block: tiles with comparatives, tables, charts with the
 // finding in words. Pure; the queries are run elsewhere (ReportQueries).
+// Invariant: a column that a definition speaks of and the rows do not have is an error at its section.
 
 internal import Definitions
 internal import Finding

@@ -1,5 +1,6 @@
 // What a published set is made of: every file with its hash and size, every page with the fingerprint of what fed it.
 // It is what the next publication compares with, and what anybody can check a copy against.
+// Keys in the file are words with underscores, as in all JSON that Daybook writes.
 
 internal import FoundationEssentials
 

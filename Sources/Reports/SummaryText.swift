@@ -1,5 +1,6 @@
 // The set in a few lines, for a mail: headline figures, what was rejected, where the files are.
 // Plain text without control characters; no line depends on the width of a terminal.
+// Sending it is left to cron.
 
 internal import Finding
 internal import Markup

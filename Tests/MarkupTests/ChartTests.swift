@@ -1,4 +1,6 @@
 // Charts as pure functions: golden pictures, scales, gaps, thinning, and colours that can be read.
+// The golden pictures are files, so that a change of the drawing is seen as a change of a picture.
+// Colours are checked by computing their contrast, not by eye.
 
 import Money
 import Testing

@@ -1,4 +1,6 @@
 // How figures read: grouping, parentheses, zero, missing, ratios without a base.
+// Tables of a figure and its text, zero, missing and negative among them.
+// What machines read (CSV, JSON) is tested with the reports.
 
 import Markup
 import Money

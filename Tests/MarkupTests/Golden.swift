@@ -1,5 +1,6 @@
 // Compares rendered text with a file under Golden/. `DAYBOOK_REWRITE_GOLDEN=1` writes the files anew and fails, so
 // that a rewrite never passes unseen.
+// The folder is left out of the target, so nothing of it is built or copied.
 
 import Foundation
 import Testing

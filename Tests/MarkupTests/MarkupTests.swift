@@ -1,4 +1,6 @@
 // Escaping by construction, and what a page may contain.
+// What a feed may contain is tried as text, as an attribute, as a link and as a style sheet.
+// None of it may become markup.
 
 import Testing
 

@@ -1,4 +1,6 @@
 // Publication on a real file system: swaps, links, left-overs, obstacles.
+// No database takes part: sets are a few small files.
+// Inodes tell whether a file was written anew.
 
 import Finding
 import Foundation

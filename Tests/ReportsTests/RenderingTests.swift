@@ -1,4 +1,6 @@
 // Every renderer on fixed datasets: ordinary ones, empty ones, and ones that try to break the page.
+// No database takes part: datasets are made in memory.
+// Whole pages are golden; what must hold of any page is said apart.
 
 import Definitions
 import Finding
@@ -95,6 +97,7 @@ private func content(_ data: Dataset) throws -> ReportContent {
 
   @Test func hostileTextNeverBecomesMarkup() throws {
     let page = String(decoding: PageLayout(context: context).page(try content(dataset(hostileNames))), as: UTF8.self)
+    #expect(markupDefect(page) == nil)
     #expect(!page.contains("<script"))
     #expect(!page.contains("\u{202E}") && !page.contains("\u{7}"))
     #expect(page.contains("10,000 characters; all in data/sales.csv"))
@@ -195,5 +198,14 @@ private func content(_ data: Dataset) throws -> ReportContent {
   ])
   func sectionTitlesBecomeFileNames(title: String, slug: String) {
     #expect(SetRenderer.slug(title, else: "4") == slug)
+  }
+
+  @Test(arguments: [
+    "<p>", "<p></b>", "<p class=x></p>", "<p>a & b</p>", "<p a=\"1\" a=\"2\"></p>", "<p>1 > 2</p>",
+    "<p id=\"x\"></p><p id=\"x\"></p>", "<p a=\"<\"></p>", "<br",
+  ])
+  func checkerFindsBrokenMarkup(markup: String) {
+    #expect(markupDefect("<!DOCTYPE html>\n\(markup)") != nil)
+    #expect(markupDefect("<!DOCTYPE html>\n<p class=\"a\">1 &lt; 2<br/></p>") == nil)
   }
 }

@@ -1,4 +1,6 @@
 // Parameters are found where PostgreSQL would find an expression, and nowhere else.
+// Strings, comments, quoted names, casts, slices and dollar quotes hide what looks like a parameter.
+// That PostgreSQL takes the result is shown by the shipped reports, which use both parameters.
 
 import Money
 import Postgres
