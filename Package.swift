@@ -87,7 +87,10 @@ let package = Package(
     tests("MarkupTests", ["Markup", "Money"], exclude: ["Golden"]),
     tests(
       "ReportsTests",
-      ["Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views", "TestSupport"],
+      [
+        "Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views",
+        "TestSupport",
+      ],
       exclude: ["Golden"]),
     tests("SampleDataTests", ["SampleData", "CSV", "Money", "TestSupport"]),
     tests(
