@@ -36,7 +36,7 @@ extension FeedPublication {
         .error, code: "reject_limit", at: feed.position,
         "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
         notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
-        fix: "correct the records listed by: daybook rejects list \(feed.name); or raise rejects.limit")
+        fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     ]
     if isTruncated {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
