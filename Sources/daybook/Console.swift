@@ -54,9 +54,8 @@ struct Console: Sendable {
   }
 
   func show(_ diagnostics: [Diagnostic]) {
-    for diagnostic in diagnostics where !isQuiet || diagnostic.severity == .error {
-      problem(renderer.render(diagnostic))
-    }
+    let least: Severity = isVerbose ? .note : isQuiet ? .error : .warning
+    for diagnostic in diagnostics where diagnostic.severity >= least { problem(renderer.render(diagnostic)) }
   }
 
   /// Writes all of `text`, or as much as somebody reads.

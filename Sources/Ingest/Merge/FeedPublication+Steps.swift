@@ -137,8 +137,9 @@ extension FeedPublication {
 
   func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
     Diagnostic(
-      .warning, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
+      .note, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
       "\(count) records have a key that comes again later in the file; the last one of each key was taken",
       notes: ["all are listed in the ledger, with the line that was taken"])
   }
 }
+  /// A note and no warning: which record of a key counts is decided by rule, and every other one is on record.
