@@ -77,7 +77,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
     case let error as TimeLimitExceeded:
       self.init(
         stage: stage, .timeout, "timeout", error.description,
-        fix: "raise timeout in the job's definition, or find out with daybook runs show what took so long")
+        fix: "raise timeout in the job's definition; what took so long: daybook runs show")
     case is CancellationError: self.init(stage: stage, .interrupted, "cancelled", "cancelled")
     default: self.init(stage: stage, .bug, "bug", "an error nobody expected: \(error)")
     }

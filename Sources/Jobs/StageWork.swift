@@ -97,7 +97,10 @@ struct RoomWork: StageWork {
       project: session.project, feed: feed, pool: session.pool, ledger: session.ledger, runID: run.runID,
       asOf: run.asOf, progress: progress
     ).run(plan.files)
-    return UnitOutcome(ingest: outcome, feed: name)
+    var unit = UnitOutcome(ingest: outcome, feed: name)
+    // There is one way to load in this version, so the choice has one answer.
+    if feed.load == .auto, outcome.status == .loaded { unit.detail = unit.detail.map { "\($0); auto: by copy" } }
+    return unit
   }
 
   private func refresh(_ name: String) async throws -> UnitOutcome {

@@ -25,7 +25,8 @@ struct SetRenderer: Sendable {
   let previous: SetManifest?
   let connection: PostgresConnection
 
-  private static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
+  /// No report has one of these names: `ReportDefinition.reservedNames`.
+  static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
 
   /// The pages of a set, in the order of the navigation.
   static func pages(of project: Project) -> [PageContext.Page] {
@@ -39,7 +40,6 @@ struct SetRenderer: Sendable {
 
   /// The new set, or nil when the one that is published has everything as it would be.
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
-    try checkNames()
     let state = try await LedgerState.read(asOf: run.asOf, on: connection)
     let pages = Self.pages(of: project)
     let fingerprints = PageFingerprints(project: project, state: state, asOf: run.asOf, pages: pages)
@@ -54,15 +54,6 @@ struct SetRenderer: Sendable {
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(stale, wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
-  }
-
-  private func checkNames() throws(ReportError) {
-    for report in project.reports where Self.builtIns.contains(report.name) {
-      throw .statement(
-        Diagnostic(
-          .error, code: "reserved_report_name", at: report.position,
-          "a report cannot be called \"\(report.name)\": every set has a page of that name", fix: "rename it"))
-    }
   }
 
   // MARK: Rendering

@@ -36,7 +36,7 @@ extension FeedPublication {
         .error, code: "reject_limit", at: feed.position,
         "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
         notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
-        fix: "correct the records listed by: daybook rejects list \(feed.name); or raise rejects.limit")
+        fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     ]
     if isTruncated {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
@@ -59,12 +59,20 @@ extension FeedPublication {
     _ file: StagedFile, _ sql: MergeStatements, _ limit: Limit, _ merged: inout Merged,
     on connection: PostgresConnection
   ) async throws {
-    // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
-    guard merged.rejects.count == 0 else { return }
     let counts = try await connection.query(sql.countAbsent)
     guard let row = counts.first else { return }
     let (absent, total): (Int, Int) = (try row.decode(0), try row.decode(1))
     if absent == 0 { return }
+    // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
+    guard merged.rejects.count == 0 else {
+      merged.findings.append(
+        Diagnostic(
+          .warning, code: "nothing_deleted", at: SourcePosition(file: file.displayPath),
+          "\(absent) of the table's \(total) rows are not in the file, and none was deleted: "
+            + "\(merged.rejects.count) of its records were refused, which may stand for them",
+          fix: "correct the refused records: daybook rejects list --feed \(feed.name)"))
+      return
+    }
     guard limit.allows(absent, of: total) else {
       throw FeedRefusal(
         findings: [
@@ -135,9 +143,10 @@ extension FeedPublication {
     try await connection.execute("drop table pg_temp.daybook_loser")
   }
 
+  /// A note and no warning: which record of a key counts is decided by rule, and every other one is on record.
   func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
     Diagnostic(
-      .warning, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
+      .note, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
       "\(count) records have a key that comes again later in the file; the last one of each key was taken",
       notes: ["all are listed in the ledger, with the line that was taken"])
   }

@@ -47,6 +47,7 @@ struct FeedPublication: Sendable {
     var controls: ControlTotals
     var rejects: RejectLog
     var duplicatesListed = false
+    var findings: [Diagnostic] = []
   }
 
   /// Publishes all files, or throws and leaves everything as it was.
@@ -74,6 +75,7 @@ struct FeedPublication: Sendable {
         afterRows = []
         try Reconciliation(feed: feed.name, file: file).check(merged.rows, merged.controls)
         outcomes.append(try await record(file, merged, on: transaction))
+        findings += merged.findings
         if merged.duplicatesListed { findings.append(duplicateFinding(file, merged.rows.duplicate)) }
         if index + 1 < staged.count { try Task.checkCancellation() }
       }
