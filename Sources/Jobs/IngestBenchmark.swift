@@ -110,8 +110,7 @@ public struct IngestBenchmark: Sendable {
       let day = asOf
       func ingest(_ feed: FeedDefinition, _ files: FileSelection) async throws {
         let outcome = try await FeedIngestion(
-          project: session.project, feed: feed, pool: session.pool, ledger: session.ledger, runID: run, asOf: day,
-          progress: NullProgress()
+          project: session.project, feed: feed, pool: session.pool, runID: run, asOf: day
         ).run(files)
         guard outcome.status == .loaded, outcome.rows.rejected == 0 else {
           throw StageFailure(.dataRefused, "bench", "the sample's \(feed.name) did not load: \(outcome.rows)")

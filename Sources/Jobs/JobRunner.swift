@@ -265,6 +265,10 @@ public struct JobRunner: Sendable {
           status: progress.report.status, exitCode: Int(progress.report.exitCode.rawValue),
           finishedAt: surroundings.now(), cost: cost, failure: progress.report.failure.map(runFailure)))
       try await session.ledger.releaseRunLock()
+      if let reason = await session.ledger.mirrorFailure {
+        progress.report.findings.append(
+          Diagnostic(.warning, code: "run_mirror", "the run's record in .daybook could not be written: \(reason)"))
+      }
     } catch {
       let failure = explained(error, stage: "")
       progress.fail(failure)

@@ -94,8 +94,8 @@ struct RoomWork: StageWork {
       throw StageFailure(.bug, "bug", "the plan names the feed \(name), which is not defined")
     }
     let outcome = try await FeedIngestion(
-      project: session.project, feed: feed, pool: session.pool, ledger: session.ledger, runID: run.runID,
-      asOf: run.asOf, progress: progress
+      project: session.project, feed: feed, pool: session.pool, runID: run.runID, asOf: run.asOf,
+      progress: progress
     ).run(plan.files)
     var unit = UnitOutcome(ingest: outcome, feed: name)
     // There is one way to load in this version, so the choice has one answer.
@@ -140,7 +140,7 @@ extension UnitOutcome {
       inputPath = file.name
       inputSHA256 = file.sha256
     }
-    detail = Self.detail(of: outcome)
+    if outcome.status != .nothingNew { detail = outcome.rows.sentence }
     switch outcome.status {
     case .nothingNew:
       status = .skipped
@@ -194,16 +194,5 @@ extension UnitOutcome {
       status = .skipped
       skipReason = "nothing changed"
     }
-  }
-
-  private static func detail(of outcome: IngestOutcome) -> String? {
-    guard outcome.status != .nothingNew else { return nil }
-    let rows = outcome.rows
-    let parts: [(Int, String)] = [
-      (rows.inserted, "inserted"), (rows.updated, "updated"), (rows.unchanged, "unchanged"),
-      (rows.deleted, "deleted"), (rows.duplicate, "duplicate"), (rows.rejected, "rejected"),
-    ]
-    let told = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    return "\(rows.read) rows read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))")
   }
 }

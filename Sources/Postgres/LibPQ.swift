@@ -13,7 +13,6 @@ final class ConnectionHandle {
   var socket: Int32 { PQsocket(raw) }
   var isBroken: Bool { PQstatus(raw) == CONNECTION_BAD }
   var isIdleInServer: Bool { PQtransactionStatus(raw) == PQTRANS_IDLE }
-  var isInFailedTransaction: Bool { PQtransactionStatus(raw) == PQTRANS_INERROR }
   /// libpq's own last message, in one line.
   var message: String { oneLine(PQerrorMessage(raw)) }
 

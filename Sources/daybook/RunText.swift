@@ -62,7 +62,7 @@ enum RunText {
   }
 
   private static func text(_ cost: ProcessCost) -> String {
-    let cpu = shortText(milliseconds: cost.cpuUserMilliseconds + cost.cpuSystemMilliseconds)
+    let cpu = shortText(milliseconds: cost.cpuMilliseconds)
     return "\(shortText(milliseconds: cost.wallMilliseconds)), cpu \(cpu), "
       + "memory at most \(cost.peakResidentKilobytes / 1024) MB"
   }
@@ -99,7 +99,7 @@ enum RunText {
       "attempt": .integer(stage.attempt), "status": .string(stage.status.rawValue),
       "skip_reason": .optional(result?.skipReason), "detail": .optional(result?.detail),
       "wall_ms": .optional(result?.cost.wallMilliseconds),
-      "cpu_ms": .optional(result.map { $0.cost.cpuUserMilliseconds + $0.cost.cpuSystemMilliseconds }),
+      "cpu_ms": .optional(result.map { $0.cost.cpuMilliseconds }),
       "maxrss_kb": .optional(result?.cost.peakResidentKilobytes), "bytes_in": .integer(result?.bytesIn ?? 0),
       "rows": (result?.rows ?? RowCounts()).json, "rows_out": .optional(result?.rowsOut),
       "input_path": .optional(result?.inputPath), "wal_bytes": .optional(cost?.walBytes),
