@@ -38,7 +38,9 @@ func makeDirectories(_ path: String) -> Bool {
 /// - Returns: the operating system's error number, or 0.
 func replaceFile(_ path: String, with bytes: [UInt8]) -> Int32 {
   let temporary = "\(path).\(getpid()).tmp"
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+  // The name can be foreseen: whatever stands there is a left-over or a trap, and a link is never written through.
+  unlink(temporary)
+  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
   guard descriptor >= 0 else { return errno }
   var number: Int32 = 0
   bytes.withUnsafeBytes { buffer in

@@ -36,7 +36,7 @@ extension FeedPublication {
         .error, code: "reject_limit", at: feed.position,
         "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
         notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
-        fix: "correct the records listed by: daybook rejects list \(feed.name); or raise rejects.limit")
+        fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     ]
     if isTruncated {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
@@ -59,12 +59,15 @@ extension FeedPublication {
     _ file: StagedFile, _ sql: MergeStatements, _ limit: Limit, _ merged: inout Merged,
     on connection: PostgresConnection
   ) async throws {
-    // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
-    guard merged.rejects.count == 0 else { return }
     let counts = try await connection.query(sql.countAbsent)
     guard let row = counts.first else { return }
     let (absent, total): (Int, Int) = (try row.decode(0), try row.decode(1))
     if absent == 0 { return }
+    // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
+    guard merged.rejects.count == 0 else {
+      merged.absentKept = absent
+      return
+    }
     guard limit.allows(absent, of: total) else {
       throw FeedRefusal(
         findings: [
@@ -133,6 +136,14 @@ extension FeedPublication {
       try await FileLedger.recordDuplicates(entries, on: connection)
     }
     try await connection.execute("drop table pg_temp.daybook_loser")
+  }
+
+  func absentFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
+    Diagnostic(
+      .warning, code: "deletes_withheld", at: SourcePosition(file: file.displayPath),
+      "\(count) rows of the table are not in this snapshot and were kept, because some of its records were refused",
+      notes: ["a refused record may stand for any of them"],
+      fix: "correct the refused records and deliver the file again")
   }
 
   func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {

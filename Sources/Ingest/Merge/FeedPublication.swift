@@ -47,6 +47,8 @@ struct FeedPublication: Sendable {
     var controls: ControlTotals
     var rejects: RejectLog
     var duplicatesListed = false
+    /// Rows that a snapshot lacks and that stay, because it has refused records.
+    var absentKept = 0
   }
 
   /// Publishes all files, or throws and leaves everything as it was.
@@ -74,6 +76,7 @@ struct FeedPublication: Sendable {
         try Reconciliation(feed: feed.name, file: file).check(merged.rows, merged.controls)
         outcomes.append(try await record(file, merged, on: transaction))
         if merged.duplicatesListed { findings.append(duplicateFinding(file, merged.rows.duplicate)) }
+        if merged.absentKept > 0 { findings.append(absentFinding(file, merged.absentKept)) }
         if index + 1 < staged.count { try Task.checkCancellation() }
       }
       if isNew { for statement in design.finishTable { try await transaction.execute(statement) } }
@@ -292,7 +295,9 @@ struct FeedPublication: Sendable {
   private func add(_ row: PostgresRow, _ outcome: ControlSumEntry.Outcome, _ merged: inout Merged) throws {
     let text: String = try row.decode(2)
     guard let amount = ExactDecimal(text) else {
-      throw PostgresError(.decoding, "the control sum \(text) has more than 38 digits")
+      // The reconciliation refuses the file.
+      merged.controls.markOverflow()
+      return
     }
     merged.controls.add(amount, column: try row.decode(0), currency: try row.decode(1), outcome)
   }
