@@ -123,7 +123,8 @@ struct OutputFolder: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw cannotWrite(path, String(cString: strerror(errno)))
+      let isObstacle = ![.missing, .directory].contains(FileKind(of: path))
+      throw cannotWrite(path, isObstacle ? "it is not a directory" : String(cString: strerror(errno)))
     }
     sweep()
   }
