@@ -82,11 +82,9 @@ public struct FeedIngestion: Sendable {
     let area = StagingArea(runID: runID, feed: feed.name)
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
       try await discover(selection, &discovery, on: connection)
-      if discovery.files.isEmpty {
-        return try await nothingNew(&discovery, publication, on: connection)
-      }
+      // Also on a night without files: a killed run may have been the last one with any.
       try await StagingArea.sweep(on: connection)
-      return nil
+      return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
     }
     if let prepared { return prepared }
     let files = discovery.files

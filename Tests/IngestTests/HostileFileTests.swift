@@ -88,6 +88,37 @@ import Testing
     }
   }
 
+  @Test(arguments: ["id", ""])
+  func aTableThatIsGoneWithLoadedRowsStopsTheFeedInsteadOfBeginningAnew(key: String) async throws {
+    try await FeedFixture.with { fixture in
+      let plain = feed("plain", key: key.isEmpty ? [] : [key], [column("id", .bigint)])
+      try fixture.deliver("plain_1.csv", "id\n1\n2\n")
+      _ = try await fixture.ingest(plain)
+      try await fixture.database.psql("drop table finance.plain")
+      try fixture.deliver("plain_2.csv", "id\n3\n")
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(plain) }
+      #expect(error?.kind == .tableDrift)
+      #expect(error?.diagnostics.first?.message.contains("2 rows of 1 loaded files") == true)
+      #expect(try await fixture.query("select to_regclass('finance.plain') is null") == "t")
+      // What it says to type is what helps.
+      let fix = try #require(error?.diagnostics.first?.fix)
+      let update = try #require(fix.split(separator: "then ").last)
+      try await fixture.database.psql(String(update))
+      #expect(try await fixture.ingest(plain).rows.inserted == 3)
+    }
+  }
+
+  @Test func theStagingOfAKilledRunGoesAlsoOnANightWithoutFiles() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...3))
+      _ = try await fixture.ingest(payments())
+      let run = String(repeating: "0", count: 32)
+      try await fixture.database.psql("create unlogged table daybook.staging_\(run)_1_0 (n int)")
+      #expect(try await fixture.ingest(payments()).status == .nothingNew)
+      #expect(try await fixture.stagingTables() == "0")
+    }
+  }
+
   @Test func theFileOfRejectsIsNotWrittenThroughALinkInItsPlace() throws {
     try TemporaryDirectory.with { directory in
       let victim = try directory.write("keep", to: "victim")

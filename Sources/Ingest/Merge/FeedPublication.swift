@@ -60,7 +60,8 @@ struct FeedPublication: Sendable {
     try await connection.withTransaction { transaction in
       try await transaction.executeScript(
         "set local jit = off; set local work_mem = '64MB'; set local maintenance_work_mem = '128MB'")
-      var (isNew, findings) = try await TableChanges(design: design, feed: feed).prepare(on: transaction)
+      var (isNew, findings) = try await TableChanges(design: design, feed: feed).prepare(
+        for: Set(staged.map(\.sha256)), on: transaction)
       try await transaction.execute("lock table \(design.table.quoted) in share row exclusive mode")
       let before = try await changes(on: transaction)
       var outcomes: [FileOutcome] = []
