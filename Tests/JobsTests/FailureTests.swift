@@ -183,6 +183,13 @@ import Views
     #expect(FailureText(try FailureTests.report(failure)).lines.last == "  next: \(command)")
   }
 
+  @Test func aTableThatDoesNotFitIsTriedAgainAndNotChecked() throws {
+    let failure = StageFailure(.badDefinition, "table_drift", "table finance.orders: it has no column \"a\"")
+    #expect(
+      FailureText(try FailureTests.report(failure)).lines.last
+        == "  next: daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+  }
+
   @Test func aDatabaseURLThatCannotBeReadIsADefinitionAndNoBug() throws {
     for url in ["postgresql://bob:S3cr%zzet@h/x", "host=h passwrd=S3cret"] {
       let failure = #expect(throws: StageFailure.self) {
