@@ -4,6 +4,7 @@ import Definitions
 import Finding
 import Glibc
 import Ledger
+import Postgres
 import TestSupport
 import Testing
 
@@ -116,6 +117,31 @@ import Testing
       try await fixture.database.psql("create unlogged table daybook.staging_\(run)_1_0 (n int)")
       #expect(try await fixture.ingest(payments()).status == .nothingNew)
       #expect(try await fixture.stagingTables() == "0")
+    }
+  }
+
+  @Test func rejectsAreNotWrittenThroughALinkOutOfOutput() async throws {
+    try await FeedFixture.with { fixture in
+      let victim = fixture.directory.appending("victim")
+      for folder in [victim, fixture.directory.appending("Output")] { try #require(mkdir(folder, 0o755) == 0) }
+      try #require(symlink(victim, fixture.directory.appending("Output/rejects")) == 0)
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...1) + "x,,payment,1.00,USD,\(Self.line)\n")
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
+      #expect(error?.kind == .output)
+      #expect(rmdir(victim) == 0)
+    }
+  }
+
+  @Test func aFileOfRejectsThatIsCutSaysSo() async throws {
+    try await FeedFixture.with { fixture in
+      let bad = (1...3).map { "x\($0),,payment,1.00,USD,\(Self.line)\n" }.joined()
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...1) + bad)
+      _ = try await fixture.ingest(payments())
+      let file = RejectsFile(
+        output: fixture.directory.appending("Output"), feed: "payments", asOf: FeedFixture.asOf)
+      let whole = try await fixture.pool.withConnection { try await file.write(on: $0, atMost: 3).isCut }
+      let cut = try await fixture.pool.withConnection { try await file.write(on: $0, atMost: 2).isCut }
+      #expect(!whole && cut)
     }
   }
 

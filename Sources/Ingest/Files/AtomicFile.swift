@@ -23,6 +23,12 @@ func readText(_ path: String) -> String? {
   readBytes(path).flatMap { String(validating: $0, as: UTF8.self) }
 }
 
+/// Whether a symbolic link stands at a path.
+func isLink(_ path: String) -> Bool {
+  var status = stat()
+  return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+}
+
 /// Makes a directory and those above it.
 /// - Returns: whether it is there now.
 func makeDirectories(_ path: String) -> Bool {
