@@ -37,6 +37,9 @@ struct ControlTotals: Sendable {
     sums[key] = sum
   }
 
+  /// Remembers that a sum made elsewhere does not fit.
+  mutating func markOverflow() { hasOverflowed = true }
+
   mutating func add(_ other: ControlTotals) {
     for (key, amount) in other.sums { add(amount, column: key.column, currency: key.currency, key.outcome) }
     if other.hasOverflowed { hasOverflowed = true }

@@ -82,11 +82,9 @@ public struct FeedIngestion: Sendable {
     let area = StagingArea(runID: runID, feed: feed.name)
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
       try await discover(selection, &discovery, on: connection)
-      if discovery.files.isEmpty {
-        return try await nothingNew(&discovery, publication, on: connection)
-      }
+      // Also on a night without files: a killed run may have been the last one with any.
       try await StagingArea.sweep(on: connection)
-      return nil
+      return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
     }
     if let prepared { return prepared }
     let files = discovery.files
@@ -175,8 +173,16 @@ public struct FeedIngestion: Sendable {
     outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
     outcome.findings = findings
     if outcome.rows.rejected > 0 {
-      outcome.rejectsFile = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
+      let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
         .write(on: connection)
+      outcome.rejectsFile = path
+      if let path, isCut {
+        outcome.findings.append(
+          Diagnostic(
+            .warning, code: "rejects_cut", at: SourcePosition(file: path),
+            "the file holds the first \(RejectsFile.maximumRecords) refused records and not the others",
+            fix: "daybook rejects export"))
+      }
       if outcome.status == .loaded {
         outcome.findings.append(
           Diagnostic(

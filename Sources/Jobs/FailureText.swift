@@ -114,7 +114,8 @@ public struct FailureText: Sendable {
     let feed = failure.stage.hasPrefix("ingest ") ? String(failure.stage.dropFirst("ingest ".count)) : nil
     switch failure.exitCode {
     case .usage: return "daybook --help"
-    case .badDefinition: return "daybook check\(options)"
+    // A check of the definitions does not look at tables: there is nothing to see before they are mended.
+    case .badDefinition: return failure.errorClass == "table_drift" ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:

@@ -68,7 +68,7 @@ public struct Session: Sendable {
   }
 
   /// The address of a database that is running already; nil when it is the embedded server and that is stopped.
-  public static func runningDatabase(of project: Project) throws(PostgresError) -> PostgresConfiguration? {
+  public static func runningDatabase(of project: Project) throws(StageFailure) -> PostgresConfiguration? {
     switch project.database.url {
     case .url(let url): return try sessionConfiguration(url, project: project)
     case .embedded:
@@ -83,8 +83,17 @@ public struct Session: Sendable {
   public static func stateDirectory(_ project: Project) -> String { "\(project.root)/.daybook" }
 
   /// Sessions speak the project's time zone, and find its tables by their bare names.
-  static func sessionConfiguration(_ url: String, project: Project) throws(PostgresError) -> PostgresConfiguration {
-    var configuration = try PostgresConfiguration(url: url, applicationName: "daybook \(project.name)")
+  ///
+  /// - Throws: what is wrong with the address. It is a definition that the person can mend, and no bug.
+  static func sessionConfiguration(_ url: String, project: Project) throws(StageFailure) -> PostgresConfiguration {
+    var configuration: PostgresConfiguration
+    do throws(PostgresError) {
+      configuration = try PostgresConfiguration(url: url, applicationName: "daybook \(project.name)")
+    } catch {
+      throw StageFailure(
+        .badDefinition, "database_url", error.message, fix: "correct DATABASE_URL, or database.url in Jobs/daybook.yaml"
+      )
+    }
     configuration.sessionSettings["TimeZone"] = project.calendar.timeZone
     configuration.sessionSettings["search_path"] = "\(quoteIdentifier(project.database.schema)),public"
     return configuration

@@ -153,7 +153,8 @@ extension UnitOutcome {
       let errors = outcome.findings.filter { $0.severity == .error }
       findings = outcome.findings.filter { $0.severity != .error }
       failure = StageFailure(
-        stage: "ingest \(feed)", exitCode: .dataRefused, errorClass: "reject_limit",
+        // What the first error says decides what to type next: only records over the limit are in the list of rejects.
+        stage: "ingest \(feed)", exitCode: .dataRefused, errorClass: errors.first?.code ?? "reject_limit",
         diagnostics: errors.isEmpty
           ? [
             Diagnostic(

@@ -67,6 +67,27 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible {
     return text
   }
 
+  /// For a program such as psql: all but the password as a keyword string, and the password in its environment,
+  /// because the machine shows command lines to everybody.
+  public func handedToProgram() -> (connection: String, environment: [String: String]) {
+    var words = options
+    let password = words.removeValue(forKey: "password")
+    let places = [("host", targets.map(\.host)), ("hostaddr", targets.map(\.address)), ("port", targets.map(\.port))]
+    for (key, parts) in places
+    where parts.contains(where: { $0 != nil }) {
+      words[key] = parts.map { $0 ?? "" }.joined(separator: ",")
+    }
+    let text = words.sorted { $0.key < $1.key }.map { "\($0.key)='\(Self.escapedValue($0.value))'" }
+    return (text.joined(separator: " "), password.map { ["PGPASSWORD": $0] } ?? [:])
+  }
+
+  private static func escapedValue(_ value: String) -> String {
+    value.reduce(into: "") { text, character in
+      if character == "'" || character == "\\" { text.append("\\") }
+      text.append(character)
+    }
+  }
+
   /// The same as `redactedURL`.
   public var description: String { redactedURL }
 

@@ -44,7 +44,10 @@ extension PostgresConnection {
     -> ConnectionHandle
   {
     guard let handle, !isCloseRequested else {
-      throw PostgresError(.misuse, "the connection is closed", statement: sql)
+      // Whoever comes after the call that saw the server go must hear of that too, and not of a mistake of its own.
+      throw isCloseRequested
+        ? PostgresError(.misuse, "the connection is closed", statement: sql)
+        : PostgresError(.connectionLost, "the connection was lost before this statement", statement: sql)
     }
     guard self.activity == .idle else {
       throw PostgresError(.misuse, "the connection is in use by another call", statement: sql)

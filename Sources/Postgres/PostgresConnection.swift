@@ -75,11 +75,11 @@ public actor PostgresConnection {
   public func close() async {
     guard let handle else { return }
     condition.insert(.closed)
+    isCloseRequested = true
     if activity == .idle {
       self.handle = nil
     } else {
       // The exchange under way still holds the handle; it finds the socket shut and lets go.
-      isCloseRequested = true
       shutDownSocket(handle)
     }
   }

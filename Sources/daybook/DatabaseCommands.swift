@@ -85,8 +85,11 @@ struct DatabasePsqlCommand: Verb {
     let arguments = arguments
     let result: Int32
     switch project.database.url {
-    case .url(let url):
-      result = try await ChildProcess(["psql", "-d", url] + arguments, settings(project)).run()
+    case .url:
+      guard let (connection, secret) = try Session.runningDatabase(of: project)?.handedToProgram() else { return .bug }
+      result = try await ChildProcess(
+        ["psql", "-d", connection] + arguments, settings(project).merging(secret) { own, _ in own }
+      ).run()
     case .embedded:
       // psql is a child and not this process, so that the server has a user while psql is open.
       let lease = try await embeddedServer(of: project).acquire()

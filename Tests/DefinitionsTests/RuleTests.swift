@@ -38,10 +38,15 @@ internal import Testing
   @Test(arguments: [
     ("a", true), ("_a1", true), ("a-b", false), ("A", false), ("1a", false), ("", false), ("é", false), ("a b", false),
     ("x__state", false), ("daybook_x", false), ("daybook", true), (String(repeating: "a", count: 55), true),
-    (String(repeating: "a", count: 56), false), ("a\u{0}", false),
+    (String(repeating: "a", count: 56), false), ("a\u{0}", false), ("revenue__next", false), ("revenue__old", false),
   ])
   func relationNamesNeedNoQuotesInSQL(name: String, isGood: Bool) {
     #expect((NameKind.relation.problem(with: name) == nil) == isGood)
+  }
+
+  @Test(arguments: ["_daybook_line", "_daybook_offset", "_daybook_record", "daybook_x"])
+  func aColumnCannotHaveANameThatStagingNeeds(name: String) {
+    #expect(NameKind.column.problem(with: name)?.contains("Daybook's own") == true)
   }
 
   @Test(arguments: [

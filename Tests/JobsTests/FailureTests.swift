@@ -10,6 +10,7 @@ import SampleData
 import Testing
 import Views
 
+@testable import Ingest
 @testable import Jobs
 
 @Suite struct FailureTests {
@@ -164,5 +165,38 @@ import Views
   func durationsAreShortForPeople(milliseconds: Int, text: String) {
     #expect(shortText(milliseconds: milliseconds) == text)
     #expect(shortText(.milliseconds(milliseconds)) == text)
+  }
+}
+
+@Suite struct RefusedFileTests {
+  @Test(arguments: [
+    ("file_changed", "daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"),
+    ("column_missing", "daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"),
+    ("reject_limit", "daybook rejects list --feed orders"),
+  ])
+  func onlyRecordsOverTheLimitSendOneToTheListOfRejects(code: String, command: String) throws {
+    let outcome = IngestOutcome(
+      status: .refused, files: [], rows: RowCounts(), bytesIn: 0, findings: [Diagnostic(.error, code: code, "x")],
+      rejectsFile: nil)
+    let failure = try #require(UnitOutcome(ingest: outcome, feed: "orders").failure)
+    #expect(failure.errorClass == code)
+    #expect(FailureText(try FailureTests.report(failure)).lines.last == "  next: \(command)")
+  }
+
+  @Test func aTableThatDoesNotFitIsTriedAgainAndNotChecked() throws {
+    let failure = StageFailure(.badDefinition, "table_drift", "table finance.orders: it has no column \"a\"")
+    #expect(
+      FailureText(try FailureTests.report(failure)).lines.last
+        == "  next: daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+  }
+
+  @Test func aDatabaseURLThatCannotBeReadIsADefinitionAndNoBug() throws {
+    for url in ["postgresql://bob:S3cr%zzet@h/x", "host=h passwrd=S3cret"] {
+      let failure = #expect(throws: StageFailure.self) {
+        try Session.sessionConfiguration(url, project: Fixture.project())
+      }
+      #expect(failure?.exitCode == .badDefinition)
+      #expect(String(reflecting: failure).contains("S3cr") == false)
+    }
   }
 }

@@ -36,6 +36,17 @@ import Testing
     }
   }
 
+  @Test func aProgramGetsThePasswordInItsEnvironmentAndNotOnItsCommandLine() throws {
+    let configuration = try PostgresConfiguration(
+      url: "postgresql://bob:S3cret@a:1,b:2/it's?sslmode=require", applicationName: "day book")
+    let (connection, environment) = configuration.handedToProgram()
+    #expect(environment == ["PGPASSWORD": "S3cret"])
+    #expect(connection.contains("S3cret") == false)
+    let again = try PostgresConfiguration(url: connection)
+    #expect(again.redactedURL == "postgresql://bob@a:1,b:2/it's")
+    #expect(connection.contains("sslmode='require'") && connection.contains("application_name='day book'"))
+  }
+
   @Test func aRefusedPortIsUnreachable() async throws {
     let port = try BlackHole().port  // closed again at once
     let configuration = try PostgresConfiguration(url: "postgresql://me:opensesame@127.0.0.1:\(port)/db")

@@ -35,6 +35,11 @@ enum NameKind {
     if name.hasPrefix("daybook_") || name.hasSuffix("__state") {
       return "names that begin with daybook_ or end in __state are Daybook's own"
     }
+    // A rollup is built and swapped under these names; a feed's table of that name would be dropped with them.
+    if name.hasSuffix("__next") || name.hasSuffix("__old") {
+      return "names that end in __next or __old are Daybook's own"
+    }
+    if name.hasPrefix("_daybook_") { return "names that begin with _daybook_ are Daybook's own" }
     if self == .schema, name == "daybook" { return "the schema daybook is Daybook's own" }
     if self == .schema, name.hasPrefix("pg_") || name == "information_schema" {
       return "that schema is PostgreSQL's own"

@@ -23,6 +23,12 @@ func readText(_ path: String) -> String? {
   readBytes(path).flatMap { String(validating: $0, as: UTF8.self) }
 }
 
+/// Whether a symbolic link stands at a path.
+func isLink(_ path: String) -> Bool {
+  var status = stat()
+  return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+}
+
 /// Makes a directory and those above it.
 /// - Returns: whether it is there now.
 func makeDirectories(_ path: String) -> Bool {
@@ -38,7 +44,9 @@ func makeDirectories(_ path: String) -> Bool {
 /// - Returns: the operating system's error number, or 0.
 func replaceFile(_ path: String, with bytes: [UInt8]) -> Int32 {
   let temporary = "\(path).\(getpid()).tmp"
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+  // The name can be foreseen: whatever stands there is a left-over or a trap, and a link is never written through.
+  unlink(temporary)
+  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
   guard descriptor >= 0 else { return errno }
   var number: Int32 = 0
   bytes.withUnsafeBytes { buffer in

@@ -61,11 +61,12 @@ extension FeedIngestion {
         throw unreadable(path, error)
       }
     case .inbox, .reloadInbox:
-      let names: [String]
+      let names: (legible: [String], illegible: [String])
       do { names = try discovery.inbox.names(matching: feed.filePattern) } catch {
         throw unreadable(discovery.inbox.path, error)
       }
-      for name in names { try look(at: name, isReload: selection == .reloadInbox, &known, &discovery) }
+      if let name = names.illegible.first { throw illegible("\(discovery.display(discovery.inbox.path))/\(name)") }
+      for name in names.legible { try look(at: name, isReload: selection == .reloadInbox, &known, &discovery) }
     }
   }
 
@@ -132,6 +133,15 @@ extension FeedIngestion {
     discovery.files.append(
       DiscoveredFile(
         name: name, displayPath: discovery.display(path), file: file, sha256: sha256, isReload: isReload && isKnown))
+  }
+
+  private func illegible(_ path: String) -> IngestError {
+    IngestError(
+      .unreadable,
+      Diagnostic(
+        .error, code: "file_name", at: SourcePosition(file: path),
+        "feed \(feed.name): the file's name matches \(feed.filePattern) but is not UTF-8",
+        notes: ["state: nothing of this feed is committed"], fix: "rename the file, then run again"))
   }
 
   private func unreadable(_ path: String, _ error: SystemError) -> IngestError {

@@ -16,6 +16,9 @@ struct HeaderMatch: Sendable {
   var hasHeader: Bool
   var findings: [Diagnostic]
 
+  /// Names that come twice that are told one by one: a header may have a million of them.
+  static let maximumErrors = 20
+
   /// Matches the names of the first record; nil stands for an empty file.
   init(_ names: [String]?, feed: FeedDefinition, file: String) throws(DiagnosticsError) {
     findings = []
@@ -33,7 +36,14 @@ struct HeaderMatch: Sendable {
     var errors: [Diagnostic] = []
     var places: [String: Int] = [:]
     for (index, name) in names.enumerated() {
-      if let first = places[name] {
+      if let first = places[name], errors.count == Self.maximumErrors {
+        errors.append(
+          Diagnostic(
+            .error, code: "duplicate_header", at: at,
+            "and more names that come twice: the last one seen is \"\(name)\", in fields \(first + 1) and \(index + 1)")
+        )
+        break
+      } else if let first = places[name] {
         errors.append(
           Diagnostic(
             .error, code: "duplicate_header", at: at,

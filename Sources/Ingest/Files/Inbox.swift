@@ -10,25 +10,32 @@ internal import Glibc
 struct Inbox: Sendable {
   let path: String
 
-  /// The matching names in load order, and what was passed over.
+  /// The matching names in load order, and those that match but are no UTF-8, as far as they can be shown: such a
+  /// file can be neither recorded nor named to a person, and must not be passed over in silence.
   ///
   /// - Throws: when the folder cannot be read; one that does not exist holds no files.
-  func names(matching pattern: String) throws(SystemError) -> [String] {
+  func names(matching pattern: String) throws(SystemError) -> (legible: [String], illegible: [String]) {
     guard let directory = opendir(path) else {
-      if errno == ENOENT { return [] }
+      if errno == ENOENT { return ([], []) }
       throw SystemError(number: errno)
     }
     defer { closedir(directory) }
-    var names: [String] = []
+    var legible: [String] = []
+    var illegible: [String] = []
     while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
       // FNM_PERIOD: a leading dot is how files under way are hidden.
-      guard let name, fnmatch(pattern, name, FNM_PERIOD | FNM_PATHNAME) == 0 else { continue }
-      names.append(name)
+      let isMatch = (bytes + [0]).withUnsafeBytes { raw in
+        raw.baseAddress.map { fnmatch(pattern, $0.assumingMemoryBound(to: CChar.self), FNM_PERIOD | FNM_PATHNAME) } == 0
+      }
+      guard isMatch else { continue }
+      if let name = String(validating: bytes, as: UTF8.self) {
+        legible.append(name)
+      } else {
+        illegible.append(String(decoding: bytes, as: UTF8.self))
+      }
     }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return (legible.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, illegible.sorted())
   }
 
   /// Opens a file of the inbox.

@@ -20,8 +20,15 @@ struct RejectsFile: Sendable {
     "feed", "file", "line", "record", "byte_offset", "column", "code", "reason", "raw",
   ]
 
-  /// Writes the file from the ledger; returns its path, or nil when nothing was refused.
-  nonisolated(nonsending) func write(on connection: PostgresConnection) async throws -> String? {
+  /// The most records that the file holds, so that memory is bounded.
+  static let maximumRecords = 100_000
+
+  /// Writes the file from the ledger.
+  ///
+  /// - Returns: its path, or nil when nothing was refused; and whether records were left out.
+  nonisolated(nonsending) func write(
+    on connection: PostgresConnection, atMost maximum: Int = maximumRecords
+  ) async throws -> (path: String?, isCut: Bool) {
     var writer = CSVWriter()
     try writer.record(Self.columns)
     var count = 0
@@ -30,9 +37,11 @@ struct RejectsFile: Sendable {
       select r.feed, r.file, r.line, r.record, r.byte_offset, r.column_name, r.code, r.reason, r.raw
       from daybook.reject r join daybook.file f using (file_id)
       where r.feed = $1 and f.as_of = $2 and r.resolved_at is null
-      order by f.name, f.file_id, r.record, r.reject_id limit 100000
-      """, [.text(feed), .date(daysSince1970: Int32(clamping: asOf.daysSince1970))])
-    for row in rows {
+      order by f.name, f.file_id, r.record, r.reject_id limit $3
+      """,
+      [.text(feed), .date(daysSince1970: Int32(clamping: asOf.daysSince1970)), .int8(Int64(maximum) + 1)])
+    let isCut = rows.count > maximum
+    for row in rows.prefix(maximum) {
       count += 1
       try writer.field(try row.decode(0, as: String.self))
       try writer.field(try row.decode(1, as: String.self), formulaGuard: true)
@@ -45,14 +54,18 @@ struct RejectsFile: Sendable {
       try writer.field(raw, formulaGuard: true)
       try writer.endRecord()
     }
-    if count == 0 { return nil }
+    if count == 0 { return (nil, false) }
     let bytes = writer.takeBytes()
-    if readBytes(path) == bytes { return path }
     let directory = "\(output)/rejects/\(asOf)"
+    // Nothing is written outside of Output: a link in a folder's place would lead there.
+    for folder in ["\(output)/rejects", directory] where isLink(folder) {
+      throw IngestError.output(folder, "a symbolic link stands in its place")
+    }
+    if readBytes(path) == bytes { return (path, isCut) }
     guard makeDirectories(directory) else { throw IngestError.output(path, "the folder cannot be made") }
     let number = replaceFile(path, with: bytes)
     if number != 0 { throw IngestError.output(path, SystemError(number: number).description) }
-    return path
+    return (path, isCut)
   }
 }
 

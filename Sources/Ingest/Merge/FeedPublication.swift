@@ -59,7 +59,8 @@ struct FeedPublication: Sendable {
     try await connection.withTransaction { transaction in
       try await transaction.executeScript(
         "set local jit = off; set local work_mem = '64MB'; set local maintenance_work_mem = '128MB'")
-      let prepared = try await TableChanges(design: design, feed: feed).prepare(on: transaction)
+      let prepared = try await TableChanges(design: design, feed: feed).prepare(
+        for: Set(staged.map(\.sha256)), on: transaction)
       var findings = prepared.findings
       var afterRows = prepared.isNew ? design.finishTable : try await suspendIndexes(staged, on: transaction)
       try await transaction.execute("lock table \(design.table.quoted) in share row exclusive mode")
@@ -317,7 +318,9 @@ struct FeedPublication: Sendable {
   private func add(_ row: PostgresRow, _ outcome: ControlSumEntry.Outcome, _ merged: inout Merged) throws {
     let text: String = try row.decode(2)
     guard let amount = ExactDecimal(text) else {
-      throw PostgresError(.decoding, "the control sum \(text) has more than 38 digits")
+      // The reconciliation refuses the file.
+      merged.controls.markOverflow()
+      return
     }
     merged.controls.add(amount, column: try row.decode(0), currency: try row.decode(1), outcome)
   }

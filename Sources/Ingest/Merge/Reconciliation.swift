@@ -27,7 +27,9 @@ struct Reconciliation {
           + "difference \(rest)")
     }
     if let problem = file.summary.controlProblem ?? (controls.hasOverflowed ? "a sum has more than 38 digits" : nil) {
-      notes.append(problem)
+      throw Self.error(
+        feed, "\(file.name) cannot be added up", at: SourcePosition(file: file.displayPath), [problem],
+        fix: "correct the file; or leave out control: on that column, and its money is not proven")
     }
     guard !notes.isEmpty else { return }
     throw Self.error(
@@ -50,14 +52,14 @@ struct Reconciliation {
     if !notes.isEmpty { throw error(feed.name, "the table does not add up", at: feed.position, notes) }
   }
 
-  private static func error(_ feed: String, _ what: String, at position: SourcePosition, _ notes: [String])
-    -> IngestError
-  {
+  private static func error(
+    _ feed: String, _ what: String, at position: SourcePosition, _ notes: [String], fix: String? = nil
+  ) -> IngestError {
     IngestError(
       .reconciliation,
       Diagnostic(
         .error, code: "reconciliation", at: position, "feed \(feed): \(what)",
         notes: notes + ["state: nothing of this feed is committed"],
-        fix: "look for a trigger or rule on the table; then run again: daybook ingest \(feed)"))
+        fix: fix ?? "look for a trigger or rule on the table; then run again: daybook ingest \(feed)"))
   }
 }

@@ -2,6 +2,7 @@
 
 internal import Definitions
 internal import Finding
+internal import Ledger
 internal import Postgres
 
 /// Creates a table, adds what loses nothing, and refuses the rest.
@@ -11,11 +12,12 @@ struct TableChanges: Sendable {
 
   /// Makes sure that the table is there and fits.
   ///
+  /// - Parameter staged: the contents that are about to be loaded.
   /// - Returns: whether it was created just now, still without key, indexes and references (`finishTable`), and
   ///   what is worth telling.
   /// - Throws: `IngestError` of kind table drift, or `PostgresError`.
   nonisolated(nonsending) func prepare(
-    on connection: PostgresConnection
+    for staged: Set<[UInt8]>, on connection: PostgresConnection
   ) async throws -> (isNew: Bool, findings: [Diagnostic]) {
     for key in design.foreignKeys where key.target != design.table {
       let found = try await connection.query("select to_regclass($1) is not null", [.text(key.target.quoted)])
@@ -29,6 +31,7 @@ struct TableChanges: Sendable {
       }
     }
     guard let existing = try await design.existing(on: connection) else {
+      try await refuseLoss(staged, on: connection)
       try await connection.execute("create schema if not exists \(quoteIdentifier(design.table.schema))")
       try await connection.execute(design.createTable)
       return (true, [])
@@ -38,5 +41,24 @@ struct TableChanges: Sendable {
     if !drift.errors.isEmpty { throw IngestError(.tableDrift, drift.errors) }
     for statement in drift.additions { try await connection.execute(statement) }
     return (false, drift.warnings)
+  }
+
+  /// Stops when the table is gone with rows that the ledger holds for loaded: their files would never come again.
+  private nonisolated(nonsending) func refuseLoss(
+    _ staged: Set<[UInt8]>, on connection: PostgresConnection
+  ) async throws {
+    let lost = try await FileLedger.loaded(feed: feed.name, on: connection)
+      .filter { $0.rows.inserted > 0 && !staged.contains($0.sha256) }
+    if lost.isEmpty { return }
+    let forget = "update daybook.file set status = 'superseded' where feed = \(quoteLiteral(feed.name));"
+    throw IngestError(
+      .tableDrift,
+      Diagnostic(
+        .error, code: "table_gone", at: feed.position,
+        "table \(design.table) is gone, and with it \(lost.reduce(0) { $0 + $1.rows.inserted }) rows of "
+          + "\(lost.count) loaded files, of which \(lost[0].name) is the first",
+        notes: ["state: nothing was changed"],
+        fix: "restore the table; or put its files into the inbox and have them loaded again: daybook db psql, then "
+          + forget))
   }
 }

@@ -9,6 +9,9 @@ struct JSONText {
   private var index = 0
   /// Nesting allowed.
   static let maximumDepth = 512
+  /// Digits that a numeric has before and behind its point. Source: PostgreSQL 15 manual, table 8.2.
+  static let maximumWholeDigits = 131_072
+  static let maximumFractionDigits = 16_383
 
   private init(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
     self.bytes = bytes
@@ -140,18 +143,27 @@ struct JSONText {
 
   private mutating func number() -> Bool {
     _ = take(UInt8(ascii: "-"))
+    var whole = 1
+    var fraction = 0
     if take(UInt8(ascii: "0")) {
       if let byte = current, byte >= 0x30, byte <= 0x39 { return false }
-    } else if digits() == 0 {
-      return false
+    } else {
+      whole = digits()
+      if whole == 0 { return false }
     }
-    if take(UInt8(ascii: ".")), digits() == 0 { return false }
+    if take(UInt8(ascii: ".")) {
+      fraction = digits()
+      if fraction == 0 { return false }
+    }
     if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
-      if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
+      let isNegative = !take(UInt8(ascii: "+")) && take(UInt8(ascii: "-"))
+      let start = index
       // An exponent of more than four digits is beyond what numeric holds.
-      let exponent = digits()
-      return exponent > 0 && exponent <= 4
+      guard (1...4).contains(digits()) else { return false }
+      let exponent = (start..<index).reduce(0) { $0 * 10 + Int(bytes[$1] - 0x30) }
+      whole += isNegative ? 0 : exponent
+      fraction += isNegative ? exponent : 0
     }
-    return true
+    return whole <= Self.maximumWholeDigits && fraction <= Self.maximumFractionDigits
   }
 }
