@@ -30,6 +30,18 @@ import Testing
     }
   }
 
+  @Test func filesThatWouldBeReplacedAreNamedBeforehand() throws {
+    let generator = SampleGenerator(
+      try makeSettings(customers: 20, products: 10, orders: 60, transactions: 200, nights: 2, dirty: "0"))
+    try TemporaryDirectory.with { directory in
+      let inbox = directory.appending("inbox")
+      #expect(generator.existingFiles(in: inbox).isEmpty)
+      let written = try generator.write(to: inbox)
+      #expect(Set(generator.existingFiles(in: inbox)) == Set(written.files.map(\.name)))
+      #expect(try generator.write(to: inbox).files == written.files)
+    }
+  }
+
   @Test func anotherSeedGivesAnotherShop() throws {
     let one = try load(makeSettings(seed: 1))
     let two = try load(makeSettings(seed: 2))
