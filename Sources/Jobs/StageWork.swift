@@ -150,7 +150,9 @@ extension UnitOutcome {
       let errors = outcome.findings.filter { $0.severity == .error }
       findings = outcome.findings.filter { $0.severity != .error }
       failure = StageFailure(
-        stage: "ingest \(feed)", exitCode: .dataRefused, errorClass: "reject_limit",
+        stage: "ingest \(feed)", exitCode: .dataRefused,
+        // Only a crossed limit is told with the refused records; a wrong header has none.
+        errorClass: errors.first { $0.code == "reject_limit" }?.code ?? errors.first?.code ?? "reject_limit",
         diagnostics: errors.isEmpty
           ? [
             Diagnostic(

@@ -120,11 +120,15 @@ struct OutputFolder: Sendable {
   }
 
   private func prepare() throws(ReportError) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw cannotWrite(path, String(cString: strerror(errno)))
+    // Made step by step, because the error of a whole path says neither where it stopped nor why.
+    var made = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+      made += "/\(part)"
+      if mkdir(made, 0o777) != 0, errno != EEXIST { throw failure(made) }
     }
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(path) }
+    close(descriptor)
     sweep()
   }
 

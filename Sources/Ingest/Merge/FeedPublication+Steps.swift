@@ -36,7 +36,7 @@ extension FeedPublication {
         .error, code: "reject_limit", at: feed.position,
         "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
         notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
-        fix: "correct the records listed by: daybook rejects list \(feed.name); or raise rejects.limit")
+        fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     ]
     if isTruncated {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
@@ -138,7 +138,8 @@ extension FeedPublication {
   func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
     Diagnostic(
       .warning, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
-      "\(count) records have a key that comes again later in the file; the last one of each key was taken",
-      notes: ["all are listed in the ledger, with the line that was taken"])
+      (count == 1 ? "1 record has a key" : "\(count) records have a key")
+        + " that comes again later in the file; the last one of each key was taken",
+      notes: ["listed, with the line that was taken, in data/duplicates.csv beside the next reports"])
   }
 }
