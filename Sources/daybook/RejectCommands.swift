@@ -101,7 +101,7 @@ struct RejectsExportCommand: Verb {
       do {
         try Self.write(entries, to: output)
       } catch {
-        throw StageFailure(.cannotWriteOutput, "cannot_write", "\(output ?? "standard output"): \(error)")
+        throw StageFailure(.cannotWriteOutput, "cannot_write", output == nil ? "standard output: \(error)" : "\(error)")
       }
       if entries.count < count { invocation.console.note("\(entries.count) of \(count) rejects; --limit writes more") }
       let object: JSONValue = [
