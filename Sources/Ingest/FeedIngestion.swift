@@ -187,7 +187,8 @@ public struct FeedIngestion: Sendable {
         outcome.findings.append(
           Diagnostic(
             .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },
-            "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) were refused, "
+            "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) "
+              + (outcome.rows.rejected == 1 ? "was refused, " : "were refused, ")
               + "the limit is \(feed.rejectLimit)"))
       }
     }

@@ -320,7 +320,8 @@ public struct JobRunner: Sendable {
 
   private func runFailure(_ failure: StageFailure) -> RunFailure {
     RunFailure(
-      stage: failure.stage, errorClass: failure.errorClass, message: failure.message, sqlState: failure.sqlState)
+      stage: failure.stage, errorClass: failure.errorClass, message: failure.locatedMessage,
+      sqlState: failure.sqlState)
   }
 
   private func cost(since start: ContinuousClock.Instant, _ usage: ProcessUsage) -> ProcessCost {

@@ -50,6 +50,12 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   /// The first thing to say.
   public var message: String { diagnostics.first?.message ?? errorClass }
 
+  /// The first thing to say, with the file and line that it is about.
+  public var locatedMessage: String {
+    guard let position = diagnostics.first?.position else { return message }
+    return "\(position): \(message)"
+  }
+
   public var description: String { diagnostics.map(\.message).joined(separator: "; ") }
 
   /// Creates the failure that `error` stands for.

@@ -153,8 +153,9 @@ extension UnitOutcome {
       let errors = outcome.findings.filter { $0.severity == .error }
       findings = outcome.findings.filter { $0.severity != .error }
       failure = StageFailure(
-        // What the first error says decides what to type next: only records over the limit are in the list of rejects.
-        stage: "ingest \(feed)", exitCode: .dataRefused, errorClass: errors.first?.code ?? "reject_limit",
+        stage: "ingest \(feed)", exitCode: .dataRefused,
+        // Only a crossed limit is told with the refused records; a wrong header has none.
+        errorClass: errors.first { $0.code == "reject_limit" }?.code ?? errors.first?.code ?? "reject_limit",
         diagnostics: errors.isEmpty
           ? [
             Diagnostic(

@@ -80,7 +80,8 @@ func string(_ pointer: UnsafePointer<CChar>?) -> String? {
 }
 
 func oneLine(_ pointer: UnsafePointer<CChar>?) -> String {
-  (string(pointer) ?? "").split(separator: "\n").joined(separator: " ").trimmed
+  (string(pointer) ?? "").split(whereSeparator: { $0 == "\n" || $0 == "\t" }).map { String($0).trimmed }
+    .filter { !$0.isEmpty }.joined(separator: " ")
 }
 
 extension String {

@@ -9,7 +9,7 @@ internal import Money
 struct PageLayout: Sendable {
   let context: PageContext
   /// Longer texts are cut in a cell; the CSV has them whole.
-  static let longestCell = 80
+  static let longestCell = 100
 
   /// The bytes of the page.
   func page(_ content: ReportContent) -> [UInt8] {

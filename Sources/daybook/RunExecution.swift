@@ -18,7 +18,9 @@ protocol PlanningVerb: Verb {
 }
 
 struct PlanningOptions: ParsableArguments {
-  @Option(name: .customLong("as-of"), help: ArgumentHelp("The business date; today unless given.", valueName: "date"))
+  @Option(
+    name: .customLong("as-of"),
+    help: ArgumentHelp("The business date, such as 2026-11-20; today unless given.", valueName: "date"))
   var asOf: CivilDate?
 
   @Flag(name: .customLong("dry-run"), help: "Print the plan and change nothing.")

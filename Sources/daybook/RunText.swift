@@ -22,13 +22,14 @@ enum RunText {
 
   static func details(_ run: RunSummary, _ stages: [StageSummary]) -> [String] {
     let record = run.record
+    let server = "\(run.serverVersion / 10_000).\(run.serverVersion % 10_000)"
     var lines = [
       "run       \(record.runID)", "job       \(record.job) as of \(record.asOf), attempt \(record.attempt)",
       "status    \(run.status.rawValue)" + (run.exitCode.map { ", exit \($0)" } ?? ""),
       "started   \(record.startedAt) on \(record.host), process \(record.processID), \(record.trigger.rawValue)",
       "finished  \(run.finishedAt?.description ?? "not yet")",
       "command   daybook \(record.arguments.map(shellQuoted).joined(separator: " "))",
-      "versions  daybook \(record.version), PostgreSQL \(run.serverVersion), definitions \(record.configurationHash)",
+      "versions  daybook \(record.version), PostgreSQL \(server), definitions \(record.configurationHash)",
     ]
     if let parent = record.parent { lines.append("retry of  \(parent)") }
     if let cost = run.cost { lines.append("cost      \(text(cost))") }

@@ -148,7 +148,8 @@ extension FeedPublication {
   func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
     Diagnostic(
       .note, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
-      "\(count) records have a key that comes again later in the file; the last one of each key was taken",
-      notes: ["all are listed in the ledger, with the line that was taken"])
+      (count == 1 ? "1 record has a key" : "\(count) records have a key")
+        + " that comes again later in the file; the last one of each key was taken",
+      notes: ["listed, with the line that was taken, in data/duplicates.csv beside the next reports"])
   }
 }
