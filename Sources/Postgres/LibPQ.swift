@@ -80,7 +80,7 @@ func string(_ pointer: UnsafePointer<CChar>?) -> String? {
 }
 
 func oneLine(_ pointer: UnsafePointer<CChar>?) -> String {
-  (string(pointer) ?? "").split(separator: "\n").joined(separator: " ").trimmed
+  (string(pointer) ?? "").split(separator: "\n").map { String($0).trimmed }.joined(separator: " ").trimmed
 }
 
 extension String {

@@ -41,9 +41,10 @@ extension FeedPublication {
     if isTruncated {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
     }
-    let first = logs.lazy.flatMap(\.records).first
-    if let first {
-      findings[0].notes.insert("the first one: line \(first.line), \(first.code.rawValue): \(first.reason)", at: 0)
+    if let (file, log) = zip(staged, logs).first(where: { !$1.records.isEmpty }), let first = log.records.first {
+      let column = first.column.map { ", column \"\($0)\"" } ?? ""
+      findings[0].notes.insert(
+        "the first one: \(file.displayPath):\(first.line)\(column), \(first.code.rawValue): \(first.reason)", at: 0)
     }
     throw FeedRefusal(
       findings: findings,
