@@ -19,10 +19,16 @@ public struct TimeZoneRules: Sendable {
 
   private static let secondsIn400Years: Int64 = 146_097 * 86_400
 
-  /// Reads a zone of the machine's tz database; nil when there is none of that name.
+  /// Reads a zone of the machine's tz database; nil when there is none of that name. UTC needs no database.
   public init?(named name: String, directory: String = "/usr/share/zoneinfo") {
+    if name == "UTC" {
+      self.init(name: name, transitions: [], offsets: [0], lastYear: 0)
+      return
+    }
     let isPath = name.hasPrefix("/") || name.split(separator: "/", omittingEmptySubsequences: false).contains("..")
-    guard !name.isEmpty, !isPath, let bytes = Self.contents("\(directory)/\(name)") else { return nil }
+    guard !name.isEmpty, !isPath, !name.utf8.contains(0), let bytes = Self.contents("\(directory)/\(name)") else {
+      return nil
+    }
     self.init(name: name, tzif: bytes)
   }
 
@@ -43,6 +49,10 @@ public struct TimeZoneRules: Sendable {
         }
       }
     }
+    self.init(name: name, transitions: transitions, offsets: offsets, lastYear: lastYear)
+  }
+
+  private init(name: String, transitions: [Int64], offsets: [Int64], lastYear: Int) {
     self.name = name
     self.transitions = transitions
     self.offsets = offsets
