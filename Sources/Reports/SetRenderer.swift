@@ -25,7 +25,7 @@ struct SetRenderer: Sendable {
   let previous: SetManifest?
   let connection: PostgresConnection
 
-  /// No report has one of these names: `ReportDefinition.reservedNames`.
+  /// No report has one of these names: `ReportDefinition.builtInPages`.
   static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
 
   /// The pages of a set, in the order of the navigation.
