@@ -132,7 +132,7 @@ public struct FailureText: Sendable {
     switch exitCode {
     case .usage: return "daybook --help"
     // A check of the definitions does not look at tables: there is nothing to see before they are mended.
-    case .badDefinition: return failure.errorClass == "table_drift" ? retry : "daybook check\(options)"
+    case .badDefinition: return errorClass == "table_drift" ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:

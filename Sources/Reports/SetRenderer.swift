@@ -25,7 +25,7 @@ struct SetRenderer: Sendable {
   let previous: SetManifest?
   let connection: PostgresConnection
 
-  /// No report has one of these names: `ReportDefinition.reservedNames`.
+  /// No report has one of these names: `ReportDefinition.builtInPages`.
   static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
 
   /// The pages of a set, in the order of the navigation.
@@ -80,7 +80,7 @@ struct SetRenderer: Sendable {
       page.feeds = feeds
       var files: [(path: String, bytes: [UInt8])] = [
         ("\(content.name).html", PageLayout(context: page).page(content)),
-        ("data/\(content.name).json", Array((content.json.render() + "\n").utf8)),
+        ("data/\(content.name).json", Array((content.json.text(openLevels: 4) + "\n").utf8)),
       ]
       files += content.datasets.map { ($0.csvPath, $0.csv) }
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
@@ -156,14 +156,14 @@ struct SetRenderer: Sendable {
 
   /// `report.json`: what every page says, once, in the order of the navigation.
   private func reportJSON(_ context: PageContext, _ fragments: [[UInt8]]) -> [UInt8] {
-    let head = JSONValue.members([
+    let head: JSONValue = [
       "schema_version": .integer(1), "project": .string(context.project), "as_of": .string(context.asOf.description),
       "state": .string(context.stateWord), "draft_reasons": .array(context.draftReasons.map { .string($0) }),
       "time_zone": .string(context.timeZone), "run_id": .string(context.runID),
       "generated_at": .string(moment.description), "rejected_rows": .integer(context.rejectedRows),
-      "data_through": .object(context.feeds.map { .init(name: $0.feed, value: .string($0.through)) }),
-    ])
-    var bytes = Array(head.render(openLevels: 1).utf8.dropLast(2))
+      "data_through": .object(context.feeds.map { .init($0.feed, .string($0.through)) }),
+    ]
+    var bytes = Array(head.text(openLevels: 1).utf8.dropLast(2))
     bytes += Array(",\n  \"reports\": [\n".utf8)
     for (index, fragment) in fragments.enumerated() {
       if index > 0 { bytes += Array(",\n".utf8) }

@@ -65,7 +65,7 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
   }
 
   @Test func noReportCanHaveTheNameOfAPageOfEverySet() {
-    #expect(SetRenderer.builtIns == ReportDefinition.reservedNames)
+    #expect(SetRenderer.builtIns == Set(ReportDefinition.builtInPages))
   }
 
   @Test func unchangedFilesKeepTheirInodeAndChangedOnesDoNot() throws {

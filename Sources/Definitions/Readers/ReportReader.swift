@@ -53,7 +53,7 @@ struct ReportReader {
       csvs[csv] = section.section.position
     }
     let name = reader.identifier("report", .label) ?? ""
-    if ReportDefinition.reservedNames.contains(name) {
+    if ReportDefinition.builtInPages.contains(name) {
       findings.error(
         "reserved_name", at: reader.position(of: "report"),
         "a report cannot be called \"\(name)\": every published set has a page of that name",

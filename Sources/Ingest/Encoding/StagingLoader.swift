@@ -6,6 +6,7 @@ internal import CSV
 internal import Definitions
 internal import Finding
 internal import Ledger
+internal import Money
 internal import Postgres
 
 /// Fills staging tables.
