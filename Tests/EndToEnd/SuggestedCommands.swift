@@ -47,7 +47,7 @@ import Testing
   }
 
   /// What follows the name in sentences about the program itself.
-  private static let prose: Set<String> = ["that", "has", "is", "command", "word", "\\"]
+  private static let prose: Set<String> = ["that", "could", "has", "is", "command", "word", "\\"]
 
   private static func suggestions() throws -> [Suggestion] {
     let root = String(#filePath.dropLast("/Tests/EndToEnd/SuggestedCommands.swift".count))
