@@ -133,6 +133,20 @@ import Testing
     }
   }
 
+  @Test func aFileWhoseNameIsNotUTF8IsPassedOverAndNamed() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_1.csv", Self.file(1...1))
+      let path = Array(fixture.directory.appending("inbox/payments_").utf8) + [0xFF] + Array(".csv".utf8) + [0]
+      let descriptor = open(path.map(CChar.init(bitPattern:)), O_WRONLY | O_CREAT, 0o644)
+      #expect(descriptor >= 0)
+      close(descriptor)
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.rows.inserted == 1)
+      #expect(outcome.findings.map(\.code) == ["name_not_utf8"])
+      #expect(outcome.findings.first?.position?.file == "inbox/payments_\u{FFFD}.csv")
+    }
+  }
+
   @Test func linksOutOfTheInboxAreNotFollowedAndFoldersPassedOver() async throws {
     try await FeedFixture.with { fixture in
       try fixture.deliver("payments_1.csv", Self.file(1...1))

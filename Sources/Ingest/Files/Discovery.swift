@@ -61,11 +61,18 @@ extension FeedIngestion {
         throw unreadable(path, error)
       }
     case .inbox, .reloadInbox:
-      let names: [String]
+      let names: (valid: [String], invalid: [String])
       do { names = try discovery.inbox.names(matching: feed.filePattern) } catch {
         throw unreadable(discovery.inbox.path, error)
       }
-      for name in names { try look(at: name, isReload: selection == .reloadInbox, &known, &discovery) }
+      for name in names.invalid {
+        discovery.findings.append(
+          Diagnostic(
+            .warning, code: "name_not_utf8",
+            at: SourcePosition(file: discovery.display("\(discovery.inbox.path)/\(name)")),
+            "the file's name is not UTF-8; it is passed over", fix: "rename it"))
+      }
+      for name in names.valid { try look(at: name, isReload: selection == .reloadInbox, &known, &discovery) }
     }
   }
 

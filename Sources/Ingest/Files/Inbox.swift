@@ -13,22 +13,23 @@ struct Inbox: Sendable {
   /// The matching names in load order, and what was passed over.
   ///
   /// - Throws: when the folder cannot be read; one that does not exist holds no files.
-  func names(matching pattern: String) throws(SystemError) -> [String] {
+  /// - Returns: the names, and those that are no UTF-8 and therefore name nothing here, with replacement characters.
+  func names(matching pattern: String) throws(SystemError) -> (valid: [String], invalid: [String]) {
     guard let directory = opendir(path) else {
-      if errno == ENOENT { return [] }
+      if errno == ENOENT { return ([], []) }
       throw SystemError(number: errno)
     }
     defer { closedir(directory) }
     var names: [String] = []
+    var invalid: [String] = []
     while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in Array(bytes.prefix { $0 != 0 }) }
+      let name = String(decoding: bytes, as: UTF8.self)
       // FNM_PERIOD: a leading dot is how files under way are hidden.
-      guard let name, fnmatch(pattern, name, FNM_PERIOD | FNM_PATHNAME) == 0 else { continue }
-      names.append(name)
+      guard fnmatch(pattern, name, FNM_PERIOD | FNM_PATHNAME) == 0 else { continue }
+      if name.utf8.elementsEqual(bytes) { names.append(name) } else { invalid.append(name) }
     }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return (names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, invalid.sorted())
   }
 
   /// Opens a file of the inbox.
