@@ -21,7 +21,8 @@ struct CheckCommand: Verb {
     if let project, errors == 0 {
       console.note(
         "project \(project.name): \(project.feeds.count) feeds, \(project.views.count) views, "
-          + "\(project.reports.count) reports, \(project.jobs.count) jobs; nothing is wrong")
+          + "\(project.reports.count) reports, \(project.jobs.count) jobs; "
+          + (diagnostics.isEmpty ? "nothing is wrong" : "no errors, \(diagnostics.count) to look at"))
     } else {
       console.problem("\(errors) error\(errors == 1 ? "" : "s") in the definitions")
     }
