@@ -53,7 +53,7 @@ let package = Package(
     room("Markup", ["Money"]),
     room(
       "Reports",
-      ["Postgres", "Definitions", "Ledger", "Money", "Markup", "CSV", "Finding", "Telemetry", "CLibCrypto"]),
+      ["Postgres", "Definitions", "Ledger", "Money", "Markup", "CSV", "Finding", "CLibCrypto"]),
     room("SampleData", ["Money"]),
     room(
       "Jobs",

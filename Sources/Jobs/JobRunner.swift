@@ -267,7 +267,8 @@ public struct JobRunner: Sendable {
       try await session.ledger.releaseRunLock()
       if let reason = await session.ledger.mirrorFailure {
         progress.report.findings.append(
-          Diagnostic(.warning, code: "run_mirror", "the run's record in .daybook could not be written: \(reason)"))
+          Diagnostic(
+            .warning, code: "run_mirror", "the run's record under .daybook/runs could not be written: \(reason)"))
       }
     } catch {
       let failure = explained(error, stage: "")

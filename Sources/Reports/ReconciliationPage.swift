@@ -18,10 +18,10 @@ struct ReconciliationPage {
 
   private var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
 
-  func content() async throws -> ReportContent {
+  /// - Parameter views: what `viewTotals` gave in the same snapshot.
+  func content(views: Dataset) async throws -> ReportContent {
     let files = try await self.files()
     let money = try await self.money()
-    let views = try await self.viewTotals()
     var blocks = verdicts(files: files, money: money, views: views)
     blocks.append(
       ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
@@ -214,7 +214,16 @@ struct ReconciliationPage {
 
   // MARK: Tables against views
 
-  private func viewTotals() async throws -> Dataset {
+  /// Why the figures are not final when views and tables disagree, in words; nil when they agree.
+  static func draftReason(_ views: Dataset) -> String? {
+    guard let place = views.index(of: "difference") else { return nil }
+    let differing = views.rows.count { !($0[place].number?.isZero ?? true) }
+    guard differing > 0 else { return nil }
+    return "\(differing) of \(views.rows.count) view totals differ from their tables; Reconciliation lists them."
+  }
+
+  /// The sums of every rollup, from the view and from its table.
+  func viewTotals() async throws -> Dataset {
     var lines: [[Figure]] = []
     for view in queries.project.views {
       guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else {

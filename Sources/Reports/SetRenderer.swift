@@ -65,10 +65,12 @@ struct SetRenderer: Sendable {
     let queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
     let reach = try await queries.reach(of: project.feeds, state: state)
+    let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
     let context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
       job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: pages,
-      draftReasons: state.draftReasons(project), rejectedRows: state.rejectedRows)
+      draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
+      rejectedRows: state.rejectedRows)
 
     var plan = SetPlan(rendered: stale)
     var entries: [String: SetManifest.Report] = [:]
@@ -120,7 +122,7 @@ struct SetRenderer: Sendable {
       }
     }
     add(try await IndexPage(queries: queries).content(headlines: headlines), feeds: reach)
-    add(try await ReconciliationPage(queries: queries).content(), feeds: reach)
+    add(try await ReconciliationPage(queries: queries).content(views: viewTotals), feeds: reach)
     add(try await RunPage(queries: queries, run: run).content(), feeds: reach)
 
     let order = pages.map(\.name)
