@@ -138,6 +138,10 @@ extension UnitOutcome {
       inputSHA256 = file.sha256
     }
     detail = Self.detail(of: outcome)
+    if !outcome.outputProblem.isEmpty {
+      failure = StageFailure(
+        stage: "ingest \(feed)", exitCode: .cannotWriteOutput, errorClass: "output", diagnostics: outcome.outputProblem)
+    }
     switch outcome.status {
     case .nothingNew:
       status = .skipped
