@@ -32,7 +32,7 @@ help: ## these lines
 nightly: $(program) ## load the feeds, refresh the views, write the reports (samples when the inbox is empty)
 	@if [ -z "$$(ls -A '$(inbox)' 2>/dev/null)" ]; then $(program) sample --inbox '$(inbox)' $(SAMPLE); fi
 	@$(program) run nightly
-	@echo "report index: $(CURDIR)/Output/latest/index.html"
+	@echo "report index: $$PWD/Output/latest/index.html"
 
 test: packages toolchain lint ## build and run every test, live database included
 	@swift build --build-tests

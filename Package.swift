@@ -54,7 +54,7 @@ let package = Package(
     room(
       "Reports",
       ["Postgres", "Definitions", "Ledger", "Money", "Markup", "CSV", "Finding", "Telemetry", "CLibCrypto"]),
-    room("SampleData", ["CSV", "Money"]),
+    room("SampleData", ["Money"]),
     room(
       "Jobs",
       [

@@ -3,12 +3,17 @@
 #
 # Says nothing when the night was good and nobody watches; otherwise prints the end of the log, so that cron mails it.
 # The exit code is daybook's own; 75 when the night before still runs, 124 when the time is up.
-# DAYBOOK, DAYBOOK_TIMEOUT and DAYBOOK_KEEP_DAYS (of logs) override what is set here.
+# DAYBOOK, DAYBOOK_TIMEOUT, DAYBOOK_UMASK and DAYBOOK_KEEP_DAYS (of logs) override what is set here.
 set -u
-umask 027
+# Reports are for people of other accounts too, as after a night started by hand; 027 keeps them to the group.
+umask "${DAYBOOK_UMASK:-022}"
 
-if [ $# -lt 1 ] || ! project=$(cd "$1" 2>/dev/null && pwd); then
+if [ $# -lt 1 ]; then
   echo "usage: daybook-nightly.sh PROJECT [JOB]" >&2
+  exit 64
+fi
+if ! project=$(cd "$1" 2>/dev/null && pwd); then
+  echo "daybook-nightly: the project's folder $1 cannot be entered" >&2
   exit 64
 fi
 job=${2:-nightly}
@@ -22,7 +27,7 @@ if ! [ -x "$daybook" ]; then
 fi
 # Passable but not listable, so that the database server's own user reaches its part of it.
 [ -d "$project/.daybook" ] || mkdir -m 711 "$project/.daybook" || exit 73
-mkdir -p "$logs" || exit 73
+[ -d "$logs" ] || mkdir -m 750 "$logs" || exit 73
 find "$logs" -name '*.log' -mtime "+${DAYBOOK_KEEP_DAYS:-30}" -delete
 
 begin=$(wc -c 2>/dev/null <"$log" || echo 0)

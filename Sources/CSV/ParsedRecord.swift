@@ -13,12 +13,6 @@ public struct FieldBytes {
 
   /// The bytes as a buffer.
   public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: count) }
-
-  /// The field as text, or nil when it is not UTF-8. Not for hot loops.
-  /// - Complexity: O(count), allocates.
-  public func makeString() -> String? {
-    String(validating: UnsafeBufferPointer(start: pointer, count: count), as: UTF8.self)
-  }
 }
 
 /// One record, valid only inside the closure that receives it.

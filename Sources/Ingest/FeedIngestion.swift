@@ -23,9 +23,9 @@ public struct FeedIngestion: Sendable {
 
   /// Creates the ingest of one feed; nothing happens before `run`.
   ///
-  /// - Parameter ledger: an open ledger, which means that its tables are there.
+  /// - Parameter pool: connections to a database in which a `LedgerStore` was opened, so that its tables are there.
   public init(
-    project: Project, feed: FeedDefinition, pool: PostgresPool, ledger: LedgerStore, runID: RunID, asOf: CivilDate,
+    project: Project, feed: FeedDefinition, pool: PostgresPool, runID: RunID, asOf: CivilDate,
     progress: any ProgressSink = NullProgress()
   ) {
     self.project = project
@@ -183,7 +183,8 @@ public struct FeedIngestion: Sendable {
         outcome.findings.append(
           Diagnostic(
             .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },
-            "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) were refused, "
+            "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) "
+              + (outcome.rows.rejected == 1 ? "was refused, " : "were refused, ")
               + "the limit is \(feed.rejectLimit)"))
       }
     }

@@ -4,7 +4,6 @@
 public import Definitions
 internal import Finding
 internal import Glibc
-internal import Ingest
 public import Ledger
 internal import Postgres
 
@@ -108,7 +107,7 @@ public struct Examination: Sendable, Hashable {
   }
 
   private static func clock(_ project: Project, _ now: Moment) -> Finding {
-    guard let today = BusinessDay.day(of: now, in: project.calendar.timeZone) else {
+    guard let today = now.day(in: project.calendar.timeZone) else {
       return Finding(
         name: "time zone", status: .failed, message: "this machine does not know \(project.calendar.timeZone)",
         fix: "apt install tzdata", exitCode: .badDefinition)

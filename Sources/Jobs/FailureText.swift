@@ -43,7 +43,10 @@ public struct FailureText: Sendable {
       lines.append("  reports: \(published)")
     }
     if let run = report.runID { lines.append("  run: \(run)") }
-    lines.append("  next: \(nextCommand(failure))")
+    let next = Self.nextCommand(
+      failure.exitCode, errorClass: failure.errorClass, stage: failure.stage, run: report.runID, job: report.job,
+      options: options)
+    lines.append("  next: \(next)")
     return lines
   }
 
@@ -102,7 +105,7 @@ public struct FailureText: Sendable {
     }
   }
 
-  /// `ingest customers, products; refresh 5`.
+  /// `ingest customers, products; refresh 5 views`.
   static func grouped(_ items: [(stage: String, name: String)]) -> String {
     var order: [String] = []
     var names: [String: [String]] = [:]
@@ -112,29 +115,37 @@ public struct FailureText: Sendable {
     }
     return order.map { stage in
       let list = (names[stage] ?? []).uniqued()
-      return "\(stage) " + (list.count <= 4 ? list.joined(separator: ", ") : "\(list.count) of them")
+      return "\(stage) " + (list.count <= 4 ? list.joined(separator: ", ") : "\(list.count) \(units(stage))")
     }.joined(separator: "; ")
   }
 
-  private func nextCommand(_ failure: StageFailure) -> String {
-    let feed = failure.stage.hasPrefix("ingest ") ? String(failure.stage.dropFirst("ingest ".count)) : nil
-    switch failure.exitCode {
-    case .usage: return "daybook --help"
-    // A check of the definitions does not look at tables: there is nothing to see before they are mended.
-    case .badDefinition: return failure.errorClass == "table_drift" ? retry : "daybook check\(options)"
-    case .databaseUnreachable: return "daybook doctor\(options)"
-    case .locked: return "daybook status\(options)"
-    case .dataRefused:
-      if failure.errorClass == "reject_limit", let feed {
-        return "daybook rejects list --feed \(feed)\(options)"
-      }
-      return retry
-    case .bug: return report.runID.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
-    case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry
+  /// What the units of a stage are, in the plural.
+  private static func units(_ stage: String) -> String {
+    switch stage {
+    case "ingest": "feeds"
+    case "refresh": "views"
+    case "report": "reports"
+    default: "of them"
     }
   }
 
-  private var retry: String {
-    report.runID.map { "daybook retry \($0)\(options)" } ?? "daybook run \(report.job)\(options)"
+  /// The command to type after a failure.
+  static func nextCommand(
+    _ exitCode: ExitStatus, errorClass: String, stage: String, run: RunID?, job: String, options: String
+  ) -> String {
+    let retry = run.map { "daybook retry \($0)\(options)" } ?? "daybook run \(job)\(options)"
+    let feed = stage.hasPrefix("ingest ") ? String(stage.dropFirst("ingest ".count)) : nil
+    switch exitCode {
+    case .usage: return "daybook --help"
+    // A check of the definitions does not look at tables: there is nothing to see before they are mended.
+    case .badDefinition: return errorClass == "table_drift" ? retry : "daybook check\(options)"
+    case .databaseUnreachable: return "daybook doctor\(options)"
+    case .locked: return "daybook status\(options)"
+    case .dataRefused:
+      if errorClass == "reject_limit", let feed { return "daybook rejects list --feed \(feed)\(options)" }
+      return retry
+    case .bug: return run.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
+    case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry
+    }
   }
 }

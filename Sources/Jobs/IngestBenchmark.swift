@@ -105,13 +105,10 @@ public struct IngestBenchmark: Sendable {
     project.database.url = .url(url)
     return try await Session.open(project) { session in
       let run = RunID.make()
-      var asOf = CivilDate(daysSince1970: 0)
-      if let day = BusinessDay.day(of: .now(), in: "UTC") { asOf = day }
-      let day = asOf
+      let day = Moment.now().dayInUTC
       func ingest(_ feed: FeedDefinition, _ files: FileSelection) async throws {
         let outcome = try await FeedIngestion(
-          project: session.project, feed: feed, pool: session.pool, ledger: session.ledger, runID: run, asOf: day,
-          progress: NullProgress()
+          project: session.project, feed: feed, pool: session.pool, runID: run, asOf: day
         ).run(files)
         guard outcome.status == .loaded, outcome.rows.rejected == 0 else {
           throw StageFailure(.dataRefused, "bench", "the sample's \(feed.name) did not load: \(outcome.rows)")

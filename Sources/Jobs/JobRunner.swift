@@ -265,6 +265,10 @@ public struct JobRunner: Sendable {
           status: progress.report.status, exitCode: Int(progress.report.exitCode.rawValue),
           finishedAt: surroundings.now(), cost: cost, failure: progress.report.failure.map(runFailure)))
       try await session.ledger.releaseRunLock()
+      if let reason = await session.ledger.mirrorFailure {
+        progress.report.findings.append(
+          Diagnostic(.warning, code: "run_mirror", "the run's record in .daybook could not be written: \(reason)"))
+      }
     } catch {
       let failure = explained(error, stage: "")
       progress.fail(failure)
@@ -316,7 +320,8 @@ public struct JobRunner: Sendable {
 
   private func runFailure(_ failure: StageFailure) -> RunFailure {
     RunFailure(
-      stage: failure.stage, errorClass: failure.errorClass, message: failure.message, sqlState: failure.sqlState)
+      stage: failure.stage, errorClass: failure.errorClass, message: failure.locatedMessage,
+      sqlState: failure.sqlState)
   }
 
   private func cost(since start: ContinuousClock.Instant, _ usage: ProcessUsage) -> ProcessCost {

@@ -108,7 +108,7 @@ public struct Plan: Sendable, Hashable {
         Self.stage(StageDefinition(kind: .refresh, selection: views.isEmpty ? .all : .named(views)), project: project)
       ]
     case .report(let reports):
-      let known = project.reports.map(\.name) + Self.builtInReports
+      let known = project.reports.map(\.name) + ReportDefinition.builtInPages
       for report in reports where !known.contains(report) {
         throw Self.unknown("report", report, among: known, folder: "Jobs/reports")
       }
@@ -128,9 +128,6 @@ public struct Plan: Sendable, Hashable {
     }
   }
 
-  /// Pages that every set has, besides the project's reports.
-  static let builtInReports = ["index", "reconciliation", "run"]
-
   private static func stage(_ definition: StageDefinition, project: Project) -> PlannedStage {
     let all: [String] =
       switch definition.kind {
@@ -143,7 +140,7 @@ public struct Plan: Sendable, Hashable {
       let wanted = definition.kind == .refresh ? closure(of: names, in: project) : Set(names)
       // Reports keep the built-in pages that were named; the others follow the project's order.
       items = all.filter(wanted.contains)
-      if definition.kind == .report { items += builtInReports.filter { wanted.contains($0) && !all.contains($0) } }
+      if definition.kind == .report { items += ReportDefinition.builtInPages.filter(wanted.contains) }
     }
     return PlannedStage(
       kind: definition.kind, items: items, isEverything: definition.selection == .all, timeout: definition.timeout)

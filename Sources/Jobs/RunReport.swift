@@ -118,10 +118,21 @@ extension StageReport {
     [
       "stage": .string(stage), "name": .string(name), "status": .string(result.status.rawValue),
       "wall_ms": .integer(result.cost.wallMilliseconds),
-      "cpu_ms": .integer(result.cost.cpuUserMilliseconds + result.cost.cpuSystemMilliseconds),
+      "cpu_ms": .integer(result.cost.cpuMilliseconds),
       "bytes_in": .integer(result.bytesIn), "rows": result.rows.json,
       "reason": .optional(result.skipReason ?? result.failure?.message),
     ]
+  }
+}
+
+extension RowCounts {
+  /// `1000 rows read: 990 inserted, 10 rejected`; outcomes that no row had are left out.
+  public var sentence: String {
+    let told = [
+      (inserted, "inserted"), (updated, "updated"), (unchanged, "unchanged"), (deleted, "deleted"),
+      (duplicate, "duplicate"), (rejected, "rejected"),
+    ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    return "\(read) rows read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))")
   }
 }
 

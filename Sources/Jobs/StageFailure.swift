@@ -50,6 +50,12 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   /// The first thing to say.
   public var message: String { diagnostics.first?.message ?? errorClass }
 
+  /// The first thing to say, with the file and line that it is about.
+  public var locatedMessage: String {
+    guard let position = diagnostics.first?.position else { return message }
+    return "\(position): \(message)"
+  }
+
   public var description: String { diagnostics.map(\.message).joined(separator: "; ") }
 
   /// Creates the failure that `error` stands for.
@@ -77,7 +83,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
     case let error as TimeLimitExceeded:
       self.init(
         stage: stage, .timeout, "timeout", error.description,
-        fix: "raise timeout in the job's definition, or find out with daybook runs show what took so long")
+        fix: "raise timeout in the job's definition; what took so long: daybook runs show")
     case is CancellationError: self.init(stage: stage, .interrupted, "cancelled", "cancelled")
     default: self.init(stage: stage, .bug, "bug", "an error nobody expected: \(error)")
     }

@@ -94,10 +94,13 @@ struct RoomWork: StageWork {
       throw StageFailure(.bug, "bug", "the plan names the feed \(name), which is not defined")
     }
     let outcome = try await FeedIngestion(
-      project: session.project, feed: feed, pool: session.pool, ledger: session.ledger, runID: run.runID,
-      asOf: run.asOf, progress: progress
+      project: session.project, feed: feed, pool: session.pool, runID: run.runID, asOf: run.asOf,
+      progress: progress
     ).run(plan.files)
-    return UnitOutcome(ingest: outcome, feed: name)
+    var unit = UnitOutcome(ingest: outcome, feed: name)
+    // There is one way to load in this version, so the choice has one answer.
+    if feed.load == .auto, outcome.status == .loaded { unit.detail = unit.detail.map { "\($0); auto: by copy" } }
+    return unit
   }
 
   private func refresh(_ name: String) async throws -> UnitOutcome {
@@ -137,7 +140,7 @@ extension UnitOutcome {
       inputPath = file.name
       inputSHA256 = file.sha256
     }
-    detail = Self.detail(of: outcome)
+    if outcome.status != .nothingNew { detail = outcome.rows.sentence }
     if !outcome.outputProblem.isEmpty {
       failure = StageFailure(
         stage: "ingest \(feed)", exitCode: .cannotWriteOutput, errorClass: "output", diagnostics: outcome.outputProblem)
@@ -154,8 +157,9 @@ extension UnitOutcome {
       let errors = outcome.findings.filter { $0.severity == .error }
       findings = outcome.findings.filter { $0.severity != .error }
       failure = StageFailure(
-        // What the first error says decides what to type next: only records over the limit are in the list of rejects.
-        stage: "ingest \(feed)", exitCode: .dataRefused, errorClass: errors.first?.code ?? "reject_limit",
+        stage: "ingest \(feed)", exitCode: .dataRefused,
+        // Only a crossed limit is told with the refused records; a wrong header has none.
+        errorClass: errors.first { $0.code == "reject_limit" }?.code ?? errors.first?.code ?? "reject_limit",
         diagnostics: errors.isEmpty
           ? [
             Diagnostic(
@@ -196,16 +200,5 @@ extension UnitOutcome {
       status = .skipped
       skipReason = "nothing changed"
     }
-  }
-
-  private static func detail(of outcome: IngestOutcome) -> String? {
-    guard outcome.status != .nothingNew else { return nil }
-    let rows = outcome.rows
-    let parts: [(Int, String)] = [
-      (rows.inserted, "inserted"), (rows.updated, "updated"), (rows.unchanged, "unchanged"),
-      (rows.deleted, "deleted"), (rows.duplicate, "duplicate"), (rows.rejected, "rejected"),
-    ]
-    let told = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    return "\(rows.read) rows read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))")
   }
 }

@@ -1,5 +1,6 @@
-// JSON to write: ordered objects and whole numbers, in one line, the same bytes for the same value.
-// Reading JSON is not needed here, and a general encoder would cost start-up time and the order of keys.
+// JSON to write: ordered objects and whole numbers, the same bytes for the same value.
+// Characters that reorder text or move a cursor are written as escapes. Reading JSON is not needed here, and a general
+// encoder would cost start-up time and the order of keys.
 // Source: RFC 8259.
 
 /// A JSON value to write.
@@ -33,13 +34,16 @@ public enum JSONValue: Sendable, Hashable {
   public static func optional(_ number: Int?) -> JSONValue { number.map { .integer($0) } ?? .null }
 
   /// The value in one line.
-  public var text: String {
+  public var text: String { text(openLevels: 0) }
+
+  /// The value with one member or element a line down to `depth` levels, the deeper ones on one line.
+  public func text(openLevels depth: Int) -> String {
     var result = ""
-    write(to: &result)
+    write(to: &result, indent: 0, depth: depth)
     return result
   }
 
-  private func write(to result: inout String) {
+  private func write(to result: inout String, indent: Int, depth: Int) {
     switch self {
     case .null: result += "null"
     case .bool(let value): result += value ? "true" : "false"
@@ -47,34 +51,43 @@ public enum JSONValue: Sendable, Hashable {
     case .number(let digits): result += digits
     case .string(let text): Self.write(text, to: &result)
     case .array(let values):
-      result += "["
-      for (index, value) in values.enumerated() {
-        if index > 0 { result += ", " }
-        value.write(to: &result)
+      Self.list("[", "]", values, to: &result, indent: indent, depth: depth) {
+        $1.write(to: &$0, indent: indent + 1, depth: depth - 1)
       }
-      result += "]"
     case .object(let members):
-      result += "{"
-      for (index, member) in members.enumerated() {
-        if index > 0 { result += ", " }
+      Self.list("{", "}", members, to: &result, indent: indent, depth: depth) { result, member in
         Self.write(member.name, to: &result)
         result += ": "
-        member.value.write(to: &result)
+        member.value.write(to: &result, indent: indent + 1, depth: depth - 1)
       }
-      result += "}"
     }
+  }
+
+  private static func list<Element>(
+    _ open: String, _ close: String, _ elements: [Element], to result: inout String, indent: Int, depth: Int,
+    _ write: (inout String, Element) -> Void
+  ) {
+    let isOpen = depth > 0 && !elements.isEmpty
+    result += open
+    for (index, element) in elements.enumerated() {
+      if index > 0 { result += isOpen ? "," : ", " }
+      if isOpen { result += "\n" + String(repeating: "  ", count: indent + 1) }
+      write(&result, element)
+    }
+    if isOpen { result += "\n" + String(repeating: "  ", count: indent) }
+    result += close
   }
 
   private static func write(_ text: String, to result: inout String) {
     result += "\""
     for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case _ where scalar.value < 0x20:
+      switch scalar.value {
+      case 0x22: result += "\\\""
+      case 0x5C: result += "\\\\"
+      case 0x0A: result += "\\n"
+      case 0x0D: result += "\\r"
+      case 0x09: result += "\\t"
+      case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF:
         let digits = String(scalar.value, radix: 16)
         result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
       default: result.unicodeScalars.append(scalar)

@@ -1,5 +1,5 @@
 // A point in time as PostgreSQL keeps it: microseconds since 1970, UTC.
-// Business dates are `CivilDate`; converting between the two needs a time zone and is not done here.
+// Business dates are `CivilDate`; which day a moment falls on depends on the time zone, whose rules are in `Money`.
 
 internal import Glibc
 public import Money
@@ -23,6 +23,12 @@ public struct Moment: Sendable, Hashable, Comparable, CustomStringConvertible {
 
   /// The calendar day in UTC.
   public var dayInUTC: CivilDate { CivilDate(daysSince1970: Int(seconds.day)) }
+
+  /// The calendar day in a time zone, or nil when this machine does not know the zone.
+  public func day(in timeZone: String) -> CivilDate? {
+    let (day, second) = seconds
+    return TimeZoneRules(named: timeZone)?.day(at: day * 86_400 + second)
+  }
 
   /// RFC 3339 with milliseconds, in UTC: `2026-11-20T04:15:00.123Z`.
   public var description: String {

@@ -18,6 +18,10 @@ struct RunMirror: Sendable {
   /// Appends one event in one write.
   mutating func append(_ event: JSONValue, to run: RunID) {
     guard let directory else { return }
+    // A project whose database is elsewhere may have no folder of state yet.
+    if let slash = directory.lastIndex(of: "/"), slash != directory.startIndex {
+      mkdir(String(directory[..<slash]), 0o755)
+    }
     if mkdir(directory, 0o755) != 0, errno != EEXIST {
       lastFailure = "\(directory): \(String(cString: strerror(errno)))"
       return

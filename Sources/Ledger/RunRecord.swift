@@ -107,6 +107,9 @@ public struct ProcessCost: Sendable, Hashable {
     self.peakResidentKilobytes = peakResidentKilobytes
   }
 
+  /// CPU time in all.
+  public var cpuMilliseconds: Int { cpuUserMilliseconds + cpuSystemMilliseconds }
+
   /// Nothing yet.
   public static let zero = ProcessCost(
     wallMilliseconds: 0, cpuUserMilliseconds: 0, cpuSystemMilliseconds: 0, peakResidentKilobytes: 0)

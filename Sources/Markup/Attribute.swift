@@ -36,10 +36,6 @@ public struct Attribute: Sendable, Hashable {
   public static let tabStop = Attribute("tabindex", "0")
   /// What a header cell heads: `col` or `row`.
   public static func scope(_ scope: HeaderScope) -> Attribute { Attribute("scope", scope.rawValue) }
-  /// How many columns a cell spans.
-  public static func columnSpan(_ count: Int) -> Attribute { Attribute("colspan", String(count)) }
-  /// The machine form of a `time`.
-  public static func dateTime(_ text: String) -> Attribute { Attribute("datetime", text) }
   /// The encoding of the document.
   public static func charset(_ name: String) -> Attribute { Attribute("charset", name) }
   /// The name of a `meta`.

@@ -13,7 +13,6 @@ final class ConnectionHandle {
   var socket: Int32 { PQsocket(raw) }
   var isBroken: Bool { PQstatus(raw) == CONNECTION_BAD }
   var isIdleInServer: Bool { PQtransactionStatus(raw) == PQTRANS_IDLE }
-  var isInFailedTransaction: Bool { PQtransactionStatus(raw) == PQTRANS_INERROR }
   /// libpq's own last message, in one line.
   var message: String { oneLine(PQerrorMessage(raw)) }
 
@@ -81,7 +80,8 @@ func string(_ pointer: UnsafePointer<CChar>?) -> String? {
 }
 
 func oneLine(_ pointer: UnsafePointer<CChar>?) -> String {
-  (string(pointer) ?? "").split(separator: "\n").joined(separator: " ").trimmed
+  (string(pointer) ?? "").split(whereSeparator: { $0 == "\n" || $0 == "\t" }).map { String($0).trimmed }
+    .filter { !$0.isEmpty }.joined(separator: " ")
 }
 
 extension String {

@@ -120,13 +120,24 @@ struct OutputFolder: Sendable {
   }
 
   private func prepare() throws(ReportError) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      let isObstacle = ![.missing, .directory].contains(FileKind(of: path))
-      throw cannotWrite(path, isObstacle ? "it is not a directory" : String(cString: strerror(errno)))
-    }
+    try makeAll(path)
     sweep()
+  }
+
+  /// Makes a folder and those above it. Foundation would do it, but its error does not keep what the system said.
+  private func makeAll(_ directory: String) throws(ReportError) {
+    if mkdir(directory, 0o755) == 0 { return }
+    switch errno {
+    case EEXIST:
+      var status = stat()
+      guard stat(directory, &status) == 0 else { throw failure(directory) }
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw cannotWrite(directory, "it is not a directory") }
+    case ENOENT:
+      guard let slash = directory.lastIndex(of: "/"), slash != directory.startIndex else { throw failure(directory) }
+      try makeAll(String(directory[..<slash]))
+      guard mkdir(directory, 0o755) == 0 || errno == EEXIST else { throw failure(directory) }
+    default: throw failure(directory)
+    }
   }
 
   private func refuseObstacles(_ target: String) throws(ReportError) {

@@ -9,7 +9,7 @@ internal import Money
 struct PageLayout: Sendable {
   let context: PageContext
   /// Longer texts are cut in a cell; the CSV has them whole.
-  static let longestCell = 80
+  static let longestCell = 100
 
   /// The bytes of the page.
   func page(_ content: ReportContent) -> [UInt8] {
@@ -85,11 +85,12 @@ struct PageLayout: Sendable {
 
   private var bannerText: String {
     let rejects = FigureFormat.integer.spelled(ExactDecimal(context.rejectedRows))
-    let rows = context.rejectedRows == 1 ? "row" : "rows"
+    let rows = context.rejectedRows == 1 ? "row of this date was" : "rows of this date were"
+    let listed = context.rejectedRows == 1 ? "is listed" : "are listed"
     return context.isComplete
       ? (context.rejectedRows == 0
-        ? "Every row that arrived is in these figures."
-        : "\(rejects) \(rows) rejected and listed under Reconciliation; all others are in these figures.")
+        ? "Every row that arrived for this date is in these figures."
+        : "\(rejects) \(rows) rejected and \(listed) under Reconciliation; all others are in these figures.")
       : "These figures are not final:"
   }
 

@@ -105,20 +105,21 @@ enum PageStyle {
       .scroll { margin: 0 -.9rem; padding: 0 .4rem; } td.long { min-width: 13rem; }
     }
     @media print {
-      @page { margin: 14mm 12mm; }
+      @page { size: landscape; margin: 12mm; }
       :root { --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb; --link: #000; --good: #0b6b46;
         --good-back: #fff; --warn: #7a4d00; --warn-back: #fff; --bad: #a3231b; --hover: transparent;
         --s1: #0072b2; --s2: #b34f00; --s3: #007a59; --s4: #a04877; --s5: #7d6608; --s6: #3d3d3d; }
-      body { padding: 0; max-width: none; font-size: 10pt; } nav, footer a { display: none; }
+      body { padding: 0; max-width: none; font-size: 10pt; } nav, footer p:has(a) { display: none; }
       main section { border: 0; padding: 0; margin: 6mm 0; } .banner { border: 1px solid; }
-      .scroll { overflow: visible; margin: 0; } table { font-size: 8.5pt; min-width: 0; width: 100%; }
+      .scroll { overflow: visible; margin: 0; } table { font-size: 7.5pt; min-width: 0; width: 100%; }
       th, td { padding: .2rem .35rem; } td.n, th.n { padding-right: .45rem; } td.neg { padding-right: .2rem; }
-      td.t, th { white-space: normal; } td.nowrap { white-space: nowrap; } td.wrap, td.long { min-width: 0; max-width: none; }
+      td.t, th { white-space: normal; } th { font-size: 7.5pt; } td.nowrap { white-space: nowrap; }
+      td.wrap { min-width: 30mm; } td.long { min-width: 45mm; max-width: none; }
       thead { display: table-header-group; } tr, .tiles li, figure, .verdict { break-inside: avoid; }
       h2, h3 { break-after: avoid; } .tiles { grid-template-columns: repeat(4, 1fr); gap: 2mm; }
       .tiles .value { font-size: 12pt; } details::details-content { display: block; content-visibility: visible; }
       summary { list-style: none; color: var(--muted); }
-      svg.chart { max-height: 70mm; }
+      svg.chart { max-height: 110mm; }
     }
     """)
 }

@@ -2,6 +2,7 @@
 // so that they cannot disagree.
 // How it looks is elsewhere: PageLayout.
 
+internal import Ledger
 internal import Markup
 internal import Money
 
@@ -110,11 +111,11 @@ extension ReportContent {
 
   /// The page as the object that `report.json` holds, and that `data/<report>.json` is.
   var json: JSONValue {
-    .members([
+    [
       "name": .string(name), "title": .string(title), "description": .string(description),
       "summary": .array(summaryLines.map { .string($0) }),
       "sections": .array(blocks.map(\.json)),
-    ])
+    ]
   }
 }
 
@@ -132,9 +133,9 @@ extension ContentBlock {
 
   var json: JSONValue {
     var members: [JSONValue.Member] = [
-      .init(name: "title", value: .string(title)), .init(name: "kind", value: .string(kind)),
+      .init("title", .string(title)), .init("kind", .string(kind)),
     ]
-    func add(_ name: String, _ value: JSONValue) { members.append(.init(name: name, value: value)) }
+    func add(_ name: String, _ value: JSONValue) { members.append(.init(name, value)) }
     if !lead.isEmpty { add("lead", .string(lead)) }
     switch body {
     case .words(let paragraphs, _): add("text", .array(paragraphs.map { .string($0) }))
@@ -153,14 +154,14 @@ extension ContentBlock {
         "columns",
         .array(
           dataset.columns.map {
-            .members(["name": .string($0.name), "label": .string($0.label), "format": .string($0.format.name)])
+            ["name": .string($0.name), "label": .string($0.label), "format": .string($0.format.name)]
           }))
       add(
         "rows",
         .array(
           dataset.rows.map { row in
             .object(
-              zip(dataset.columns, row).map { .init(name: $0.name, value: JSONValue($1, format: $0.format)) })
+              zip(dataset.columns, row).map { .init($0.name, JSONValue($1, format: $0.format)) })
           }))
     }
     return .object(members)

@@ -3,6 +3,7 @@
 // Keys in the file are words with underscores, as in all JSON that Daybook writes.
 
 internal import FoundationEssentials
+internal import Ledger
 
 /// `manifest.json` of a set.
 struct SetManifest: Sendable, Hashable, Codable {
@@ -74,22 +75,22 @@ struct SetManifest: Sendable, Hashable, Codable {
 
   /// The bytes of the file, the same for the same manifest.
   var json: [UInt8] {
-    let value = JSONValue.members([
+    let value: JSONValue = [
       "schema_version": .integer(schemaVersion), "project": .string(project), "as_of": .string(asOf),
       "state": .string(state), "run_id": .string(runID), "generated_at": .string(generatedAt),
       "reports": .array(
         reports.map { report in
-          .members([
+          [
             "name": .string(report.name), "fingerprint": .string(report.fingerprint),
             "run_id": .string(report.runID), "files": .array(report.files.map { .string($0) }),
-          ])
+          ]
         }),
       "files": .array(
         files.map { file in
-          .members(["path": .string(file.path), "bytes": .integer(file.bytes), "sha256": .string(file.sha256)])
+          ["path": .string(file.path), "bytes": .integer(file.bytes), "sha256": .string(file.sha256)]
         }),
-    ])
-    return Array((value.render(openLevels: 2) + "\n").utf8)
+    ]
+    return Array((value.text(openLevels: 2) + "\n").utf8)
   }
 
   /// The page of that name.

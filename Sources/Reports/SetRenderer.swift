@@ -25,7 +25,8 @@ struct SetRenderer: Sendable {
   let previous: SetManifest?
   let connection: PostgresConnection
 
-  private static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
+  /// No report has one of these names: `ReportDefinition.builtInPages`.
+  static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
 
   /// The pages of a set, in the order of the navigation.
   static func pages(of project: Project) -> [PageContext.Page] {
@@ -39,7 +40,6 @@ struct SetRenderer: Sendable {
 
   /// The new set, or nil when the one that is published has everything as it would be.
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
-    try checkNames()
     let state = try await LedgerState.read(asOf: run.asOf, on: connection)
     let pages = Self.pages(of: project)
     let fingerprints = PageFingerprints(project: project, state: state, asOf: run.asOf, pages: pages)
@@ -54,15 +54,6 @@ struct SetRenderer: Sendable {
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(stale, wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
-  }
-
-  private func checkNames() throws(ReportError) {
-    for report in project.reports where Self.builtIns.contains(report.name) {
-      throw .statement(
-        Diagnostic(
-          .error, code: "reserved_report_name", at: report.position,
-          "a report cannot be called \"\(report.name)\": every set has a page of that name", fix: "rename it"))
-    }
   }
 
   // MARK: Rendering
@@ -89,7 +80,7 @@ struct SetRenderer: Sendable {
       page.feeds = feeds
       var files: [(path: String, bytes: [UInt8])] = [
         ("\(content.name).html", PageLayout(context: page).page(content)),
-        ("data/\(content.name).json", Array((content.json.render() + "\n").utf8)),
+        ("data/\(content.name).json", Array((content.json.text(openLevels: 4) + "\n").utf8)),
       ]
       files += content.datasets.map { ($0.csvPath, $0.csv) }
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
@@ -165,14 +156,14 @@ struct SetRenderer: Sendable {
 
   /// `report.json`: what every page says, once, in the order of the navigation.
   private func reportJSON(_ context: PageContext, _ fragments: [[UInt8]]) -> [UInt8] {
-    let head = JSONValue.members([
+    let head: JSONValue = [
       "schema_version": .integer(1), "project": .string(context.project), "as_of": .string(context.asOf.description),
       "state": .string(context.stateWord), "draft_reasons": .array(context.draftReasons.map { .string($0) }),
       "time_zone": .string(context.timeZone), "run_id": .string(context.runID),
       "generated_at": .string(moment.description), "rejected_rows": .integer(context.rejectedRows),
-      "data_through": .object(context.feeds.map { .init(name: $0.feed, value: .string($0.through)) }),
-    ])
-    var bytes = Array(head.render(openLevels: 1).utf8.dropLast(2))
+      "data_through": .object(context.feeds.map { .init($0.feed, .string($0.through)) }),
+    ]
+    var bytes = Array(head.text(openLevels: 1).utf8.dropLast(2))
     bytes += Array(",\n  \"reports\": [\n".utf8)
     for (index, fragment) in fragments.enumerated() {
       if index > 0 { bytes += Array(",\n".utf8) }

@@ -54,9 +54,6 @@ struct Dice: Sendable {
   /// True in `share` of 1,000 cases.
   mutating func perMille(_ share: Int) -> Bool { below(1_000) < share }
 
-  /// True with probability `odds` / 2^32.
-  mutating func happens(_ odds: UInt64) -> Bool { next() >> 32 < odds }
-
   /// A number from 0 up to but not including `count`, rank r about as likely as 1 / (r + 16) (Zipf and Mandelbrot).
   ///
   /// All powers of two are equally likely, and so are all numbers between two of them.

@@ -24,9 +24,10 @@ struct ProductRow: SampleRow {
     buffer.put(byte: 0x2D)
     buffer.put(key, digits: 6)
     buffer.comma()
-    buffer.put(Vocabulary.materials[Int(traits >> 16 & 0xFFF) % Vocabulary.materials.count])
+    buffer.put(Vocabulary.styles[Int(traits >> 16 & 0xFFF) % Vocabulary.styles.count])
     buffer.put(byte: 0x20)
-    buffer.put(Vocabulary.things[Int(traits >> 28 & 0xFFF) % Vocabulary.things.count])
+    let things = Vocabulary.things[category]
+    buffer.put(things[Int(traits >> 28 & 0xFFF) % things.count])
     buffer.put(Vocabulary.variants[Int(traits >> 40 & 0xFFF) % Vocabulary.variants.count])
     // A line break inside a name, as one product in a hundred has it.
     if traits >> 52 % 100 == 0 { buffer.put("\nlimited edition") }

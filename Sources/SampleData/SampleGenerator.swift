@@ -2,6 +2,9 @@
 // Invariant: the same settings give the same bytes; nothing is read but the settings.
 // Whether the feeds load as expected is found out elsewhere: no ingest code is used here.
 
+internal import Glibc
+internal import Money
+
 /// Writes sample feeds for one set of settings.
 public struct SampleGenerator: Sendable {
   /// What is generated.
@@ -10,6 +13,14 @@ public struct SampleGenerator: Sendable {
   /// Creates a generator.
   public init(_ settings: SampleSettings) {
     self.settings = settings
+  }
+
+  /// The names of files to be written that are in `inbox` already; writing replaces them.
+  public func existingFiles(in inbox: String) -> [String] {
+    let feeds: [any SampleRow.Type] = [CustomerRow.self, ProductRow.self, OrderRow.self, TransactionRow.self]
+    return feeds.flatMap { feed in
+      (0...settings.nights).map { "\(feed.feed)_\(settings.end.adding(days: $0 - settings.nights)).csv" }
+    }.filter { access("\(inbox.isEmpty ? "." : inbox)/\($0)", F_OK) == 0 }
   }
 
   /// Writes all feed files and `expected.json` into `inbox`, which is made when absent.

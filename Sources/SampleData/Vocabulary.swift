@@ -94,14 +94,24 @@ enum Vocabulary {
 
   static let skuPrefixes: [StaticString] = ["HOM", "KIT", "GAR", "TOY", "STA", "LIG", "TEX", "GIF", "BAT", "OUT"]
 
-  static let materials: [StaticString] = [
-    "Ceramic", "Oak", "Glass", "Linen", "Steel", "Wicker", "Enamel", "Felt", "Crème", "Marble", "Recycled",
-    "Children's",
+  /// What goes before any product's name.
+  static let styles: [StaticString] = [
+    "Classic", "Handmade", "Nordic", "Vintage", "Rustic", "Striped", "Heritage", "Everyday", "Crème", "Painted",
+    "Recycled", "Children's",
   ]
 
-  static let things: [StaticString] = [
-    "Mug", "Lantern", "Frame", "Cushion", "Basket", "Teapot", "Notebook", "Doorstop", "Café Set", "Planter",
-    "Jigsaw", "Tea Towel", "Cake Stand", "Clock", "Garland", "Soap Dish", "Trivet", "Hook",
+  /// What each category sells, in the order of `categories`.
+  static let things: [[StaticString]] = [
+    ["Picture Frame", "Wall Clock", "Doorstop", "Coat Hook", "Storage Basket", "Vase"],
+    ["Mug", "Teapot", "Café Set", "Cake Stand", "Trivet", "Egg Cup"],
+    ["Planter", "Watering Can", "Bird Feeder", "Hand Trowel", "Herb Markers", "Wind Chime"],
+    ["Jigsaw", "Building Blocks", "Spinning Top", "Puppet", "Card Game", "Kite"],
+    ["Notebook", "Pencil Case", "Wall Calendar", "Letter Set", "Desk Tidy", "Sketchbook"],
+    ["Lantern", "Table Lamp", "Fairy Lights", "Tealight Holder", "Night Light", "Lampshade"],
+    ["Cushion", "Tea Towel", "Throw", "Table Runner", "Napkins", "Apron"],
+    ["Gift Box", "Garland", "Party Bunting", "Keepsake Tin", "Ribbon Reel", "Photo Album"],
+    ["Soap Dish", "Hand Cream", "Bath Salts", "Flannel", "Scented Candle", "Toothbrush Mug"],
+    ["Picnic Basket", "Camping Mug", "Folding Stool", "Flask", "Sun Hat", "Tote Bag"],
   ]
 
   /// What follows a product's name; most often nothing.

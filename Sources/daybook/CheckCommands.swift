@@ -20,8 +20,9 @@ struct CheckCommand: Verb {
     let status: ExitStatus = project == nil || errors > 0 ? .badDefinition : .ok
     if let project, errors == 0 {
       console.note(
-        "project \(project.name): \(project.feeds.count) feeds, \(project.views.count) views, "
-          + "\(project.reports.count) reports, \(project.jobs.count) jobs; nothing is wrong")
+        "project \(project.name): \(counted(project.feeds.count, "feed")), \(counted(project.views.count, "view")), "
+          + "\(counted(project.reports.count, "report")), \(counted(project.jobs.count, "job")); "
+          + (diagnostics.isEmpty ? "nothing is wrong" : "no errors"))
     } else {
       console.problem("\(errors) error\(errors == 1 ? "" : "s") in the definitions")
     }
@@ -71,3 +72,6 @@ extension String {
   /// The text with spaces after it up to `width` characters.
   func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }
+
+/// `1 feed`, `4 feeds`.
+func counted(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }

@@ -53,10 +53,10 @@ struct Console: Sendable {
     write(line + "\n", to: STDERR_FILENO)
   }
 
+  /// Errors always, warnings but with -q, notes only with -v: a note asks nobody to do anything.
   func show(_ diagnostics: [Diagnostic]) {
-    for diagnostic in diagnostics where !isQuiet || diagnostic.severity == .error {
-      problem(renderer.render(diagnostic))
-    }
+    let least: Severity = isVerbose ? .note : isQuiet ? .error : .warning
+    for diagnostic in diagnostics where diagnostic.severity >= least { problem(renderer.render(diagnostic)) }
   }
 
   /// Writes all of `text`, or as much as somebody reads.

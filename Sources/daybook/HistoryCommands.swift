@@ -21,6 +21,10 @@ struct StatusCommand: Verb {
       let feeds = try await session.ledger.feeds()
       let isRunning = try await session.ledger.isRunLockHeld()
       let published = Publication.state(of: project.output)
+      // A run that works is not a failure yet; without its lock it is one that was lost.
+      let open = RunSummary.openFailure(
+        among: runs.filter { $0.status != .running || !isRunning }, jobs: Set(project.jobs.map(\.name)))
+      let next = open?.nextCommand(options: global.commandSuffix)
       let lastGood = runs.first { $0.status == .success || $0.status == .warning }
 
       console.data("project    \(project.name), \(session.configuration.redactedURL)")
@@ -29,18 +33,26 @@ struct StatusCommand: Verb {
       if let lastGood, lastGood.record.runID != runs.first?.record.runID {
         console.data("last good  " + RunText.line(lastGood))
       }
+      if let open, let next {
+        if open.record.runID != runs.first?.record.runID { console.data("failed     " + RunText.line(open)) }
+        if let failure = open.failure {
+          console.data("failure    \(failure.stage.isEmpty ? "" : failure.stage + ": ")\(failure.message)")
+        }
+        console.data("next       \(next)")
+      }
       console.data("reports    " + RunText.published(published))
       for feed in project.feeds {
         let known = feeds.first { $0.feed == feed.name }
         let told = known.map { summary in
-          "\(summary.files) files, last \(summary.lastFile) at \(summary.lastRecordedAt)"
-            + (summary.openRejects > 0 ? ", \(summary.openRejects) open rejects" : "")
+          "\(counted(summary.files, "file")), last \(summary.lastFile) at \(summary.lastRecordedAt)"
+            + (summary.openRejects > 0 ? ", \(counted(summary.openRejects, "open reject"))" : "")
         }
         console.data("feed       \(feed.name): \(told ?? "no file yet")")
       }
       let object: JSONValue = [
         "project": .string(project.name), "running": .bool(isRunning),
         "last_run": runs.first.map(RunText.json) ?? .null, "last_success": lastGood.map(RunText.json) ?? .null,
+        "open_failure": open.map(RunText.json) ?? .null, "next": .optional(next),
         "published": published.date.map { .string($0) } ?? .null,
         "feeds": .array(
           project.feeds.map { feed in

@@ -4,7 +4,6 @@ internal import ArgumentParser
 internal import Definitions
 internal import Finding
 internal import Glibc
-internal import Ingest
 internal import Jobs
 internal import Ledger
 internal import Money
@@ -46,7 +45,7 @@ struct Invocation: Sendable {
   /// The business date: what was asked for, or today where the project is.
   func asOf(_ asked: CivilDate?, project: Project) throws(StageFailure) -> CivilDate {
     if let asked { return asked }
-    guard let today = BusinessDay.day(of: startedAt, in: project.calendar.timeZone) else {
+    guard let today = startedAt.day(in: project.calendar.timeZone) else {
       throw StageFailure(
         .badDefinition, "definition", "this machine does not know the time zone \(project.calendar.timeZone)",
         fix: "apt install tzdata, or give --as-of")

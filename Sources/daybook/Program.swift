@@ -26,7 +26,7 @@ enum Program {
       }
       verb = parsed
     } catch {
-      exit(report(error, arguments: arguments, environment: environment))
+      exit(report(error, arguments: arguments))
     }
     let interruption = Interruption()
     let invocation = Invocation(
@@ -54,7 +54,7 @@ enum Program {
   }
 
   /// Help and version to standard output; what is wrong with the command line to standard error, exit 64.
-  private static func report(_ error: any Error, arguments: [String], environment: [String: String]) -> Int32 {
+  private static func report(_ error: any Error, arguments: [String]) -> Int32 {
     let message = RootCommand.fullMessage(for: error)
     guard RootCommand.exitCode(for: error) != .success else {
       print(message)

@@ -13,7 +13,6 @@ final class ProgressLines: ProgressSink, RunObserver {
     var columns = 0
     var lastShown: ContinuousClock.Instant?
     var stageStart = ContinuousClock().now
-    var isNothingSaid = true
   }
 
   private let console: Console
@@ -102,7 +101,7 @@ final class ProgressLines: ProgressSink, RunObserver {
     if let rows = result.rowsOut { parts.append("\(rows) rows") }
     parts.append(shortText(milliseconds: result.cost.wallMilliseconds))
     guard isVerbose else { return parts.joined(separator: "  ") }
-    parts.append("cpu \(shortText(milliseconds: result.cost.cpuUserMilliseconds + result.cost.cpuSystemMilliseconds))")
+    parts.append("cpu \(shortText(milliseconds: result.cost.cpuMilliseconds))")
     if let cost = result.serverCost {
       parts.append("wal \(cost.walBytes) bytes, blocks \(cost.sharedHit) hit \(cost.sharedRead) read")
     }

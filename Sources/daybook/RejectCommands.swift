@@ -32,7 +32,8 @@ struct RejectSelectionOptions: ParsableArguments {
     if let feed, session.project.feed(named: feed) == nil {
       throw StageFailure(
         .usage, "usage", "no feed is named \"\(feed)\"",
-        fix: nearestWord(to: feed, in: session.project.feeds.map(\.name)).map { "did you mean \"\($0)\"?" })
+        fix: nearestWord(to: feed, in: session.project.feeds.map(\.name)).map { "did you mean \"\($0)\"?" }
+          ?? "Jobs/feeds defines \(session.project.feeds.map(\.name).sorted().joined(separator: ", "))")
     }
     var selection = RejectSelection.open(feed: feed)
     if let run { selection = .run(try await RunLookup(session: session).run(named: run).record.runID) }
@@ -65,7 +66,7 @@ struct RejectsListCommand: Verb {
           "\(entry.feed)  \(entry.file):\(entry.line)\(column)  \(entry.code.rawValue)  \(visible(entry.reason))")
       }
       console.note(
-        entries.count == count ? "\(count) rejects" : "\(entries.count) of \(count) rejects; --limit shows more")
+        entries.count == count ? counted(count, "reject") : "\(entries.count) of \(count) rejects; --limit shows more")
       console.json(["rejects": .array(entries.map(Self.json))])
       return .ok
     }
@@ -100,7 +101,7 @@ struct RejectsExportCommand: Verb {
       do {
         try Self.write(entries, to: output)
       } catch {
-        throw StageFailure(.cannotWriteOutput, "cannot_write", "\(output ?? "standard output"): \(error)")
+        throw StageFailure(.cannotWriteOutput, "cannot_write", output == nil ? "standard output: \(error)" : "\(error)")
       }
       if entries.count < count { invocation.console.note("\(entries.count) of \(count) rejects; --limit writes more") }
       let object: JSONValue = [

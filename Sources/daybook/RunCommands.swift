@@ -81,14 +81,15 @@ struct RetryCommand: Verb {
     commandName: "retry", abstract: "Do again what a failed run was to do, for the same business date.",
     discussion: "What the run committed is found committed; nothing is loaded twice.")
 
-  @Argument(help: "The run; the newest that failed unless given.") var run: String?
+  @Argument(help: "The run, or the beginning of its name; the newest failure not made good unless given.")
+  var run: String?
   @OptionGroup var global: GlobalOptions
 
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     return try await Session.open(project) { session in
       guard let parent = try await RunLookup(session: session).failedRun(named: run) else {
-        invocation.console.note("nothing to retry: the newest run did not fail")
+        invocation.console.note("nothing to retry: no run failed that a later one did not make good")
         let object: JSONValue = [
           "run_id": .null, "job": "retry", "as_of": .null, "status": "skipped", "exit_code": 0, "wall_ms": 0,
           "stages": [], "reports": [], "findings": [],

@@ -18,7 +18,9 @@ protocol PlanningVerb: Verb {
 }
 
 struct PlanningOptions: ParsableArguments {
-  @Option(name: .customLong("as-of"), help: ArgumentHelp("The business date; today unless given.", valueName: "date"))
+  @Option(
+    name: .customLong("as-of"),
+    help: ArgumentHelp("The business date, such as 2026-11-20; today unless given.", valueName: "date"))
   var asOf: CivilDate?
 
   @Flag(name: .customLong("dry-run"), help: "Print the plan and change nothing.")
@@ -126,13 +128,7 @@ enum RunSummaryText {
     }
     let rows = report.rows
     var parts: [String] = []
-    if rows.read > 0 {
-      let told = [
-        (rows.inserted, "inserted"), (rows.updated, "updated"), (rows.unchanged, "unchanged"),
-        (rows.deleted, "deleted"), (rows.duplicate, "duplicate"), (rows.rejected, "rejected"),
-      ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-      parts.append("\(rows.read) rows read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))"))
-    }
+    if rows.read > 0 { parts.append(rows.sentence) }
     let views = report.stages.filter { $0.stage == "refresh" && $0.isChange }.count
     if views > 0 { parts.append("\(views) view\(views == 1 ? "" : "s") refreshed") }
     let pages = report.reports.filter { !$0.cached }.count

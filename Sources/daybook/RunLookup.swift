@@ -1,5 +1,6 @@
 // Finding a run by its name, by the beginning of its name, or by being the newest.
 
+internal import Definitions
 internal import Jobs
 internal import Ledger
 
@@ -33,13 +34,10 @@ struct RunLookup: Sendable {
     return run
   }
 
-  /// The run of that name, or the newest when it failed; nil when it did not.
+  /// The run of that name, or the newest whose failure no later run has made good; nil when there is none.
   func failedRun(named name: String?) async throws -> RunSummary? {
     if name != nil { return try await run(named: name) }
-    guard let newest = try await session.ledger.runs(limit: 1).first else { return nil }
-    switch newest.status {
-    case .success, .warning, .skipped: return nil
-    case .running, .failed, .partial, .cancelled, .timeout, .lost: return newest
-    }
+    return RunSummary.openFailure(
+      among: try await session.ledger.runs(limit: Self.depth), jobs: Set(session.project.jobs.map(\.name)))
   }
 }

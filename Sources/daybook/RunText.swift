@@ -22,13 +22,14 @@ enum RunText {
 
   static func details(_ run: RunSummary, _ stages: [StageSummary]) -> [String] {
     let record = run.record
+    let server = "\(run.serverVersion / 10_000).\(run.serverVersion % 10_000)"
     var lines = [
       "run       \(record.runID)", "job       \(record.job) as of \(record.asOf), attempt \(record.attempt)",
       "status    \(run.status.rawValue)" + (run.exitCode.map { ", exit \($0)" } ?? ""),
       "started   \(record.startedAt) on \(record.host), process \(record.processID), \(record.trigger.rawValue)",
       "finished  \(run.finishedAt?.description ?? "not yet")",
       "command   daybook \(record.arguments.map(shellQuoted).joined(separator: " "))",
-      "versions  daybook \(record.version), PostgreSQL \(run.serverVersion), definitions \(record.configurationHash)",
+      "versions  daybook \(record.version), PostgreSQL \(server), definitions \(record.configurationHash)",
     ]
     if let parent = record.parent { lines.append("retry of  \(parent)") }
     if let cost = run.cost { lines.append("cost      \(text(cost))") }
@@ -62,7 +63,7 @@ enum RunText {
   }
 
   private static func text(_ cost: ProcessCost) -> String {
-    let cpu = shortText(milliseconds: cost.cpuUserMilliseconds + cost.cpuSystemMilliseconds)
+    let cpu = shortText(milliseconds: cost.cpuMilliseconds)
     return "\(shortText(milliseconds: cost.wallMilliseconds)), cpu \(cpu), "
       + "memory at most \(cost.peakResidentKilobytes / 1024) MB"
   }
@@ -99,7 +100,7 @@ enum RunText {
       "attempt": .integer(stage.attempt), "status": .string(stage.status.rawValue),
       "skip_reason": .optional(result?.skipReason), "detail": .optional(result?.detail),
       "wall_ms": .optional(result?.cost.wallMilliseconds),
-      "cpu_ms": .optional(result.map { $0.cost.cpuUserMilliseconds + $0.cost.cpuSystemMilliseconds }),
+      "cpu_ms": .optional(result.map { $0.cost.cpuMilliseconds }),
       "maxrss_kb": .optional(result?.cost.peakResidentKilobytes), "bytes_in": .integer(result?.bytesIn ?? 0),
       "rows": (result?.rows ?? RowCounts()).json, "rows_out": .optional(result?.rowsOut),
       "input_path": .optional(result?.inputPath), "wal_bytes": .optional(cost?.walBytes),

@@ -26,6 +26,7 @@ struct SampleCommand: Verb {
   @Option(name: .long, help: "Nightly deltas after the base extract.") var nights = 3
   @Option(name: .long, help: ArgumentHelp("Share of bad rows, 0 to 0.5.", valueName: "rate"))
   var dirty: ExactDecimal = .zero
+  @Flag(name: .long, help: "Replace feed files of the same names.") var overwrite = false
   @OptionGroup var global: GlobalOptions
 
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
@@ -40,9 +41,18 @@ struct SampleCommand: Verb {
     let settings = try SampleSettings(
       customers: customers, products: products, orders: orders, transactions: transactions, seed: seed,
       start: start ?? last.adding(months: -24), end: last, nights: nights, dirty: dirty)
+    let generator = SampleGenerator(settings)
+    if !overwrite, case let existing = generator.existingFiles(in: target), let first = existing.first {
+      // They may be what a shop has really delivered.
+      throw StageFailure(
+        .cannotWriteOutput, "exists",
+        "\(target): \(first) is there already"
+          + (existing.count > 1 ? ", and \(counted(existing.count - 1, "other file")) that would be replaced" : ""),
+        fix: "name another folder with --inbox, or replace them with --overwrite")
+    }
     let lines = ProgressLines(invocation.console)
     lines.stageStarted(stage: "sample", name: target)
-    let summary = try SampleGenerator(settings).write(to: target) { progress in
+    let summary = try generator.write(to: target) { progress in
       lines.progress(
         ProgressUpdate(
           stage: "sample", name: progress.file, done: progress.rowsDone, total: progress.rowsTotal, unit: "rows"))

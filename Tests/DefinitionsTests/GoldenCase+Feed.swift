@@ -119,6 +119,23 @@ extension GoldenCase {
         error: Jobs/feeds/payments.yaml:7:11: "required" must be true or false, not "yes"
         """),
     GoldenCase(
+      name: "a way to load that has no effect yet",
+      files: [
+        "Jobs/feeds/customers.yaml": """
+        feed: customers
+        files: customers_*.csv
+        load: insert
+        key: [customer_id]
+        columns:
+          customer_id: { type: bigint }
+
+        """
+      ],
+      says: """
+        warning: Jobs/feeds/customers.yaml:3:7: this version loads every feed by copy; "load: insert" has no effect yet
+          fix: write load: auto or load: copy, or leave it for a later version
+        """),
+    GoldenCase(
       name: "a pattern for files that is a path",
       files: [
         "Jobs/feeds/payments.yaml": """

@@ -32,6 +32,21 @@ extension GoldenCase {
         error: Jobs/reports/money.yaml:9:5: a section is only one of text, note
         """),
     GoldenCase(
+      name: "a report named like a page of every set",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: run
+        title: Money
+        sections:
+          - text: a
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:1:9: a report cannot be called "run": every published set has a page of that name
+          fix: give it another name
+        """),
+    GoldenCase(
       name: "sources that do not exist",
       files: [
         "Jobs/reports/money.yaml": """

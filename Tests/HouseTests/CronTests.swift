@@ -121,7 +121,7 @@ import Testing
       let fields = entry.split(separator: " ")
       #expect(fields.count == 8)
       #expect(fields[5] == "@USER@")
-      #expect(fields[6...].allSatisfy { $0.hasPrefix("@PROJECT@") })
+      #expect(fields[6...].allSatisfy { $0.hasPrefix("\"@PROJECT@") && $0.hasSuffix("\"") })
       #expect(!entry.contains(/(^|[^\\])%/))
     }
   }

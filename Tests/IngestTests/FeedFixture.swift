@@ -62,7 +62,7 @@ struct FeedFixture: Sendable {
     timeZone: String = "America/New_York", progress: any ProgressSink = NullProgress()
   ) async throws -> IngestOutcome {
     try await FeedIngestion(
-      project: project([feed], timeZone: timeZone), feed: feed, pool: pool, ledger: ledger, runID: .make(),
+      project: project([feed], timeZone: timeZone), feed: feed, pool: pool, runID: .make(),
       asOf: asOf, progress: progress
     ).run(selection)
   }

@@ -85,7 +85,7 @@ import Testing
       try fixture.deliver("payments_2.csv", SafetyTests.file(1...1) + "x,,payment,1.00,USD,\(Self.line)\n")
       let outcome = try await fixture.ingest(snapshot)
       #expect(outcome.rows.deleted == 0)
-      #expect(outcome.findings.first { $0.code == "deletes_withheld" }?.message.hasPrefix("2 rows") == true)
+      #expect(outcome.findings.first { $0.code == "nothing_deleted" }?.message.hasPrefix("2 of the table") == true)
     }
   }
 

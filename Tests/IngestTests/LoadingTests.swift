@@ -118,7 +118,7 @@ import Testing
       #expect(try await fixture.query("select id, amount from finance.payments order by 1") == "1|2.00\n2|5.00")
       let listed = try await fixture.query("select line, record, key, kept_line from daybook.duplicate_row")
       #expect(listed == "2|2|1|4")
-      #expect(outcome.findings.contains { $0.code == "duplicate_keys" })
+      #expect(outcome.findings.contains { $0.code == "duplicate_keys" && $0.severity == .note })
     }
   }
 
@@ -171,6 +171,7 @@ import Testing
         "payments_2026-11-20.csv",
         paymentsHeader + "1,10,payment,10.50,USD,2026-11-19 10:00:00\n3,11,payment,7,USD,2026-11-19 12:00:00+02:00\n")
       let outcome = try await fixture.ingest(snapshot)
+      #expect(outcome.findings.isEmpty)
       #expect(outcome.rows == RowCounts(read: 2, unchanged: 2, deleted: 1))
       #expect(try await fixture.query("select string_agg(id::text, ',' order by id) from finance.payments") == "1,3")
 
@@ -179,6 +180,44 @@ import Testing
       #expect(refused.status == .refused)
       #expect(refused.findings.first?.code == "delete_limit")
       #expect(try await fixture.query("select count(*) from finance.payments") == "2")
+    }
+  }
+
+  @Test func aSnapshotWithRefusedRecordsDeletesNothingAndSaysSo() async throws {
+    try await FeedFixture.with { fixture in
+      let snapshot = payments(mode: .snapshot(maxDeletes: .count(1)))
+      try fixture.deliver("payments_2026-11-19.csv", Self.first)
+      _ = try await fixture.ingest(snapshot)
+      try fixture.deliver(
+        "payments_2026-11-20.csv",
+        paymentsHeader + "1,10,payment,10.50,USD,2026-11-19 10:00:00\n3,11,payment,oops,USD,2026-11-19 12:00:00\n")
+      let outcome = try await fixture.ingest(snapshot)
+      #expect(outcome.rows == RowCounts(read: 2, unchanged: 1, rejected: 1))
+      #expect(try await fixture.query("select count(*) from finance.payments") == "3")
+      let said = outcome.findings.first { $0.code == "nothing_deleted" }
+      #expect(said?.severity == .warning)
+      #expect(
+        said?.message
+          == "2 of the table's 3 rows are not in the file, and none was deleted: "
+          + "1 of its records were refused, which may stand for them")
+    }
+  }
+
+  @Test func aConstantTimeIsOnTheProjectsClockUnlessItNamesItsOffset() async throws {
+    try await FeedFixture.with { fixture in
+      let events = feed(
+        "events", key: ["id"],
+        [
+          column("id", .bigint), column("since", .timestamptz, constant: "2026-07-01 08:00"),
+          column("until", .timestamptz, constant: "2026-07-01T08:00:00+02:00"),
+          column("day", .timestamptz, constant: "2026-12-01"),
+        ])
+      try fixture.deliver("events_1.csv", "id\n1\n")
+      _ = try await fixture.ingest(events, timeZone: "America/New_York")
+      let times = ["since", "until", "day"].map { "\($0) at time zone 'UTC'" }.joined(separator: ", ")
+      #expect(
+        try await fixture.query("select \(times) from finance.events")
+          == "2026-07-01 12:00:00|2026-07-01 06:00:00|2026-12-01 05:00:00")
     }
   }
 

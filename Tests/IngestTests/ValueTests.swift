@@ -3,6 +3,7 @@
 import Definitions
 import Glibc
 import Ledger
+import Money
 import Postgres
 import TestSupport
 import Testing

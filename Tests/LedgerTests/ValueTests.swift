@@ -24,10 +24,12 @@ import Testing
 
   @Test func jsonKeepsItsOrderAndEscapesWhatItMust() {
     let value: JSONValue = [
-      "b": 1, "a": ["x\"\\\n\t\u{1}\u{7F}ü\u{1F600}", true, .null, .number("12.50")], "empty": .object([]),
+      "b": 1, "a": ["x\"\\\n\t\u{1}\u{7F}\u{202E}ü\u{1F600}", true, .null, .number("12.50")], "empty": .object([]),
     ]
+    #expect(value.text(openLevels: 1).hasPrefix("{\n  \"b\": 1,\n  \"a\": ["))
+    #expect(value.text(openLevels: 9).hasSuffix("  \"empty\": {}\n}"))
     #expect(
       value.text
-        == #"{"b": 1, "a": ["x\"\\\n\t\u0001"# + "\u{7F}ü\u{1F600}" + #"", true, null, 12.50], "empty": {}}"#)
+        == #"{"b": 1, "a": ["x\"\\\n\t\u0001\u007f\u202e"# + "ü\u{1F600}" + #"", true, null, 12.50], "empty": {}}"#)
   }
 }

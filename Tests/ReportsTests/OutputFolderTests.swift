@@ -2,6 +2,7 @@
 // No database takes part: sets are a few small files.
 // Inodes tell whether a file was written anew.
 
+import Definitions
 import Finding
 import Foundation
 import Glibc
@@ -49,6 +50,22 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
       #expect(folder.latestTarget == "2026-11-20")
       #expect(folder.intactManifest(for: day) == manifest([("index.html", "one"), ("data/x.csv", "a\n")]))
     }
+  }
+
+  @Test func whatStandsInTheWayOfTheFolderIsNamed() throws {
+    try TemporaryDirectory.with { directory in
+      try directory.write("", to: "Output")
+      for (path, reason) in [("Output", "it is not a directory"), ("Output/sets", "Not a directory")] {
+        let error = #expect(throws: ReportError.self) {
+          try publish(OutputFolder(path: directory.appending(path)), [("index.html", "one")])
+        }
+        #expect(error?.diagnostic.message == "cannot write \(directory.appending(path)): \(reason)")
+      }
+    }
+  }
+
+  @Test func noReportCanHaveTheNameOfAPageOfEverySet() {
+    #expect(SetRenderer.builtIns == Set(ReportDefinition.builtInPages))
   }
 
   @Test func unchangedFilesKeepTheirInodeAndChangedOnesDoNot() throws {

@@ -5,6 +5,7 @@
 import Definitions
 import Finding
 import Foundation
+import Ledger
 import Markup
 import Money
 import Testing
@@ -77,14 +78,14 @@ private func content(_ data: Dataset) throws -> ReportContent {
   @Test func ordinaryPageIsGolden() throws {
     let content = try content(dataset(["Ada", "Bob", "Cy"]))
     try expectGolden(PageLayout(context: context).page(content), "ordinary.html")
-    try expectGolden(Array(content.json.render().utf8), "ordinary.json")
+    try expectGolden(Array(content.json.text(openLevels: 4).utf8), "ordinary.json")
     try expectGolden(content.datasets[0].csv, "ordinary.csv")
   }
 
   @Test func hostilePageIsGolden() throws {
     let content = try content(dataset(hostileNames))
     try expectGolden(PageLayout(context: context).page(content), "hostile.html")
-    try expectGolden(Array(content.json.render().utf8), "hostile.json")
+    try expectGolden(Array(content.json.text(openLevels: 4).utf8), "hostile.json")
     try expectGolden(content.datasets[0].csv, "hostile.csv")
   }
 
@@ -113,7 +114,7 @@ private func content(_ data: Dataset) throws -> ReportContent {
   }
 
   @Test func jsonHoldsExactFiguresAndParses() throws {
-    let text = try content(dataset(hostileNames)).json.render()
+    let text = try content(dataset(hostileNames)).json.text(openLevels: 4)
     let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     let sections = try #require(object["sections"] as? [[String: Any]])
     let rows = try #require(sections[3]["rows"] as? [[String: Any]])

@@ -26,7 +26,19 @@ import Testing
       }
       #expect(hashes[0] == hashes[1])
       // FNV-1a over all files. It changes only when the shop is meant to change.
-      #expect(hashes[0] == "782eedc884ae0ba6")
+      #expect(hashes[0] == "55e38d70b40c562e")
+    }
+  }
+
+  @Test func filesThatWouldBeReplacedAreNamedBeforehand() throws {
+    let generator = SampleGenerator(
+      try makeSettings(customers: 20, products: 10, orders: 60, transactions: 200, nights: 2, dirty: "0"))
+    try TemporaryDirectory.with { directory in
+      let inbox = directory.appending("inbox")
+      #expect(generator.existingFiles(in: inbox).isEmpty)
+      let written = try generator.write(to: inbox)
+      #expect(Set(generator.existingFiles(in: inbox)) == Set(written.files.map(\.name)))
+      #expect(try generator.write(to: inbox).files == written.files)
     }
   }
 

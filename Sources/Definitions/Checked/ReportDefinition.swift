@@ -36,6 +36,9 @@ public import Finding
 /// ```
 /// In a query `:as_of` is the as-of date and `:time_zone` the project's time zone.
 public struct ReportDefinition: Sendable {
+  /// Pages that every published set has beside its reports, in their order; no report may take their names.
+  public static let builtInPages = ["index", "reconciliation", "run"]
+
   /// The report's name, and its file's: lower-case letters, digits, `_` and `-`.
   public var name: String
   /// The heading.

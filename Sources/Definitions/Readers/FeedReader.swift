@@ -51,6 +51,12 @@ struct FeedReader {
     {
       feed.rejectLimit = limit
     }
+    if feed.load == .insert {
+      findings.warning(
+        "load_by_copy", at: reader.position(of: "load"),
+        "this version loads every feed by copy; \"load: insert\" has no effect yet",
+        fix: "write load: auto or load: copy, or leave it for a later version")
+    }
     readKey(reader, into: &feed)
     feed.mode = mode(reader, hasKey: !feed.key.isEmpty || reader.has("key"))
     if feed.key.isEmpty, !reader.has("key"), reader.has("on_conflict") {

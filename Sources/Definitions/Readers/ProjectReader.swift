@@ -150,14 +150,14 @@ struct ProjectReader {
         at: project.keyPosition(of: "calendar"), findings: findings)
     else { return calendar }
     if let zone = reader.scalar("time_zone") {
-      if TimeZoneCheck.isKnown(zone.text) {
+      if TimeZoneRules(named: zone.text) != nil {
         calendar.timeZone = zone.text
       } else {
         let fix =
-          !TimeZoneCheck.hasDatabase
+          !TimeZoneNames.hasDatabase
           ? "install the time zone database (Debian: apt-get install tzdata)"
           : zone.usesEnvironment
-            ? nil : nearestWord(to: zone.text, in: TimeZoneCheck.names()).map { "did you mean \"\($0)\"?" }
+            ? nil : nearestWord(to: zone.text, in: TimeZoneNames.names()).map { "did you mean \"\($0)\"?" }
         findings.error(
           "unknown_time_zone", at: reader.position(of: "time_zone"),
           "this machine knows no time zone \"\(zone.shown)\"", fix: fix ?? "write a name such as Europe/Paris or UTC")
@@ -171,26 +171,11 @@ struct ProjectReader {
   }
 }
 
-/// Which time zones this machine knows.
-enum TimeZoneCheck {
+/// The time zones that this machine has a database of, to suggest one of them.
+enum TimeZoneNames {
   private static let folder = "/usr/share/zoneinfo"
 
   static var hasDatabase: Bool { access(folder, R_OK) == 0 }
-
-  /// Whether `name` is a zone's file; UTC always is.
-  static func isKnown(_ name: String) -> Bool {
-    if name == "UTC" { return true }
-    let isName = name.utf8.allSatisfy { byte in
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || [0x2B, 0x2D, 0x2F, 0x5F].contains(byte)
-    }
-    guard isName, !name.isEmpty, !name.hasPrefix("/"), name.utf8.count < 100 else { return false }
-    let descriptor = open("\(folder)/\(name)", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    var magic: [UInt8] = [0, 0, 0, 0]
-    return read(descriptor, &magic, 4) == 4 && magic == Array("TZif".utf8)
-  }
 
   /// The names of `zone1970.tab`, for suggestions; empty when the machine has no such table.
   static func names() -> [String] {

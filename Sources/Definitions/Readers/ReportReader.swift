@@ -52,9 +52,16 @@ struct ReportReader {
       }
       csvs[csv] = section.section.position
     }
+    let name = reader.identifier("report", .label) ?? ""
+    if ReportDefinition.builtInPages.contains(name) {
+      findings.error(
+        "reserved_name", at: reader.position(of: "report"),
+        "a report cannot be called \"\(name)\": every published set has a page of that name",
+        fix: "give it another name")
+    }
     return ReportDraft(
       report: ReportDefinition(
-        name: reader.identifier("report", .label) ?? "", title: reader.text("title") ?? "",
+        name: name, title: reader.text("title") ?? "",
         description: reader.text("description") ?? "", sections: [],
         position: SourcePosition(file: file, line: node.position.line, column: node.position.column),
         definitionHash: ""),

@@ -7,6 +7,7 @@ internal import CSV
 internal import Definitions
 internal import Glibc
 internal import Ledger
+internal import Money
 
 /// Encodes the records of one file.
 struct RecordEncoder: ~Copyable {

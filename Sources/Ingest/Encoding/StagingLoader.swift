@@ -6,6 +6,7 @@ internal import CSV
 internal import Definitions
 internal import Finding
 internal import Ledger
+internal import Money
 internal import Postgres
 
 /// Fills staging tables.
@@ -26,7 +27,7 @@ struct StagingLoader: Sendable {
       let header = try HeaderMatch(
         try file.header(dialect: dialect), feed: feed, file: discovered.displayPath)
       let plan = FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone)
-      try await connection.execute(MergeStatements.createStaging(table, columns: header.columns))
+      try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
       let summary = try await copy(file, plan, into: table, on: connection)
       if file.hasChanged { throw FileChanged() }
       var places: [String: Int] = [:]

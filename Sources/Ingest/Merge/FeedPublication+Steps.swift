@@ -31,22 +31,23 @@ extension FeedPublication {
     let count = logs.reduce(0) { $0 + $1.count }
     let isTruncated = logs.contains { $0.isTruncated }
     guard isTruncated || !feed.rejectLimit.allows(count, of: read) else { return }
-    var findings = [
-      Diagnostic(
-        .error, code: "reject_limit", at: feed.position,
-        "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
-        notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
-        fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
-    ]
-    if isTruncated {
-      findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
+    // The first refused record says where to look; the feed's definition only where the limit stands.
+    let first = zip(staged, logs).lazy.compactMap { file, log in log.records.first.map { (file, $0) } }.first
+    var notes = ["declared in \(feed.position)"]
+    var position = feed.position
+    if let (file, record) = first {
+      position = SourcePosition(file: file.displayPath, line: record.line)
+      let column = record.column.map { ", column \"\($0)\"" } ?? ""
+      notes.insert("the first one\(column): \(record.code.rawValue): \(record.reason)", at: 0)
     }
-    let first = logs.lazy.flatMap(\.records).first
-    if let first {
-      findings[0].notes.insert("the first one: line \(first.line), \(first.code.rawValue): \(first.reason)", at: 0)
-    }
+    if isTruncated { notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept") }
+    notes.append("state: nothing of this feed is committed; the refused records are in the ledger")
+    let finding = Diagnostic(
+      .error, code: "reject_limit", at: position,
+      "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)", notes: notes,
+      fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     throw FeedRefusal(
-      findings: findings,
+      findings: [finding],
       files: zip(staged, logs).map { file, log in
         RefusedFile(
           name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, rowsRead: file.summary.recordsRead,
@@ -65,7 +66,12 @@ extension FeedPublication {
     if absent == 0 { return }
     // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
     guard merged.rejects.count == 0 else {
-      merged.absentKept = absent
+      merged.findings.append(
+        Diagnostic(
+          .warning, code: "nothing_deleted", at: SourcePosition(file: file.displayPath),
+          "\(absent) of the table's \(total) rows are not in the file, and none was deleted: "
+            + "\(merged.rejects.count) of its records were refused, which may stand for them",
+          fix: "correct the refused records: daybook rejects list --feed \(feed.name)"))
       return
     }
     guard limit.allows(absent, of: total) else {
@@ -138,18 +144,12 @@ extension FeedPublication {
     try await connection.execute("drop table pg_temp.daybook_loser")
   }
 
-  func absentFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
-    Diagnostic(
-      .warning, code: "deletes_withheld", at: SourcePosition(file: file.displayPath),
-      "\(count) rows of the table are not in this snapshot and were kept, because some of its records were refused",
-      notes: ["a refused record may stand for any of them"],
-      fix: "correct the refused records and deliver the file again")
-  }
-
+  /// A note and no warning: which record of a key counts is decided by rule, and every other one is on record.
   func duplicateFinding(_ file: StagedFile, _ count: Int) -> Diagnostic {
     Diagnostic(
-      .warning, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
-      "\(count) records have a key that comes again later in the file; the last one of each key was taken",
-      notes: ["all are listed in the ledger, with the line that was taken"])
+      .note, code: "duplicate_keys", at: SourcePosition(file: file.displayPath),
+      (count == 1 ? "1 record has a key" : "\(count) records have a key")
+        + " that comes again later in the file; the last one of each key was taken",
+      notes: ["listed, with the line that was taken, in data/duplicates.csv beside the next reports"])
   }
 }

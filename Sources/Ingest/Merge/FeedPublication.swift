@@ -47,8 +47,7 @@ struct FeedPublication: Sendable {
     var controls: ControlTotals
     var rejects: RejectLog
     var duplicatesListed = false
-    /// Rows that a snapshot lacks and that stay, because it has refused records.
-    var absentKept = 0
+    var findings: [Diagnostic] = []
   }
 
   /// Publishes all files, or throws and leaves everything as it was.
@@ -60,8 +59,10 @@ struct FeedPublication: Sendable {
     try await connection.withTransaction { transaction in
       try await transaction.executeScript(
         "set local jit = off; set local work_mem = '64MB'; set local maintenance_work_mem = '128MB'")
-      var (isNew, findings) = try await TableChanges(design: design, feed: feed).prepare(
+      let prepared = try await TableChanges(design: design, feed: feed).prepare(
         for: Set(staged.map(\.sha256)), on: transaction)
+      var findings = prepared.findings
+      var afterRows = prepared.isNew ? design.finishTable : try await suspendIndexes(staged, on: transaction)
       try await transaction.execute("lock table \(design.table.quoted) in share row exclusive mode")
       let before = try await changes(on: transaction)
       var outcomes: [FileOutcome] = []
@@ -70,17 +71,16 @@ struct FeedPublication: Sendable {
         let merged = try await merge(file, on: transaction)
         done.append(merged)
         try checkLimit(staged, done)
-        if isNew {
-          for statement in design.finishTable { try await transaction.execute(statement) }
-          isNew = false
-        }
+        // The first file meets a table without indexes; the files behind it look keys up.
+        for statement in afterRows { try await transaction.execute(statement) }
+        afterRows = []
         try Reconciliation(feed: feed.name, file: file).check(merged.rows, merged.controls)
         outcomes.append(try await record(file, merged, on: transaction))
+        findings += merged.findings
         if merged.duplicatesListed { findings.append(duplicateFinding(file, merged.rows.duplicate)) }
-        if merged.absentKept > 0 { findings.append(absentFinding(file, merged.absentKept)) }
         if index + 1 < staged.count { try Task.checkCancellation() }
       }
-      if isNew { for statement in design.finishTable { try await transaction.execute(statement) } }
+      for statement in afterRows { try await transaction.execute(statement) }
       let rows = outcomes.reduce(RowCounts()) { $0 + $1.rows }
       try await Reconciliation.checkChanges(
         feed: feed, rows: rows, before: before, after: changes(on: transaction))
@@ -89,6 +89,29 @@ struct FeedPublication: Sendable {
       }
       return (outcomes, findings)
     }
+  }
+
+  /// Fewer rows than this are inserted under the indexes that are there.
+  private static let bulkRowsMinimum = 20_000
+
+  /// Takes the indexes off an existing table when it is empty and many rows wait for it.
+  ///
+  /// - Returns: the statements that put them back.
+  private nonisolated(nonsending) func suspendIndexes(
+    _ staged: [StagedFile], on connection: PostgresConnection
+  ) async throws -> [String] {
+    guard let first = staged.first, first.summary.recordsRead >= Self.bulkRowsMinimum,
+      try await isTableEmpty(on: connection)
+    else { return [] }
+    try await connection.execute("lock table \(design.table.quoted) in access exclusive mode")
+    // Somebody may have written between the first look and the lock.
+    guard try await isTableEmpty(on: connection) else { return [] }
+    return try await IndexSuspension.begin(on: design.table, connection: connection).restore
+  }
+
+  private nonisolated(nonsending) func isTableEmpty(on connection: PostgresConnection) async throws -> Bool {
+    let filled = try await connection.query("select exists(select from \(design.table.quoted))")
+    return try filled.first.map { try !$0.decode(0, as: Bool.self) } ?? true
   }
 
   /// Rows that this transaction inserted, updated and deleted in the table, whoever did it; nil when the server
@@ -115,8 +138,7 @@ struct FeedPublication: Sendable {
     if !sql.references.isEmpty { try await refuseOrphans(file, sql, &merged, on: connection) }
     if !feed.key.isEmpty, !file.summary.keysAscend { try await setLosersAside(sql, &merged, on: connection) }
 
-    let filled = try await connection.query("select exists(select from \(sql.base))")
-    let isEmpty = try filled.first.map { try !$0.decode(0, as: Bool.self) } ?? true
+    let isEmpty = try await isTableEmpty(on: connection)
     if isEmpty {
       merged.rows.inserted = try await connection.execute(
         sql.insertNew(isSorted: file.summary.keysAscend, hasPresent: false))

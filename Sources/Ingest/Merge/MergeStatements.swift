@@ -27,16 +27,32 @@ struct MergeStatements: Sendable {
   }
 
   /// The staging table of a file.
-  static func createStaging(_ name: QualifiedName, columns: [ColumnDefinition]) -> String {
+  ///
+  /// - Parameter timeZone: the project's, in which a constant time without an offset is read, whatever zone the
+  ///   session has.
+  static func createStaging(_ name: QualifiedName, columns: [ColumnDefinition], timeZone: String) -> String {
     let fields = columns.map { column in
-      let constant = column.constant.map { " default \(quoteLiteral($0))::\(column.type.sql)" } ?? ""
-      return "\(quoteIdentifier(column.name)) \(column.type.sql)\(constant)"
+      let constant = column.constant.map { text in
+        let isLocal = column.type == .timestamptz && isLocalTime(text)
+        return " default \(quoteLiteral(isLocal ? "\(text) \(timeZone)" : text))::\(column.type.sql)"
+      }
+      return "\(quoteIdentifier(column.name)) \(column.type.sql)\(constant ?? "")"
     }
     return """
       create unlogged table \(name.quoted) (
         \((fields + RecordEncoder.placeColumns.map { "\(quoteIdentifier($0)) bigint" }).joined(separator: ",\n  "))
       ) with (autovacuum_enabled = false)
       """
+  }
+
+  /// Whether the text is a day or time in ISO 8601 that names no offset of its own.
+  private static func isLocalTime(_ text: String) -> Bool {
+    var time = CivilTime()
+    let bytes = Array(text.utf8)
+    let isTime = bytes.withUnsafeBufferPointer { bytes in
+      bytes.baseAddress.map { parseISO($0, bytes.count, into: &time) } ?? false
+    }
+    return isTime && !time.hasOffset
   }
 
   // MARK: Orphans

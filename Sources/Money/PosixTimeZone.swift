@@ -1,8 +1,6 @@
 // The POSIX TZ string that ends a TZif file: what the clock does after the last transition of the table.
 // Source: POSIX.1-2017 8.3, with RFC 8536's extension of transition times from -167 to 167 hours.
 
-internal import Money
-
 /// `EST5EDT,M3.2.0,M11.1.0` and its kin.
 struct PosixTimeZone: Sendable, Hashable {
   /// A day of the year and a time on it, in seconds.

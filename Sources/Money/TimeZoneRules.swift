@@ -1,15 +1,15 @@
 // When a time zone's clock is how far from UTC, read from the compiled tz database.
 // A local time that the clock skips is read with the offset before the change (02:30 in a spring gap becomes
 // 03:30); one that it shows twice is read as the later, standard, time. PostgreSQL's `at time zone` does the same.
+// This is the one thing that Money reads from the machine, and only when a caller names a zone.
 // Sources: RFC 8536 (TZif), POSIX.1-2017 8.3 (the TZ string in its footer).
 
 internal import Glibc
-internal import Money
 
 /// The offsets of one zone, for any instant.
-struct TimeZoneRules: Sendable {
+public struct TimeZoneRules: Sendable {
   /// The IANA name.
-  let name: String
+  public let name: String
   /// Instants (seconds since 1970, UTC) at which the offset changes, ascending.
   private let transitions: [Int64]
   /// The offset before the first transition, then after each one.
@@ -19,18 +19,16 @@ struct TimeZoneRules: Sendable {
 
   private static let secondsIn400Years: Int64 = 146_097 * 86_400
 
-  /// A zone that never changes.
-  init(fixed seconds: Int64, name: String) {
-    self.name = name
-    transitions = []
-    offsets = [seconds]
-    lastYear = 0
-  }
-
-  /// Reads a zone of the machine's tz database; nil when there is none of that name.
-  init?(named name: String, directory: String = "/usr/share/zoneinfo") {
+  /// Reads a zone of the machine's tz database; nil when there is none of that name. UTC needs no database.
+  public init?(named name: String, directory: String = "/usr/share/zoneinfo") {
+    if name == "UTC" {
+      self.init(name: name, transitions: [], offsets: [0], lastYear: 0)
+      return
+    }
     let isPath = name.hasPrefix("/") || name.split(separator: "/", omittingEmptySubsequences: false).contains("..")
-    guard !name.isEmpty, !isPath, let bytes = Self.contents("\(directory)/\(name)") else { return nil }
+    guard !name.isEmpty, !isPath, !name.utf8.contains(0), let bytes = Self.contents("\(directory)/\(name)") else {
+      return nil
+    }
     self.init(name: name, tzif: bytes)
   }
 
@@ -51,6 +49,10 @@ struct TimeZoneRules: Sendable {
         }
       }
     }
+    self.init(name: name, transitions: transitions, offsets: offsets, lastYear: lastYear)
+  }
+
+  private init(name: String, transitions: [Int64], offsets: [Int64], lastYear: Int) {
     self.name = name
     self.transitions = transitions
     self.offsets = offsets
@@ -76,10 +78,15 @@ struct TimeZoneRules: Sendable {
   }
 
   /// Seconds to add to UTC for the local time at `instant`.
-  func offset(at instant: Int64) -> Int64 { segment(at: instant).offset }
+  public func offset(at instant: Int64) -> Int64 { segment(at: instant).offset }
+
+  /// The day on the calendar there at `instant`.
+  public func day(at instant: Int64) -> CivilDate {
+    CivilDate(daysSince1970: Int(floorDivide(instant + offset(at: instant), 86_400)))
+  }
 
   /// The instant of a local time, both in seconds since 1970 as their own clock counts them.
-  func instant(ofLocal local: Int64) -> Int64 {
+  public func instant(ofLocal local: Int64) -> Int64 {
     // No offset is as large as a day, so the offset is one of those in force a day before and a day after.
     let before = offset(at: local - 86_400)
     let after = offset(at: local + 86_400)
@@ -91,7 +98,7 @@ struct TimeZoneRules: Sendable {
   /// The offset for local times of a stretch in which nothing is ambiguous, and that stretch.
   ///
   /// The hot loop keeps it, so that most times cost two comparisons.
-  func steadyStretch(around local: Int64) -> (start: Int64, end: Int64, offset: Int64)? {
+  public func steadyStretch(around local: Int64) -> (start: Int64, end: Int64, offset: Int64)? {
     let instant = instant(ofLocal: local)
     let (start, end, offset) = segment(at: instant)
     let lower = start == .min ? Int64.min / 2 : start + 86_400 + offset
