@@ -141,8 +141,13 @@ public struct FeedIngestion: Sendable {
       discovery.cache.fittingDefinition = feed.definitionHash
     }
     discovery.cache.save()
-    return IngestOutcome(
+    var outcome = IngestOutcome(
       status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
+    // The run that loaded this date's files may have found no room for it.
+    if !RejectsFile(output: project.output, feed: feed.name, asOf: asOf).isThere {
+      try await writeRejects(&outcome, on: connection)
+    }
+    return outcome
   }
 
   private nonisolated(nonsending) func stageAndPublish(
@@ -173,16 +178,7 @@ public struct FeedIngestion: Sendable {
     outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
     outcome.findings = findings
     if outcome.rows.rejected > 0 {
-      let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
-        .write(on: connection)
-      outcome.rejectsFile = path
-      if let path, isCut {
-        outcome.findings.append(
-          Diagnostic(
-            .warning, code: "rejects_cut", at: SourcePosition(file: path),
-            "the file holds the first \(RejectsFile.maximumRecords) refused records and not the others",
-            fix: "daybook rejects export"))
-      }
+      try await writeRejects(&outcome, on: connection)
       if outcome.status == .loaded {
         outcome.findings.append(
           Diagnostic(
@@ -193,6 +189,25 @@ public struct FeedIngestion: Sendable {
       }
     }
     return outcome
+  }
+
+  /// Writes the CSV of the refused records. A full disk does not undo what is committed, and must not hide it.
+  private nonisolated(nonsending) func writeRejects(
+    _ outcome: inout IngestOutcome, on connection: PostgresConnection
+  ) async throws {
+    do {
+      let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
+        .write(on: connection)
+      outcome.rejectsFile = path
+      guard let path, isCut else { return }
+      outcome.findings.append(
+        Diagnostic(
+          .warning, code: "rejects_cut", at: SourcePosition(file: path),
+          "the file holds the first \(RejectsFile.maximumRecords) refused records and not the others",
+          fix: "daybook rejects export"))
+    } catch let error as IngestError where error.kind == .output {
+      outcome.outputProblem = error.diagnostics
+    }
   }
 
   /// Records the refused files and their records in a transaction of their own.

@@ -54,6 +54,8 @@ public struct IngestOutcome: Sendable, Hashable {
   public var findings: [Diagnostic]
   /// The CSV of the refused records under Output, when there were any.
   public var rejectsFile: String?
+  /// Why the CSV of the refused records could not be written; what was loaded is committed all the same.
+  public var outputProblem: [Diagnostic] = []
 
   /// The sums over all files, by column, currency and outcome.
   public var controlSums: [ControlSumEntry] { ControlTotals(files.flatMap(\.controlSums)).entries }

@@ -77,11 +77,17 @@ public struct FailureText: Sendable {
   private var committed: String {
     // A check changes nothing, and reports have a line of their own.
     let changing = report.stages.filter { $0.stage == "ingest" || $0.stage == "refresh" }
-    let done = changing.filter(\.isChange)
+    let done = changing.filter(Self.isCommitted)
     if done.isEmpty { return "nothing" }
-    let failed = changing.filter { $0.result.status != .skipped && !$0.isChange && $0.stage == "ingest" }
+    let failed = changing.filter { $0.result.status != .skipped && !Self.isCommitted($0) && $0.stage == "ingest" }
       .map { "nothing of \($0.name)" }.uniqued()
     return ([Self.grouped(done.map { ($0.stage, $0.name) })] + failed.prefix(3)).joined(separator: "; ")
+  }
+
+  /// A feed that failed has rows in the table only when it failed after its commit, at the list of its rejects.
+  private static func isCommitted(_ stage: StageReport) -> Bool {
+    let rows = stage.result.rows
+    return stage.isChange || rows.inserted + rows.updated + rows.unchanged + rows.deleted > 0
   }
 
   private var skipped: String? {

@@ -141,6 +141,10 @@ extension UnitOutcome {
       inputSHA256 = file.sha256
     }
     if outcome.status != .nothingNew { detail = outcome.rows.sentence }
+    if !outcome.outputProblem.isEmpty {
+      failure = StageFailure(
+        stage: "ingest \(feed)", exitCode: .cannotWriteOutput, errorClass: "output", diagnostics: outcome.outputProblem)
+    }
     switch outcome.status {
     case .nothingNew:
       status = .skipped

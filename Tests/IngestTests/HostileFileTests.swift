@@ -126,9 +126,14 @@ import Testing
       for folder in [victim, fixture.directory.appending("Output")] { try #require(mkdir(folder, 0o755) == 0) }
       try #require(symlink(victim, fixture.directory.appending("Output/rejects")) == 0)
       try fixture.deliver("payments_1.csv", SafetyTests.file(1...1) + "x,,payment,1.00,USD,\(Self.line)\n")
-      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
-      #expect(error?.kind == .output)
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.outputProblem.first?.code == "rejects_file")
+      #expect(outcome.rows == RowCounts(read: 2, inserted: 1, rejected: 1))
       #expect(rmdir(victim) == 0)
+      // With the link gone, running again writes the list although no file is new.
+      #expect(unlink(fixture.directory.appending("Output/rejects")) == 0)
+      #expect(try await fixture.ingest(payments()).status == .nothingNew)
+      #expect(try fixture.directory.read("Output/rejects/2026-11-20/payments.csv").contains("wrong_type"))
     }
   }
 

@@ -183,6 +183,18 @@ import Views
     #expect(FailureText(try FailureTests.report(failure)).lines.last == "  next: \(command)")
   }
 
+  @Test func aFeedThatFailedBehindItsCommitIsCommitted() throws {
+    let outcome = IngestOutcome(
+      status: .loaded, files: [], rows: RowCounts(read: 2, inserted: 1, rejected: 1), bytesIn: 0, findings: [],
+      rejectsFile: nil, outputProblem: [Diagnostic(.error, code: "rejects_file", "no room")])
+    let unit = UnitOutcome(ingest: outcome, feed: "orders")
+    let failure = try #require(unit.failure)
+    #expect(failure.exitCode == .cannotWriteOutput)
+    var report = try FailureTests.report(failure)
+    report.stages[2].result.rows = unit.rows
+    #expect(FailureText(report).lines.contains("  committed: ingest customers, orders"))
+  }
+
   @Test func aTableThatDoesNotFitIsTriedAgainAndNotChecked() throws {
     let failure = StageFailure(.badDefinition, "table_drift", "table finance.orders: it has no column \"a\"")
     #expect(

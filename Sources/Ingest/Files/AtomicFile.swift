@@ -23,6 +23,9 @@ func readText(_ path: String) -> String? {
   readBytes(path).flatMap { String(validating: $0, as: UTF8.self) }
 }
 
+/// Whether something stands at a path.
+func isPresent(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
 /// Whether a symbolic link stands at a path.
 func isLink(_ path: String) -> Bool {
   var status = stat()

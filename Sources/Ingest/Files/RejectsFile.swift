@@ -16,6 +16,9 @@ struct RejectsFile: Sendable {
 
   var path: String { "\(output)/rejects/\(asOf)/\(feed).csv" }
 
+  /// Whether it was written before.
+  var isThere: Bool { isPresent(path) }
+
   static let columns = [
     "feed", "file", "line", "record", "byte_offset", "column", "code", "reason", "raw",
   ]
