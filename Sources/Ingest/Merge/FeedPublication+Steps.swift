@@ -34,16 +34,17 @@ extension FeedPublication {
     var findings = [
       Diagnostic(
         .error, code: "reject_limit", at: feed.position,
-        "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)",
+        "feed \(feed.name): \(count) of \(read) records \(count == 1 ? "was" : "were") refused, the limit is \(feed.rejectLimit)",
         notes: ["state: nothing of this feed is committed; the refused records are in the ledger"],
         fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     ]
     if isTruncated {
       findings[0].notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept")
     }
-    let first = logs.lazy.flatMap(\.records).first
-    if let first {
-      findings[0].notes.insert("the first one: line \(first.line), \(first.code.rawValue): \(first.reason)", at: 0)
+    let firsts = zip(staged, logs).compactMap { file, log in log.records.first.map { (file.displayPath, $0) } }
+    if let (path, first) = firsts.first {
+      findings[0].notes.insert(
+        "the first one: \(path):\(first.line), \(first.code.rawValue): \(first.reason)", at: 0)
     }
     throw FeedRefusal(
       findings: findings,
