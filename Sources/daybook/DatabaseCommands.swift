@@ -80,6 +80,10 @@ struct DatabasePsqlCommand: Verb {
   @Argument(parsing: .postTerminator, help: "Arguments of psql.") var arguments: [String] = []
   @OptionGroup var global: GlobalOptions
 
+  func validate() throws {
+    if global.json { throw ValidationError("psql writes to standard output itself; --json is not for it") }
+  }
+
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     let arguments = arguments

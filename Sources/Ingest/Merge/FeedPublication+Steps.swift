@@ -44,7 +44,8 @@ extension FeedPublication {
     notes.append("state: nothing of this feed is committed; the refused records are in the ledger")
     let finding = Diagnostic(
       .error, code: "reject_limit", at: position,
-      "feed \(feed.name): \(count) of \(read) records were refused, the limit is \(feed.rejectLimit)", notes: notes,
+      "feed \(feed.name): \(count) of \(read) records \(count == 1 ? "was" : "were") refused, "
+        + "the limit is \(feed.rejectLimit)", notes: notes,
       fix: "correct the records listed by: daybook rejects list --feed \(feed.name); or raise rejects.limit")
     throw FeedRefusal(
       findings: [finding],
