@@ -15,6 +15,8 @@ struct EmbeddedServerHome: Sendable, Hashable {
   var data: String { path + "/data" }
   /// A cluster in the making; renamed to `data` when it is whole.
   var draft: String { path + "/data.partial" }
+  /// Says that `data` was whole once, so that a cluster whose data went missing is not taken for a new one.
+  var made: String { path + "/made" }
   var log: String { path + "/server.log" }
   /// Held while the server is made, started or stopped.
   var lock: String { path + "/lock" }

@@ -178,7 +178,17 @@ struct EmbeddedServerPostmaster: Sendable {
 
   /// Makes the cluster in a draft directory and gives it its name when it is whole, so that a half-made one is never run.
   private func initializeIfNeeded(holding alive: ServerFile) throws(EmbeddedServerError) {
-    guard !FileSystem.exists(home.data) else { return }
+    if FileSystem.exists(home.data) {
+      // Clusters made before the mark was kept get theirs now.
+      if !FileSystem.exists(home.made) { try FileSystem.replace(home.made, with: home.data + "\n", owner: home.user) }
+      return
+    }
+    // An empty database in the place of a lost one would begin to load as if nothing had ever been there.
+    guard !FileSystem.exists(home.made) else {
+      throw EmbeddedServerError(
+        .files, "the database in \(home.data) is gone; nothing was made in its place",
+        fix: "put the directory back; or, to begin with an empty database: rm \(home.made)")
+    }
     let programs = try EmbeddedServerPrograms.find()
     if let free = FileSystem.freeBytes(at: home.path), free < 80 << 20 { throw .diskFull(at: home.path) }
     try removeTree(home.draft)
@@ -197,6 +207,7 @@ struct EmbeddedServerPostmaster: Sendable {
       try run(ChildProcess(programs.initdb, arguments), output: log, kept: alive, since: offset)
     }
     guard rename(home.draft, home.data) == 0 else { throw .files("rename", home.draft, errno) }
+    try FileSystem.replace(home.made, with: home.data + "\n", owner: home.user)
     FileSystem.syncDirectory(home.path)
   }
 

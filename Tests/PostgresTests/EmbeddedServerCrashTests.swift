@@ -68,6 +68,21 @@ import Testing
     }
   }
 
+  @Test func lostDatabaseIsNotReplacedByAnEmptyOne() async throws {
+    try await withServer { server in
+      await (try await server.acquire()).release()
+      let home = try #require(try server.places.existingHome(of: server.stateDirectory))
+      let aside = home.path + "/data.aside"
+      #expect(rename(home.data, aside) == 0)
+      let error = await #expect(throws: EmbeddedServerError.self) { try await server.acquire() }
+      #expect(error?.kind == .files)
+      #expect(error?.description.contains("is gone") == true)
+      #expect(!FileSystem.exists(home.data))
+      #expect(rename(aside, home.data) == 0)
+      await (try await server.acquire()).release()
+    }
+  }
+
   @Test func serverStillUnderOtherHandsIsNotStartedTwice() async throws {
     var limits = EmbeddedServerLimits()
     limits.orphan = .milliseconds(10)

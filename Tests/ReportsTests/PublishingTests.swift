@@ -119,6 +119,20 @@ private func object(_ file: String) throws -> [String: Any] {
     }
   }
 
+  @Test func viewThatDiffersFromItsTableMakesTheSetADraft() async throws {
+    try await inShop { shop, _ in
+      try await shop.pool.withConnection { connection in
+        try await connection.executeScript(
+          "update finance.revenue_daily__state set gross__sum = gross__sum + 0.01 where gross__sum > 0")
+      }
+      let outcome = try await shop.publisher().publish()
+      let json = try object("\(outcome.directory)/report.json")
+      #expect(json["state"] as? String == "DRAFT")
+      let reasons = try #require(json["draft_reasons"] as? [String])
+      #expect(reasons.contains { $0.contains("view totals differ from their tables") })
+    }
+  }
+
   @Test func pageThatReadsNothingNewKeepsItsFile() async throws {
     try await inShop { shop, _ in
       _ = try await shop.publisher().publish()
