@@ -108,7 +108,7 @@ import Testing
       #expect(outcome.status == .refused)
       #expect(outcome.rows == RowCounts(read: 3, rejected: 2))
       #expect(outcome.findings.first?.code == "reject_limit")
-      #expect(outcome.findings.first?.notes.first?.contains(".csv:") == true)
+      #expect(outcome.findings.first?.position == SourcePosition(file: "inbox/payments_1.csv", line: 3))
       #expect(try await fixture.query("select to_regclass('finance.payments') is null") == "t")
       #expect(try await fixture.query("select status, rows_read, rows_rejected from daybook.file") == "refused|3|2")
       #expect(try await fixture.query("select count(*) from daybook.reject") == "2")
