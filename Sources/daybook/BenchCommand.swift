@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import Definitions
 internal import Jobs
 internal import Ledger
+internal import Postgres
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,8 +31,10 @@ struct BenchIngestCommand: Verb {
     let project = try invocation.loadProject()
     let console = invocation.console
     let benchmark = IngestBenchmark(project: project, rows: rows, pairs: pairs) { url, command in
-      let status = try await ChildProcess(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", command])
-        .run(quiet: true)
+      // The list of processes shows arguments to everybody; the password goes by the environment.
+      let (connection, secret) = try PostgresConfiguration(url: url).handedToProgram()
+      let words = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection, "-c", command]
+      let status = await ChildProcess(words, secret).run(quiet: true)
       guard status == 0 else { throw StageFailure(.stageFailed, "psql", "psql ended with \(status)") }
     }
     let result = try await benchmark.run { console.note($0) }
