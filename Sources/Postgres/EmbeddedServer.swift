@@ -96,6 +96,7 @@ public struct EmbeddedServer: Sendable {
       defer { guardian.unlock() }
       unlink(home.kept)
       let users = try ServerFile(home.users, owner: home.user)
+      defer { users.unlock() }
       guard force || users.tryLock(LOCK_EX) else {
         throw EmbeddedServerError(
           .inUse, "another daybook command uses the server; it stops when that command ends",

@@ -36,6 +36,8 @@ public final class EmbeddedServerLease: Sendable {
         let guardian = try ServerFile(home.lock, owner: home.user)
         try guardian.lock(LOCK_EX, within: postmaster.limits.lock, what: "starts or stops the server")
         defer { guardian.unlock() }
+        // Closing alone would not do: a child that another thread is just starting holds the lock until it executes.
+        defer { held.unlock() }
         // Nobody can join while `lock` is held, so an exclusive lock on `users` means: this was the last.
         guard held.tryLock(LOCK_EX), !FileSystem.exists(home.kept) else { return }
         _ = try postmaster.stop()
