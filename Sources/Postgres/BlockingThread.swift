@@ -1,6 +1,7 @@
-// Calls that can only block (name lookup, PQcancel) run on a thread of their own, never on the cooperative pool,
-// and are waited for no longer than a deadline. A call that overstays keeps its thread until it returns; its
-// result is dropped. Such calls are rare by design: connecting and cancelling, never a statement.
+// Calls that can only block run on a thread of their own, never on the cooperative pool. Name lookup and PQcancel are
+// waited for no longer than a deadline: a call that overstays keeps its thread until it returns, and its result is
+// dropped. Work that must come to its end (a child process, syncing files) is waited for however long it takes.
+// Such calls are rare by design, never a statement.
 
 internal import Glibc
 internal import Synchronization
@@ -32,6 +33,19 @@ func startDetachedThread(_ run: @escaping @Sendable () -> Void) -> Bool {
   }
   pthread_detach(thread)
   return true
+}
+
+/// A thread for one call that blocks and must come to its end.
+package enum WaitingThread {
+  /// Runs the closure on a new thread and waits for its result without blocking the caller's.
+  ///
+  /// Every signal is blocked there; a child process started in it needs a mask of its own.
+  package static func run<Answer: Sendable>(_ call: @escaping @Sendable () -> Answer) async -> Answer {
+    await withCheckedContinuation { continuation in
+      // No thread to be had: late is better than never.
+      if !startDetachedThread({ continuation.resume(returning: call()) }) { continuation.resume(returning: call()) }
+    }
+  }
 }
 
 /// Resumes one continuation with whichever answer comes first.

@@ -157,34 +157,6 @@ package struct SpawnFailure: Error, Sendable, CustomStringConvertible {
   package var description: String { "cannot run \(executable): \(String(cString: strerror(errorNumber)))" }
 }
 
-/// A thread for one call that blocks.
-package enum WaitingThread {
-  /// Runs the closure on a new thread and waits for its result without blocking the caller's.
-  package static func run<R: Sendable>(_ body: @escaping @Sendable () -> R) async -> R {
-    await withCheckedContinuation { continuation in
-      let work = Unmanaged.passRetained(Work { continuation.resume(returning: body()) })
-      var thread = pthread_t()
-      let status = pthread_create(
-        &thread, nil,
-        { argument in
-          if let argument { Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
-          return nil
-        }, work.toOpaque())
-      if status == 0 {
-        pthread_detach(thread)
-      } else {
-        // No thread to be had: late is better than never.
-        work.takeRetainedValue().body()
-      }
-    }
-  }
-
-  private final class Work: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-}
-
 /// Lends a null-terminated vector of C strings.
 private func withCStrings<R>(
   _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R

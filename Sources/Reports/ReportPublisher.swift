@@ -64,7 +64,7 @@ public struct ReportPublisher: Sendable {
     }
     if Task.isCancelled { throw .cancelled }
     let asOf = run.asOf
-    let (written, hasMoved) = try await DiskThread.run { () -> Result<(Int, Bool), ReportError> in
+    let (written, hasMoved) = try await WaitingThread.run { () -> Result<(Int, Bool), ReportError> in
       Result { () throws(ReportError) in
         let written = try plan.map { plan throws(ReportError) in
           try folder.publish(plan.files, asOf: asOf, replacing: previous)

@@ -91,15 +91,14 @@ struct DatabasePsqlCommand: Verb {
     switch project.database.url {
     case .url:
       guard let (connection, secret) = try Session.runningDatabase(of: project)?.handedToProgram() else { return .bug }
-      result = try await ChildProcess(
+      result = await ChildProcess(
         ["psql", "-d", connection] + arguments, settings(project).merging(secret) { own, _ in own }
       ).run()
     case .embedded:
       // psql is a child and not this process, so that the server has a user while psql is open.
       let lease = try await embeddedServer(of: project).acquire()
-      let ended = try? await ChildProcess(["psql", "-d", lease.url] + arguments, settings(project)).run()
+      result = await ChildProcess(["psql", "-d", lease.url] + arguments, settings(project)).run()
       await lease.release()
-      result = ended ?? 127
     }
     guard result != 127 else {
       throw StageFailure(.stageFailed, "psql", "psql could not be started", fix: "apt install postgresql-client")
