@@ -7,6 +7,8 @@ public import Money
 public struct FileEntry: Sendable, Hashable {
   /// Whether the file is part of the data.
   public enum Status: String, Sendable, Hashable {
+    /// It is being loaded in chunks; those that committed are in the base table.
+    case loading
     /// Its good rows are in the base table.
     case loaded
     /// Nothing of it is in the base table.
@@ -15,6 +17,18 @@ public struct FileEntry: Sendable, Hashable {
     case superseded
   }
 
+  /// How rows reached the table.
+  public enum LoadPath: String, Sendable, Hashable, CaseIterable {
+    /// Into an empty table, whose keys and indexes were built behind the rows.
+    case bulk
+    /// COPY into staging, then a merge.
+    case copy
+    /// Chunked upserts straight into the table.
+    case insert
+  }
+
+  /// The number drawn for it by `FileLedger.drawNumber`; nil to let the ledger give one.
+  public var fileID: Int64?
   /// The feed it belongs to.
   public var feed: String
   /// File name, without its folder.
@@ -33,12 +47,17 @@ public struct FileEntry: Sendable, Hashable {
   public var rows: RowCounts
   /// What became of its money.
   public var controlSums: [ControlSumEntry]
+  /// How its rows reached the table; nil for a file that was refused.
+  public var path: LoadPath?
+  /// From opening the file to its last row, in milliseconds; nil when not measured.
+  public var wallMs: Int?
 
   /// Creates an entry.
   public init(
-    feed: String, name: String, sha256: [UInt8], bytes: Int, runID: RunID, asOf: CivilDate, status: Status,
-    rows: RowCounts, controlSums: [ControlSumEntry] = []
+    fileID: Int64? = nil, feed: String, name: String, sha256: [UInt8], bytes: Int, runID: RunID, asOf: CivilDate,
+    status: Status, rows: RowCounts, controlSums: [ControlSumEntry] = [], path: LoadPath? = nil, wallMs: Int? = nil
   ) {
+    self.fileID = fileID
     self.feed = feed
     self.name = name
     self.sha256 = sha256
@@ -48,6 +67,8 @@ public struct FileEntry: Sendable, Hashable {
     self.status = status
     self.rows = rows
     self.controlSums = controlSums
+    self.path = path
+    self.wallMs = wallMs
   }
 }
 

@@ -51,6 +51,16 @@ public enum FileLedger {
     return changed > 0
   }
 
+  /// Draws the number of a file that is to be recorded later, so that its rows can carry it.
+  ///
+  /// A number that is never recorded leaves a gap.
+  public static func drawNumber(on connection: PostgresConnection) async throws(PostgresError) -> Int64 {
+    let rows = try await connection.query(
+      "SELECT nextval(pg_get_serial_sequence('daybook.file', 'file_id'))")
+    guard let row = rows.first else { throw PostgresError(.decoding, "the server drew no number for a file") }
+    return try row.decode(0)
+  }
+
   /// Records a file. Open rejects of earlier refused files of the same feed and name are resolved by it.
   ///
   /// - Returns: the ledger's number of the file.
@@ -58,25 +68,29 @@ public enum FileLedger {
   public static func record(_ entry: FileEntry, on connection: PostgresConnection)
     async throws(PostgresError) -> Int64
   {
+    var number = entry.fileID
+    if number == nil { number = try await drawNumber(on: connection) }
     try await connection.execute(
       """
-      UPDATE daybook.reject SET resolved_at = clock_timestamp()
+      UPDATE daybook.reject SET resolved_at = clock_timestamp(), resolved_by = $3
       WHERE resolved_at IS NULL AND feed = $1 AND file_id IN (
         SELECT file_id FROM daybook.file WHERE feed = $1 AND name = $2 AND status = 'refused')
       """,
-      [.text(entry.feed), .text(entry.name)])
+      [.text(entry.feed), .text(entry.name), number.map { .int8($0) } ?? .null])
     let rows = try await connection.query(
       """
       INSERT INTO daybook.file (feed, name, sha256, bytes, run_id, as_of, status, rows_read, rows_inserted,
-        rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected, file_id, path, wall_ms)
+      OVERRIDING SYSTEM VALUE
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
       RETURNING file_id
       """,
       [
         .text(entry.feed), .text(entry.name), .bytes(entry.sha256), .int8(Int64(entry.bytes)),
         .uuid(entry.runID.bytes), .date(daysSince1970: Int32(clamping: entry.asOf.daysSince1970)),
         .text(entry.status.rawValue),
-      ] + entry.rows.parameters)
+      ] + entry.rows.parameters
+        + [number.map { .int8($0) } ?? .null, .optional(entry.path?.rawValue), .optional(entry.wallMs)])
     guard let row = rows.first else {
       throw PostgresError(.decoding, "recording a file returned no number")
     }

@@ -17,7 +17,8 @@ struct Migration: Sendable {
 enum Migrations {
   /// All steps, in order. A new step is a new line here and a new file.
   static let all: [Migration] = [
-    Migration(version: 1, name: "ledger", sql: String(decoding: PackageResources.ledger_0001_sql, as: UTF8.self))
+    Migration(version: 1, name: "ledger", sql: String(decoding: PackageResources.ledger_0001_sql, as: UTF8.self)),
+    Migration(version: 2, name: "journal", sql: String(decoding: PackageResources.ledger_0002_sql, as: UTF8.self)),
   ]
 
   /// The key of the advisory lock under which steps are applied; "daybookM" in ASCII.

@@ -35,6 +35,10 @@ public struct ColumnDefinition: Sendable {
   public var format: DateTimeFormat?
   /// Whether a whole number may be written with a zero fraction: `12923.0`.
   public var acceptsIntegralDecimal: Bool
+  /// Whether blanks and tabs around an unquoted value are taken off before anything else looks at it.
+  public var isTrimmed: Bool
+  /// Unquoted values that mean "no value" in this column; nil for those of the feed's format.
+  public var nullTokens: [String]?
   /// Where the column is declared.
   public var position: SourcePosition
 
@@ -43,7 +47,8 @@ public struct ColumnDefinition: Sendable {
     name: String, type: ColumnType, sourceName: String? = nil, constant: String? = nil, isOptional: Bool = false,
     isIndexed: Bool = false, reference: ColumnReference? = nil, minimum: ColumnBound? = nil,
     maximum: ColumnBound? = nil, oneOf: [String] = [], pattern: String? = nil, control: ControlSum? = nil,
-    format: DateTimeFormat? = nil, acceptsIntegralDecimal: Bool = false, position: SourcePosition
+    format: DateTimeFormat? = nil, acceptsIntegralDecimal: Bool = false, isTrimmed: Bool = false,
+    nullTokens: [String]? = nil, position: SourcePosition
   ) {
     self.name = name
     self.type = type
@@ -59,6 +64,8 @@ public struct ColumnDefinition: Sendable {
     self.control = control
     self.format = format
     self.acceptsIntegralDecimal = acceptsIntegralDecimal
+    self.isTrimmed = isTrimmed
+    self.nullTokens = nullTokens
     self.position = position
   }
 }

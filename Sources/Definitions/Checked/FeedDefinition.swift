@@ -26,6 +26,14 @@ public struct FeedDefinition: Sendable {
   public var rejectLimit: Limit
   /// Whether a run fails when no file of this feed ever came; it does unless told.
   public var isRequired: Bool
+  /// Whether each row of the table says which file and line it came from; it does unless told.
+  public var keepsProvenance: Bool
+  /// What is expected beside each file.
+  public var controlFile: ControlFileRule
+  /// The last record of each file, when it is a count of the others and no row.
+  public var trailer: TrailerRule?
+  /// What happens when a header differs from the definition.
+  public var drift: DriftRules
   /// Where the definition stands.
   public var position: SourcePosition
   /// Changes when the definition changes in meaning; white space and comments apart.
@@ -36,7 +44,8 @@ public struct FeedDefinition: Sendable {
     name: String, filePattern: String, format: FeedFormat = FeedFormat(), mode: FeedMode = .delta,
     load: LoadStrategy = .auto, key: [String] = [], onConflict: ConflictRule = .update,
     columns: [ColumnDefinition], rejectLimit: Limit = .count(0), isRequired: Bool = true,
-    position: SourcePosition, definitionHash: String
+    keepsProvenance: Bool = true, controlFile: ControlFileRule = .optional, trailer: TrailerRule? = nil,
+    drift: DriftRules = DriftRules(), position: SourcePosition, definitionHash: String
   ) {
     self.name = name
     self.filePattern = filePattern
@@ -48,6 +57,10 @@ public struct FeedDefinition: Sendable {
     self.columns = columns
     self.rejectLimit = rejectLimit
     self.isRequired = isRequired
+    self.keepsProvenance = keepsProvenance
+    self.controlFile = controlFile
+    self.trailer = trailer
+    self.drift = drift
     self.position = position
     self.definitionHash = definitionHash
   }
@@ -84,4 +97,74 @@ public enum ConflictRule: String, Sendable, Hashable, CaseIterable {
   case ignore
   /// The file's row is rejected.
   case reject
+}
+
+/// `control_file:` of a feed: a file beside each file that says how many rows and how much money it holds.
+///
+/// It is named as the file with `.ctl` behind it, with or without the compression's suffix before that.
+public enum ControlFileRule: String, Sendable, Hashable, CaseIterable {
+  /// Compared where there is one.
+  case optional
+  /// A file without one is not loaded.
+  case required
+  /// Never looked for.
+  case none
+}
+
+/// `trailer:` of a feed: the last record of each file says what the others amount to.
+public struct TrailerRule: Sendable, Hashable {
+  /// One sum that the trailer states.
+  public struct Sum: Sendable, Hashable {
+    /// The control column that is summed.
+    public var column: String
+    /// The group of the control sum, such as a currency; nil for the sum of a file with a single group.
+    public var group: String?
+    /// The 1-based place of the field that states it.
+    public var field: Int
+
+    /// Creates a sum.
+    public init(column: String, group: String?, field: Int) {
+      self.column = column
+      self.group = group
+      self.field = field
+    }
+  }
+
+  /// What the first field of the trailer holds.
+  public var marker: String
+  /// The 1-based place of the field with the number of records, header and trailer not counted; nil for none.
+  public var rowsField: Int?
+  /// The sums it states.
+  public var sums: [Sum]
+
+  /// Creates a rule.
+  public init(marker: String, rowsField: Int?, sums: [Sum] = []) {
+    self.marker = marker
+    self.rowsField = rowsField
+    self.sums = sums
+  }
+}
+
+/// `drift:` of a feed: what happens when a header differs from the definition.
+public struct DriftRules: Sendable, Hashable {
+  /// What to do about a column.
+  public enum Rule: String, Sendable, Hashable, CaseIterable {
+    /// Nothing is said.
+    case ignore
+    /// The file is loaded, with a warning.
+    case warn
+    /// The file is refused.
+    case refuse
+  }
+
+  /// A field of the file that the definition does not know.
+  public var extra: Rule
+  /// An optional column that the file does not have; one that is required refuses the file in any case.
+  public var missing: Rule
+
+  /// Creates rules; both warn unless told.
+  public init(extra: Rule = .warn, missing: Rule = .warn) {
+    self.extra = extra
+    self.missing = missing
+  }
 }

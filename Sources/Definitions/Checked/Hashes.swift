@@ -9,10 +9,17 @@ extension FeedDefinition {
   var computedHash: String {
     var hash = StableHash()
     hash.add([
-      "feed 1", name, filePattern, "\(format.delimiter)", format.quote.map { "\($0)" } ?? "none",
+      "feed 2", name, filePattern, "\(format.delimiter)", format.quote.map { "\($0)" } ?? "none",
       format.encoding.rawValue, "\(format.decimalMark)", format.groupingMark.map { "\($0)" } ?? "none",
       load.rawValue, onConflict.rawValue, "\(rejectLimit)", "\(isRequired)",
+      "\(keepsProvenance)", controlFile.rawValue, drift.extra.rawValue, drift.missing.rawValue,
+      "\(format.maxRecordBytes) \(format.maxRecordLines) \(format.maxFileBytes)",
     ])
+    hash.add(format.negatives.map(\.rawValue).sorted())
+    if let trailer {
+      hash.add(["trailer", trailer.marker, trailer.rowsField.map { "\($0)" } ?? ""])
+      hash.add(trailer.sums.map { "\($0.column) \($0.field) \($0.group ?? "")" })
+    }
     switch mode {
     case .delta: hash.add("delta")
     case .snapshot(let limit): hash.add("snapshot \(limit)")
@@ -25,7 +32,9 @@ extension FeedDefinition {
         "\(column.isOptional)", "\(column.isIndexed)", column.reference?.description ?? "",
         column.minimum?.description ?? "", column.maximum?.description ?? "", column.pattern ?? "",
         column.control?.groupedBy ?? "", column.format?.pattern ?? "", "\(column.acceptsIntegralDecimal)",
+        "\(column.isTrimmed)", "\(column.nullTokens != nil)",
       ])
+      hash.add(column.nullTokens ?? [])
       hash.add(column.oneOf)
     }
     return hash.digest
