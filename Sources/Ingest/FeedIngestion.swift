@@ -167,7 +167,7 @@ public struct FeedIngestion: Sendable {
         staged.append(next)
       }
       try publication.checkLimit(staged, [])
-      let published = try await publication.publish(staged, on: connection)
+      let published = try await publish(staged, publication, on: connection)
       outcome.files = published.files
       findings += published.findings
     } catch let refusal as FeedRefusal {
@@ -189,6 +189,17 @@ public struct FeedIngestion: Sendable {
       }
     }
     return outcome
+  }
+
+  /// Publishes; should the server refuse a row that nobody could foresee, once more with such rows set aside.
+  private nonisolated(nonsending) func publish(
+    _ staged: [StagedFile], _ publication: FeedPublication, on connection: PostgresConnection
+  ) async throws -> (files: [FileOutcome], findings: [Diagnostic]) {
+    do {
+      return try await publication.publish(staged, on: connection)
+    } catch let error as PostgresError where error.isAboutData && !staged.isEmpty {
+      return try await publication.publish(staged, mode: .isolating, on: connection)
+    }
   }
 
   /// Writes the CSV of the refused records. A full disk does not undo what is committed, and must not hide it.
