@@ -24,11 +24,9 @@ struct StagingLoader: Sendable {
   ) async throws -> (StagedFile, [Diagnostic]) {
     let file = discovered.file
     do {
-      let header = try HeaderMatch(
-        try file.header(dialect: dialect), feed: feed, file: discovered.displayPath)
-      let plan = FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone)
+      let (header, plan) = try plan(discovered)
       try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
-      let summary = try await copy(file, plan, into: table, on: connection)
+      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging)
       if file.hasChanged { throw FileChanged() }
       var places: [String: Int] = [:]
       for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
@@ -67,15 +65,33 @@ struct StagingLoader: Sendable {
     }
   }
 
-  private nonisolated(nonsending) func copy(
-    _ file: OpenFile, _ plan: FilePlan, into table: QualifiedName, on connection: PostgresConnection
+  /// Matches the file's header with the feed, and compiles what to do with its records.
+  ///
+  /// - Throws: `DiagnosticsError`, `CSVError`, `HeaderDefect`.
+  func plan(_ discovered: DiscoveredFile) throws -> (HeaderMatch, FilePlan) {
+    let header = try HeaderMatch(
+      try discovered.file.header(dialect: dialect), feed: feed, file: discovered.displayPath)
+    return (header, FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone))
+  }
+
+  /// Copies the good records of a file into tables that are there: into one in the order of the file, or into
+  /// several at the same time, each row into one of them.
+  ///
+  /// - Parameters:
+  ///   - tables: each with a connection of its own; what is written belongs to that connection's transaction.
+  ///   - places: what is written behind the feed's columns.
+  /// - Throws: `PostgresError`, `CSVError`, `CancellationError`, or `IngestError` when a server took another number
+  ///   of rows than it was sent. Nothing of the COPY that failed is kept.
+  nonisolated(nonsending) func copy(
+    _ file: OpenFile, _ plan: FilePlan, into tables: [(QualifiedName, PostgresConnection)], places: RowPlaces
   ) async throws -> EncodedSummary {
-    let names = plan.definitions.map(\.name) + RecordEncoder.placeColumns
+    let (table, connection) = tables[0]
+    let names = plan.definitions.map(\.name) + places.columns
     let statement = "copy \(table.quoted) (\(list(names))) from stdin (format binary)"
     var summary: EncodedSummary?
     let taken = try await connection.copyIn(statement) { writer in
       let exchange = BlockExchange()
-      async let encoding = exchange.encode(file, plan: plan, dialect: dialect)
+      async let encoding = exchange.encode(file, plan: plan, dialect: dialect, places: places)
       try await exchange.write(to: writer) { block in
         meter.report(done: block.fileBytes, total: file.identity.bytes, unit: "bytes")
       }

@@ -40,7 +40,7 @@ struct MergeStatements: Sendable {
     }
     return """
       create unlogged table \(name.quoted) (
-        \((fields + RecordEncoder.placeColumns.map { "\(quoteIdentifier($0)) bigint" }).joined(separator: ",\n  "))
+        \((fields + RowPlaces.staging.columns.map { "\(quoteIdentifier($0)) bigint" }).joined(separator: ",\n  "))
       ) with (autovacuum_enabled = false)
       """
   }

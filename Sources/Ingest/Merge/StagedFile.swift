@@ -11,7 +11,9 @@ struct EncodedSummary: Sendable {
   var controls: ControlTotals
   /// Why the control sums cannot be used, if so.
   var controlProblem: String?
+  /// Whether every key is greater than the one before it in the file, so that no key comes twice.
   var keysAscend: Bool
+  var lateKeys: LateKeys
 }
 
 /// A file whose good rows are in staging.
