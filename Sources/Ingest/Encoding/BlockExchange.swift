@@ -23,12 +23,12 @@ struct BlockExchange: Sendable {
   }
 
   /// Parses the whole file into blocks.
-  func encode(_ file: OpenFile, plan: FilePlan, dialect: CSVDialect) async throws -> EncodedSummary {
+  func encode(_ file: OpenFile, plan: FilePlan, dialect: CSVDialect, places: RowPlaces) async throws -> EncodedSummary {
     defer { filled.finish() }
     var reader = ChunkReader(
       source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: readChunkBytes)
     var parser = RecordParser(dialect: dialect)
-    var encoder = RecordEncoder(plan: plan)
+    var encoder = RecordEncoder(plan: plan, places: places)
     var accepted = 0
     var blocks = empty.makeAsyncIterator()
     while let chunk = try reader.next() {
@@ -50,7 +50,8 @@ struct BlockExchange: Sendable {
     }
     return EncodedSummary(
       recordsRead: encoder.recordsRead, accepted: accepted, rejects: encoder.rejects,
-      controls: encoder.controls.totals, controlProblem: problem, keysAscend: encoder.keysAscend)
+      controls: encoder.controls.totals, controlProblem: problem, keysAscend: encoder.keysAscend,
+      lateKeys: encoder.keysAscend ? .known([]) : .unknown)
   }
 
   /// Writes blocks until the encoder has finished, well or not; the trailer is the caller's.

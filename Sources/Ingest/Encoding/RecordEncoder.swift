@@ -12,8 +12,10 @@ internal import Money
 /// Encodes the records of one file.
 struct RecordEncoder: ~Copyable {
   let plan: FilePlan
+  let places: RowPlaces
   private let columns: UnsafeMutablePointer<ColumnPlan>
   private let columnCount: Int
+  private let placeCount: Int16
   private let hasControls: Bool
   /// The control values of the record at hand.
   private let controlValues: UnsafeMutablePointer<Int128>
@@ -30,8 +32,10 @@ struct RecordEncoder: ~Copyable {
   /// Whether every accepted key so far is greater than the one before it, so that no key comes twice.
   private(set) var keysAscend: Bool
 
-  init(plan: FilePlan) {
+  init(plan: FilePlan, places: RowPlaces) {
     self.plan = plan
+    self.places = places
+    placeCount = Int16(places.columns.count)
     // An empty list has no address; nothing is read through the stand-in.
     columns = plan.columns.baseAddress ?? UnsafeMutablePointer<ColumnPlan>.allocate(capacity: 1)
     columnCount = plan.columns.count
@@ -49,10 +53,6 @@ struct RecordEncoder: ~Copyable {
     scratch.deallocate()
   }
 
-  /// The columns of staging that say where a row came from, each a bigint.
-  static let placeColumns = ["_daybook_offset", "_daybook_line", "_daybook_record"]
-  private static let placeBytes = 36
-
   /// Encodes one record into `block`, or keeps it as a reject.
   mutating func encode(_ record: borrowing ParsedRecord, into block: EncodedBlock) {
     if record.record == 1 { return }
@@ -67,18 +67,25 @@ struct RecordEncoder: ~Copyable {
       return refuse(
         record, nil, .fieldCount, "the record has \(record.fieldCount) fields, the header has \(plan.fieldCount)")
     }
-    block.reserve(record.rawBytes.count &+ columnCount &* (maximumFixedFieldBytes &+ 4) &+ Self.placeBytes &+ 64)
+    block.reserve(record.rawBytes.count &+ columnCount &* (maximumFixedFieldBytes &+ 4) &+ RowPlaces.maximumBytes &+ 64)
     if hasControls { controlPresent.update(repeating: false, count: plan.controls.count) }
     var cursor = block.base + block.count
-    put(Int16(truncatingIfNeeded: columnCount &+ 3), &cursor)
+    put(Int16(truncatingIfNeeded: columnCount) &+ placeCount, &cursor)
     for index in 0..<columnCount {
       let field = record[columns[index].field]
       let fault = encodeField(columns + index, field, &cursor)
       if fault != .none { return refuse(record, column: index, fault) }
     }
-    putInteger(Int64(record.byteOffset), &cursor)
-    putInteger(Int64(record.line), &cursor)
-    putInteger(Int64(record.record), &cursor)
+    switch places {
+    case .staging:
+      putInteger(Int64(record.byteOffset), &cursor)
+      putInteger(Int64(record.line), &cursor)
+      putInteger(Int64(record.record), &cursor)
+    case .provenance(let file):
+      putInteger(file, &cursor)
+      putInteger(Int64(record.line), &cursor)
+    case .none: break
+    }
     block.count = cursor - block.base
     block.rows &+= 1
     if hasControls { addControls(record, isRejected: false) }

@@ -22,22 +22,52 @@ struct StagingLoader: Sendable {
   nonisolated(nonsending) func stage(
     _ discovered: DiscoveredFile, into table: QualifiedName, on connection: PostgresConnection
   ) async throws -> (StagedFile, [Diagnostic]) {
-    let file = discovered.file
-    do {
-      let header = try HeaderMatch(
-        try file.header(dialect: dialect), feed: feed, file: discovered.displayPath)
-      let plan = FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone)
+    let started = ContinuousClock.now
+    return try await refusing(discovered) {
+      let file = discovered.file
+      let (header, plan) = try plan(discovered)
       try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
-      let summary = try await copy(file, plan, into: table, on: connection)
+      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging)
       if file.hasChanged { throw FileChanged() }
-      var places: [String: Int] = [:]
-      for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
-      return (
-        StagedFile(
-          name: discovered.name, displayPath: discovered.displayPath, file: file, sha256: discovered.sha256,
-          isReload: discovered.isReload, staging: table, columns: header.columns, places: places, summary: summary),
-        header.findings
-      )
+      return (staged(discovered, header, in: table, summary, started), header.findings)
+    }
+  }
+
+  /// Copies a file straight into the base table, which is empty.
+  ///
+  /// - Parameter number: the file's number in the ledger, for the rows that keep it; nil where they do not.
+  /// - Throws: as `stage`.
+  nonisolated(nonsending) func copyInPlace(
+    _ discovered: DiscoveredFile, into table: QualifiedName, number: Int64, on connection: PostgresConnection
+  ) async throws -> (StagedFile, [Diagnostic]) {
+    let started = ContinuousClock.now
+    return try await refusing(discovered) {
+      let (header, plan) = try plan(discovered)
+      let summary = try await copy(
+        discovered.file, plan, into: [(table, connection)], places: .provenance(file: number))
+      if discovered.file.hasChanged { throw FileChanged() }
+      return (staged(discovered, header, in: table, summary, started), header.findings)
+    }
+  }
+
+  private func staged(
+    _ discovered: DiscoveredFile, _ header: HeaderMatch, in table: QualifiedName, _ summary: EncodedSummary,
+    _ started: ContinuousClock.Instant
+  ) -> StagedFile {
+    var places: [String: Int] = [:]
+    for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
+    return StagedFile(
+      name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
+      isReload: discovered.isReload, staging: table, started: started, columns: header.columns, places: places,
+      summary: summary)
+  }
+
+  /// Runs `body`; what makes the file as a whole useless becomes a `FeedRefusal`.
+  private nonisolated(nonsending) func refusing<R>(
+    _ discovered: DiscoveredFile, _ body: nonisolated(nonsending) () async throws -> R
+  ) async throws -> R {
+    do {
+      return try await body()
     } catch let error as DiagnosticsError {
       throw refusal(discovered, error.diagnostics)
     } catch let error as CSVError {
@@ -67,15 +97,33 @@ struct StagingLoader: Sendable {
     }
   }
 
-  private nonisolated(nonsending) func copy(
-    _ file: OpenFile, _ plan: FilePlan, into table: QualifiedName, on connection: PostgresConnection
+  /// Matches the file's header with the feed, and compiles what to do with its records.
+  ///
+  /// - Throws: `DiagnosticsError`, `CSVError`, `HeaderDefect`.
+  func plan(_ discovered: DiscoveredFile) throws -> (HeaderMatch, FilePlan) {
+    let header = try HeaderMatch(
+      try discovered.file.header(dialect: dialect), feed: feed, file: discovered.displayPath)
+    return (header, FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone))
+  }
+
+  /// Copies the good records of a file into tables that are there: into one in the order of the file, or into
+  /// several at the same time, each row into one of them.
+  ///
+  /// - Parameters:
+  ///   - tables: each with a connection of its own; what is written belongs to that connection's transaction.
+  ///   - places: what is written behind the feed's columns.
+  /// - Throws: `PostgresError`, `CSVError`, `CancellationError`, or `IngestError` when a server took another number
+  ///   of rows than it was sent. Nothing of the COPY that failed is kept.
+  nonisolated(nonsending) func copy(
+    _ file: OpenFile, _ plan: FilePlan, into tables: [(QualifiedName, PostgresConnection)], places: RowPlaces
   ) async throws -> EncodedSummary {
-    let names = plan.definitions.map(\.name) + RecordEncoder.placeColumns
+    let (table, connection) = tables[0]
+    let names = plan.definitions.map(\.name) + places.columns
     let statement = "copy \(table.quoted) (\(list(names))) from stdin (format binary)"
     var summary: EncodedSummary?
     let taken = try await connection.copyIn(statement) { writer in
       let exchange = BlockExchange()
-      async let encoding = exchange.encode(file, plan: plan, dialect: dialect)
+      async let encoding = exchange.encode(file, plan: plan, dialect: dialect, places: places)
       try await exchange.write(to: writer) { block in
         meter.report(done: block.fileBytes, total: file.identity.bytes, unit: "bytes")
       }

@@ -151,6 +151,23 @@ struct FeedPublication: Sendable {
 
   // MARK: The table
 
+  /// Whether the first file is worth copying straight into the table, as far as can be told before the transaction.
+  ///
+  /// Rows must carry their line, by which those that have to leave again are found; constants are filled in by staging.
+  nonisolated(nonsending) func mayCopyInPlace(
+    _ files: [DiscoveredFile], on connection: PostgresConnection
+  ) async throws -> Bool {
+    guard let first = files.first, !design.provenance.isEmpty, feed.columns.allSatisfy({ $0.constant == nil }),
+      first.file.identity.bytes >= Self.inPlaceBytesMinimum
+    else { return false }
+    let found = try await connection.query("select to_regclass($1) is not null", [.text(design.table.quoted)])
+    guard try found.first?.decode(0, as: Bool.self) == true else { return true }
+    return try await isTableEmpty(on: connection)
+  }
+
+  /// Smaller files than this are not worth a lock while they are parsed.
+  static let inPlaceBytesMinimum = 256 << 10
+
   /// Fewer rows than this are inserted under the indexes that are there.
   static let bulkRowsMinimum = 20_000
 

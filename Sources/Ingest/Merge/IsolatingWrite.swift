@@ -27,6 +27,9 @@ extension FileMerge {
     if mode == .together { return try await Self.run(statements(nil), on: connection) }
     var written = Written()
     var pending = try await spans(on: connection)
+    let refersToItself = sql.references.contains { $0.target == publication.design.table }
+    // Rows that were put off, with how many rows had been written then.
+    var waiting: [Int: Int] = [:]
     while let span = pending.popLast() {
       try Task.checkCancellation()
       let start = try await publication.changes(on: connection)
@@ -43,7 +46,13 @@ extension FileMerge {
         guard let row = counts.first, case let count = try row.decode(0, as: Int.self), count > 0 else { throw error }
         let (low, high): (Int, Int) = (try row.decode(1), try row.decode(2))
         if count == 1 {
-          try await refuseAlone(low...high, error, on: connection)
+          // It may refer to a row of its own file that is still to come.
+          if error.sqlState == "23503", refersToItself, waiting[low] != written.count {
+            waiting[low] = written.count
+            pending.insert(low...high, at: 0)
+          } else {
+            try await refuseAlone(low...high, error, on: connection)
+          }
         } else {
           let middle = low + (high - low) / 2
           // The earlier half is tried first: of two rows that cannot both stay, the first one does.

@@ -65,7 +65,7 @@ struct MergeStatements: Sendable {
     }
     return """
       create unlogged table \(name.quoted) (
-        \((fields + RecordEncoder.placeColumns.map { "\(quoteIdentifier($0)) bigint" }).joined(separator: ",\n  "))
+        \((fields + RowPlaces.staging.columns.map { "\(quoteIdentifier($0)) bigint" }).joined(separator: ",\n  "))
       ) with (autovacuum_enabled = false)
       """
   }
@@ -126,7 +126,7 @@ struct MergeStatements: Sendable {
     switch late {
     case .unknown:
       candidates = "(\(list(key))) in (select \(list(key)) from \(staging) group by \(list(key)) having count(*) > 1)"
-    case .these(let keys):
+    case .known(let keys):
       candidates = "\(list(key)) = any ('{\(keys.map(String.init).joined(separator: ","))}'::bigint[])"
     }
     return """

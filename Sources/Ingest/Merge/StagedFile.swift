@@ -11,17 +11,10 @@ struct EncodedSummary: Sendable {
   var controls: ControlTotals
   /// Why the control sums cannot be used, if so.
   var controlProblem: String?
+  /// Whether every key is greater than the one before it in the file, so that no key comes twice.
   var keysAscend: Bool
-  /// The keys that may come twice.
-  var lateKeys = LateKeys.unknown
-}
-
-/// What parsing tells about keys that come twice: a key that stands above all before it has not come before.
-enum LateKeys: Sendable, Hashable {
-  /// Nothing: any key may.
-  case unknown
-  /// No other key than these, in the order in which they came.
-  case these([Int64])
+  /// Which keys may come twice.
+  var lateKeys: LateKeys
 }
 
 /// A file whose good rows are in staging.
