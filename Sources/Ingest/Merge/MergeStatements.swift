@@ -45,6 +45,11 @@ struct MergeStatements: Sendable {
       """
   }
 
+  /// A table of its own for one more worker, whose rows are read with those of `parent`.
+  static func createChild(_ name: QualifiedName, of parent: QualifiedName) -> String {
+    "create unlogged table \(name.quoted) () inherits (\(parent.quoted)) with (autovacuum_enabled = false)"
+  }
+
   /// Whether the text is a day or time in ISO 8601 that names no offset of its own.
   private static func isLocalTime(_ text: String) -> Bool {
     var time = CivilTime()
