@@ -20,13 +20,17 @@ public struct FeedIngestion: Sendable {
   let runID: RunID
   let asOf: CivilDate
   let meter: ProgressMeter
+  let workers: Int?
 
   /// Creates the ingest of one feed; nothing happens before `run`.
   ///
-  /// - Parameter pool: connections to a database in which a `LedgerStore` was opened, so that its tables are there.
+  /// - Parameters:
+  ///   - pool: connections to a database in which a `LedgerStore` was opened, so that its tables are there.
+  ///   - workers: how many connections may load one file at the same time; nil lets the size of the file, the machine
+  ///     and the pool decide. Those beyond the first are used only while the pool has them to spare.
   public init(
     project: Project, feed: FeedDefinition, pool: PostgresPool, runID: RunID, asOf: CivilDate,
-    progress: any ProgressSink = NullProgress()
+    progress: any ProgressSink = NullProgress(), workers: Int? = nil
   ) {
     self.project = project
     self.feed = feed
@@ -34,11 +38,12 @@ public struct FeedIngestion: Sendable {
     self.runID = runID
     self.asOf = asOf
     meter = ProgressMeter(progress, feed: feed.name)
+    self.workers = workers
   }
 
   /// Loads the files of `selection`; safe to call again after any end, kill included.
   ///
-  /// Uses one connection of the pool. Cancelling the task rolls back and drops the staging.
+  /// Uses one connection of the pool, and for large files others that it can spare. Cancelling the task rolls back and drops the staging.
   /// - Throws: `IngestError`; nothing of the feed is then published by this call.
   public func run(_ selection: FileSelection = .inbox) async throws(IngestError) -> IngestOutcome {
     do {
@@ -154,7 +159,8 @@ public struct FeedIngestion: Sendable {
     _ files: [DiscoveredFile], _ publication: FeedPublication, _ area: StagingArea, _ zone: TimeZoneRules,
     on connection: PostgresConnection
   ) async throws -> IngestOutcome {
-    let loader = StagingLoader(feed: feed, dialect: publication.dialect, zone: zone, meter: meter)
+    let loader = StagingLoader(
+      feed: feed, dialect: publication.dialect, zone: zone, meter: meter, pool: pool)
     var findings: [Diagnostic] = []
     var outcome = IngestOutcome(
       status: .loaded, files: [], rows: RowCounts(), bytesIn: files.reduce(0) { $0 + $1.file.identity.bytes },
@@ -194,6 +200,8 @@ public struct FeedIngestion: Sendable {
     var staged: [StagedFile] = []
     func stage(_ range: Range<Int>) async throws {
       for index in range {
+        var loader = loader
+        loader.workers = workers ?? StagingHelpers.workers(forBytes: files[index].file.identity.bytes, pool)
         let (next, warnings) = try await loader.stage(files[index], into: area.table(index), on: connection)
         findings += warnings
         staged.append(next)

@@ -48,6 +48,17 @@ package enum WaitingThread {
   }
 }
 
+extension WaitingThread {
+  /// Runs the closure on a new thread and waits for its result; for what would block a thread of the pool for long.
+  ///
+  /// - Returns: nil when no thread could be started; nothing was run then.
+  package static func runIfPossible<Answer: Sendable>(_ call: @escaping @Sendable () -> Answer) async -> Answer? {
+    await withCheckedContinuation { continuation in
+      if !startDetachedThread({ continuation.resume(returning: call()) }) { continuation.resume(returning: nil) }
+    }
+  }
+}
+
 /// Resumes one continuation with whichever answer comes first.
 private final class FirstAnswer<Answer: Sendable>: Sendable {
   private let continuation: Mutex<CheckedContinuation<Answer?, Never>?>

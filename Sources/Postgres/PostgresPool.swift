@@ -9,6 +9,8 @@ public import Telemetry
 /// Lends connections to one database.
 public final class PostgresPool: Sendable {
   private let pool: Pool<PostgresConnection>
+  /// How many connections there are at most.
+  public let maximum: Int
 
   /// Makes a pool, which begins at once to connect up to its minimum.
   ///
@@ -19,6 +21,7 @@ public final class PostgresPool: Sendable {
   ) throws(PostgresError) {
     let limits = settings.limits
     if let defect = limits.defect { throw PostgresError(.misuse, "pool settings: \(defect)") }
+    maximum = limits.max
     pool = Pool(
       limits: limits,
       operations: Pool.Operations(

@@ -1,73 +1,76 @@
-// Parsing and COPY at the same time: one task fills blocks, the other writes them to the server.
-// Invariant: there are exactly `blockCount` blocks, so memory is bounded and a slow server holds up the reader.
-// Blocks go round through two streams: full ones to the writer, empty ones back.
+// Between one encoder and the COPY that takes its rows: the encoder's thread fills blocks, a task writes them.
+// Invariant: there are exactly `blockCount` blocks, so memory is bounded and a slow server holds up its encoder.
+// Full ones go to the writer in a stream, for which a task can wait; empty ones come back by a monitor, for which a
+// thread can.
 
-internal import CSV
 internal import Postgres
+internal import Synchronization
 
-/// The two streams on which blocks go round.
-struct BlockExchange: Sendable {
-  static let blockCount = 3
-  /// COPY writes of about this size.
+/// The blocks of one encoder.
+final class BlockExchange: Sendable {
+  static let blockCount = 2
+  /// A block is handed over when it holds so much: COPY likes writes of about this size.
   static let writeBytes = 1 << 20
 
-  private let empty: AsyncStream<EncodedBlock>
-  private let emptied: AsyncStream<EncodedBlock>.Continuation
+  private struct Empty {
+    var blocks: [EncodedBlock]
+    var isAborted = false
+  }
+
+  private let empty: Monitor<Empty>
   private let full: AsyncStream<EncodedBlock>
   private let filled: AsyncStream<EncodedBlock>.Continuation
+  private let isComplete = Atomic(false)
 
   init() {
-    (empty, emptied) = AsyncStream.makeStream()
     (full, filled) = AsyncStream.makeStream()
-    for _ in 0..<Self.blockCount { emptied.yield(EncodedBlock(capacity: readChunkBytes + readChunkBytes / 2)) }
+    empty = Monitor(
+      Empty(blocks: (0..<Self.blockCount).map { _ in EncodedBlock(capacity: Self.writeBytes + Self.writeBytes / 2) }))
   }
 
-  /// Parses the whole file into blocks.
-  func encode(_ file: OpenFile, plan: FilePlan, dialect: CSVDialect, places: RowPlaces) async throws -> EncodedSummary {
-    defer { filled.finish() }
-    var reader = ChunkReader(
-      source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: readChunkBytes)
-    var parser = RecordParser(dialect: dialect)
-    var encoder = RecordEncoder(plan: plan, places: places)
-    var accepted = 0
-    var blocks = empty.makeAsyncIterator()
-    while let chunk = try reader.next() {
-      try Task.checkCancellation()
-      guard let block = await blocks.next() else { throw CancellationError() }
-      block.removeAll()
-      parser.parse(chunk) { record in encoder.encode(record, into: block) }
-      accepted += block.rows
-      block.recordsSeen = encoder.recordsRead
-      block.fileBytes = reader.compressedBytesRead
-      filled.yield(block)
+  // MARK: The encoder's side
+
+  /// Waits for an empty block; nil once aborted.
+  func takeEmpty() -> EncodedBlock? {
+    let block = empty.wait { empty -> EncodedBlock?? in
+      if empty.isAborted { return .some(nil) }
+      return empty.blocks.popLast().map { .some($0) }
     }
-    var problem: String?
-    if encoder.controls.hasOverflowed { problem = "a control sum has more than 38 digits" }
-    if encoder.controls.hasTooManyGroups {
-      problem =
-        "a control sum has more than \(ControlAccumulator.maximumGroups) groups, or one longer than "
-        + "\(ControlAccumulator.maximumGroupBytes) bytes"
-    }
-    return EncodedSummary(
-      recordsRead: encoder.recordsRead, accepted: accepted, rejects: encoder.rejects,
-      controls: encoder.controls.totals, controlProblem: problem, keysAscend: encoder.keysAscend,
-      lateKeys: encoder.keysAscend ? .known([]) : .unknown)
+    block?.removeAll()
+    return block
   }
 
-  /// Writes blocks until the encoder has finished, well or not; the trailer is the caller's.
+  func handOver(_ block: EncodedBlock) { filled.yield(block) }
+
+  /// Says that no more blocks come.
+  ///
+  /// - Parameter complete: whether they are all that the writer was to have; otherwise its COPY fails.
+  func finish(complete: Bool) {
+    isComplete.store(complete, ordering: .releasing)
+    filled.finish()
+  }
+
+  /// Ends both sides at once.
+  func abort() {
+    empty.change { $0.isAborted = true }
+    filled.finish()
+  }
+
+  // MARK: The writer's side
+
+  /// Writes a whole binary COPY.
+  ///
+  /// - Throws: `CancellationError` when the encoder did not come to its end, so that nothing of the COPY is kept.
   nonisolated(nonsending) func write(to writer: CopyWriter, progress: (EncodedBlock) -> Void) async throws {
     try await writer.write(EncodedBlock.copyHeader)
     for await block in full {
       try Task.checkCancellation()
-      var start = 0
-      while start < block.count {
-        let end = min(block.count, start + Self.writeBytes)
-        try await writer.write(UnsafeRawBufferPointer(rebasing: block.bytes[start..<end]))
-        start = end
-      }
+      try await writer.write(block.bytes)
       progress(block)
-      emptied.yield(block)
+      empty.change { $0.blocks.append(block) }
     }
     try Task.checkCancellation()
+    guard isComplete.load(ordering: .acquiring) else { throw CancellationError() }
+    try await writer.write(EncodedBlock.copyTrailer)
   }
 }

@@ -48,6 +48,27 @@ struct ControlAccumulator {
     }
   }
 
+  /// Adds the sums of another part of the same file.
+  mutating func add(_ other: ControlAccumulator) {
+    if other.hasOverflowed { hasOverflowed = true }
+    if other.hasTooManyGroups { hasTooManyGroups = true }
+    for (number, group) in other.groups.enumerated() {
+      let index = (group.bytes + [0]).withUnsafeBufferPointer { bytes in
+        // Never empty, so it has an address.
+        bytes.baseAddress.map { place($0, bytes.count - 1) } ?? -1
+      }
+      guard index >= 0 else { continue }
+      for control in 0..<plans.count {
+        let (from, to) = (number * plans.count + control, index * plans.count + control)
+        let (sum, overflow) = read[to].addingReportingOverflow(other.read[from])
+        let (refused, refusedOverflow) = rejected[to].addingReportingOverflow(other.rejected[from])
+        read[to] = sum
+        rejected[to] = refused
+        if overflow || refusedOverflow { hasOverflowed = true }
+      }
+    }
+  }
+
   private mutating func place(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     let packed = Self.packed(bytes, count)
     if lastHit < groups.count, isGroup(lastHit, packed, bytes, count) { return lastHit }

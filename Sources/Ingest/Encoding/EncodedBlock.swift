@@ -4,15 +4,13 @@
 // Source of the layout: PostgreSQL 15 manual, COPY, "Binary Format".
 
 /// Bytes for one COPY write.
-final class EncodedBlock: @unchecked Sendable {  // no lock: ownership moves with the two streams of `BlockExchange`
+final class EncodedBlock: @unchecked Sendable {  // no lock: ownership moves with `BlockExchange`
   private(set) var base: UnsafeMutablePointer<UInt8>
   private(set) var capacity: Int
   /// Bytes filled.
   var count = 0
   /// Rows filled.
   var rows = 0
-  /// Records of the file that these rows, and the rejects between them, came from.
-  var recordsSeen = 0
   /// Bytes of the file read so far, for progress.
   var fileBytes = 0
 
@@ -42,7 +40,6 @@ final class EncodedBlock: @unchecked Sendable {  // no lock: ownership moves wit
   func removeAll() {
     count = 0
     rows = 0
-    recordsSeen = 0
   }
 
   /// The filled bytes.

@@ -9,7 +9,7 @@ internal import Glibc
 internal import Ledger
 internal import Money
 
-/// Encodes the records of one file.
+/// Encodes records of one file, chunk by chunk; one for each worker.
 struct RecordEncoder: ~Copyable {
   let plan: FilePlan
   let places: RowPlaces
@@ -23,14 +23,13 @@ struct RecordEncoder: ~Copyable {
   private var scratch: UnsafeMutablePointer<UInt8>
   private var scratchBytes = 256
   private var stretch: (start: Int64, end: Int64, offset: Int64) = (0, 0, 0)
-  private var lastKey = Int64.min
-
-  /// Records seen, the header not counted.
-  private(set) var recordsRead = 0
-  private(set) var rejects = RejectLog()
+  /// The key of the record at hand, where the key is followed.
+  private var key: Int64?
+  private var keys: [Int64] = []
+  /// Records of the chunk, the header not counted.
+  private var recordsRead = 0
+  private var rejects = RejectLog()
   private(set) var controls: ControlAccumulator
-  /// Whether every accepted key so far is greater than the one before it, so that no key comes twice.
-  private(set) var keysAscend: Bool
 
   init(plan: FilePlan, places: RowPlaces) {
     self.plan = plan
@@ -44,7 +43,6 @@ struct RecordEncoder: ~Copyable {
     scratch = .allocate(capacity: scratchBytes)
     controls = ControlAccumulator(plan.controls)
     hasControls = !plan.controls.isEmpty
-    keysAscend = plan.columns.contains { $0.isSoleKey }
   }
 
   deinit {
@@ -53,10 +51,25 @@ struct RecordEncoder: ~Copyable {
     scratch.deallocate()
   }
 
+  /// Makes ready for a chunk.
+  mutating func begin(rejectBytes: Int) {
+    recordsRead = 0
+    rejects = RejectLog(limitBytes: rejectBytes)
+    let count = keys.count
+    keys = []
+    keys.reserveCapacity(count)
+  }
+
+  /// What the chunk gave.
+  func outcome(number: Int, accepted: Int) -> ChunkOutcome {
+    ChunkOutcome(number: number, recordsRead: recordsRead, accepted: accepted, rejects: rejects, keys: keys)
+  }
+
   /// Encodes one record into `block`, or keeps it as a reject.
   mutating func encode(_ record: borrowing ParsedRecord, into block: EncodedBlock) {
     if record.record == 1 { return }
     recordsRead &+= 1
+    key = nil
     if let defect = record.defect { return refuse(record, defect) }
     switch verdict(onText: record.rawBytes) {
     case .good: break
@@ -88,6 +101,7 @@ struct RecordEncoder: ~Copyable {
     }
     block.count = cursor - block.base
     block.rows &+= 1
+    if let key { keys.append(key) }
     if hasControls { addControls(record, isRejected: false) }
   }
 
@@ -176,11 +190,7 @@ struct RecordEncoder: ~Copyable {
     case .integer: putInteger(Int32(truncatingIfNeeded: value), &cursor)
     default: putInteger(Int64(truncatingIfNeeded: value), &cursor)
     }
-    if column.pointee.isSoleKey {
-      let key = Int64(truncatingIfNeeded: value)
-      if key <= lastKey { keysAscend = false }
-      lastKey = key
-    }
+    if column.pointee.isSoleKey { key = Int64(truncatingIfNeeded: value) }
     return .none
   }
 

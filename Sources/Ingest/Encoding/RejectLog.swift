@@ -25,17 +25,31 @@ struct RejectLog: Sendable {
   private(set) var records: [RefusedRecord] = []
   /// All refused records, kept or not.
   private(set) var count = 0
-  private var bytes = 0
+  /// Memory that the kept records take.
+  private(set) var bytes = 0
+  private let limitBytes: Int
+
+  init(limitBytes: Int = RejectLog.maximumBytes) {
+    self.limitBytes = limitBytes
+  }
 
   /// Whether some refused records were not kept.
   var isTruncated: Bool { records.count < count }
 
   mutating func append(_ make: () -> RefusedRecord) {
     count += 1
-    guard bytes < Self.maximumBytes else { return }
+    guard bytes < limitBytes else { return }
     let record = make()
     bytes += record.raw.count + record.reason.utf8.count + Self.overheadBytes
     records.append(record)
+  }
+
+  /// Adds the refused records of the next part of the file. Behind one that was not kept none is, so that the kept
+  /// ones are always the first ones.
+  mutating func append(contentsOf other: RejectLog) {
+    var kept = other.records[...]
+    while !isTruncated, bytes < limitBytes, let record = kept.popFirst() { append { record } }
+    addUnkept(other.count - (other.records.count - kept.count))
   }
 
   /// Counts refused records whose bytes were not kept.

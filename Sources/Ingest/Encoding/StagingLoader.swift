@@ -15,6 +15,11 @@ struct StagingLoader: Sendable {
   let dialect: CSVDialect
   let zone: TimeZoneRules
   let meter: ProgressMeter
+  /// Lends connections beyond the first.
+  var pool: PostgresPool?
+  /// How many connections may load one file at the same time.
+  var workers = 1
+  var chunkBytes = readChunkBytes
 
   /// Loads one file into a new table.
   ///
@@ -27,7 +32,7 @@ struct StagingLoader: Sendable {
       let file = discovered.file
       let (header, plan) = try plan(discovered)
       try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
-      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging)
+      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging, helpers: helpers(table))
       if file.hasChanged { throw FileChanged() }
       return (staged(discovered, header, in: table, summary, started), header.findings)
     }
@@ -58,7 +63,8 @@ struct StagingLoader: Sendable {
     for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
     return StagedFile(
       name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
-      isReload: discovered.isReload, staging: table, started: started, columns: header.columns, places: places,
+      isReload: discovered.isReload, staging: table, isInFileOrder: workers == 1, started: started,
+      columns: header.columns, places: places,
       summary: summary)
   }
 
@@ -117,28 +123,46 @@ struct StagingLoader: Sendable {
   nonisolated(nonsending) func copy(
     _ file: OpenFile, _ plan: FilePlan, into tables: [(QualifiedName, PostgresConnection)], places: RowPlaces
   ) async throws -> EncodedSummary {
-    let (table, connection) = tables[0]
-    let names = plan.definitions.map(\.name) + places.columns
-    let statement = "copy \(table.quoted) (\(list(names))) from stdin (format binary)"
-    var summary: EncodedSummary?
-    let taken = try await connection.copyIn(statement) { writer in
-      let exchange = BlockExchange()
-      async let encoding = exchange.encode(file, plan: plan, dialect: dialect, places: places)
-      try await exchange.write(to: writer) { block in
-        meter.report(done: block.fileBytes, total: file.identity.bytes, unit: "bytes")
+    try await copy(file, plan, into: tables, places: places, helpers: nil)
+  }
+
+  private nonisolated(nonsending) func copy(
+    _ file: OpenFile, _ plan: FilePlan, into tables: [(QualifiedName, PostgresConnection)], places: RowPlaces,
+    helpers: StagingHelpers?
+  ) async throws -> EncodedSummary {
+    // Without a worker the reader would wait for ever.
+    if tables.isEmpty { throw PostgresError(.misuse, "no table to copy into") }
+    let pass = CopyPass(
+      file, plan: plan, dialect: dialect, places: places, chunkBytes: chunkBytes, meter: meter)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await pass.read() }
+      for (table, connection) in tables {
+        group.addTask {
+          await pass.work(into: table, on: connection)
+          // Every chunk has gone to somebody, or the pass has failed.
+          helpers?.close()
+        }
       }
-      summary = try await encoding
-      try await writer.write(EncodedBlock.copyTrailer)
+      for number in 1..<max(1, helpers?.workers ?? 1) {
+        group.addTask { await helpers?.join(pass, as: number) }
+      }
+      for await _ in group where pass.failure != nil { group.cancelAll() }
     }
-    guard let summary, summary.accepted == taken else {
+    do {
+      return try pass.summary()
+    } catch let error as RowsLost {
       throw IngestError(
         .reconciliation,
         Diagnostic(
           .error, code: "reconciliation", at: feed.position,
-          "feed \(feed.name): the server took \(taken) of \(summary?.accepted ?? 0) rows into staging",
+          "feed \(feed.name): the server took \(error.taken) of \(error.sent) rows into staging",
           notes: ["state: nothing of this feed is committed"]))
     }
-    return summary
+  }
+
+  private func helpers(_ table: QualifiedName) -> StagingHelpers? {
+    guard let pool, workers > 1 else { return nil }
+    return StagingHelpers(pool: pool, workers: workers, staging: table, label: "staging of \(feed.name)")
   }
 
   private func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic]) -> FeedRefusal {

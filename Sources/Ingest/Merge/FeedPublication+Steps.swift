@@ -13,7 +13,10 @@ extension FeedPublication {
   ) async throws {
     let sizes = try await connection.query(
       """
-      select coalesce(max(pg_relation_size(to_regclass(name))), 0) > 8 * pg_relation_size(to_regclass($2))
+      select coalesce(max(pg_relation_size(to_regclass(name))), 0) > 8 * (
+        select sum(pg_relation_size(part)) from (
+          select to_regclass($2) union all select inhrelid from pg_inherits where inhparent = to_regclass($2)
+        ) as staged (part))
       from unnest($1::text[]) as name
       """, [.textArray(tables), .text(staging)])
     guard try sizes.first?.decode(0, as: Bool.self) == true else { return }

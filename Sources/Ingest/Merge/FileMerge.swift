@@ -238,9 +238,12 @@ struct FileMerge {
       return
     }
     merged.duplicatesListed = true
-    let source = "daybook_loser l join \(sql.staging) s on s.\(sql.place) = l.staged"
-    try await addSums(sql.sums(over: source), .duplicate, on: connection)
-    try await connection.execute(sql.deleteLosers)
+    for row in try await connection.query(sql.returningSums(sql.deleteLosers, alias: "s", journaling: nil)) {
+      let column: String = try row.decode(0)
+      if !column.isEmpty {
+        try add(column: column, currency: row.decode(1), amount: row.decode(2), .duplicate)
+      }
+    }
   }
 
   private nonisolated(nonsending) mutating func refuseConflicts(

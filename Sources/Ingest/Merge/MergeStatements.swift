@@ -70,6 +70,11 @@ struct MergeStatements: Sendable {
       """
   }
 
+  /// A table of its own for one more worker, whose rows are read with those of `parent`.
+  static func createChild(_ name: QualifiedName, of parent: QualifiedName) -> String {
+    "create unlogged table \(name.quoted) () inherits (\(parent.quoted)) with (autovacuum_enabled = false)"
+  }
+
   /// Whether the text is a day or time in ISO 8601 that names no offset of its own.
   private static func isLocalTime(_ text: String) -> Bool {
     var time = CivilTime()
@@ -131,9 +136,9 @@ struct MergeStatements: Sendable {
     }
     return """
       create temporary table daybook_loser on commit drop as
-      select staged, _daybook_offset, _daybook_line, _daybook_record, key, kept_line
+      select staged, tid, _daybook_offset, _daybook_line, _daybook_record, key, kept_line
       from (
-        select s.\(place) as staged, \(places("s")), concat_ws(',', \(list(key))) as key,
+        select s.\(place) as staged, s.ctid as tid, \(places("s")), concat_ws(',', \(list(key))) as key,
           row_number() over last_first as place, first_value(_daybook_line) over last_first as kept_line
         from \(staging) s
         where \(candidates)
@@ -143,7 +148,11 @@ struct MergeStatements: Sendable {
       """
   }
 
-  var deleteLosers: String { "delete from \(staging) s using daybook_loser l where s.\(place) = l.staged" }
+  /// In place all rows are in one table, whose rows can be fetched by where they lie.
+  var deleteLosers: String {
+    "delete from \(staging) s using daybook_loser l where "
+      + (rowsAre == .inPlace ? "s.ctid = l.tid" : "s.\(place) = l.staged")
+  }
 
   // MARK: Merge
 

@@ -1,6 +1,7 @@
 // The staging tables of one feed's ingest, and those that killed runs left behind.
 // Invariant: whoever has staging tables holds a session lock named after them; a table whose lock is free belongs
-// to nobody and is dropped by the next ingest. Names: staging_<run>_<feed's hash>_<number>.
+// to nobody and is dropped by the next ingest. Names: staging_<run>_<feed's hash>_<number>, and behind that _<worker>
+// for the children that more than one worker makes, which inherit the file's table and are dropped before it.
 
 internal import Ledger
 internal import Postgres
@@ -16,6 +17,11 @@ struct StagingArea: Sendable {
   }
 
   func table(_ number: Int) -> QualifiedName { QualifiedName(schema: Self.schema, name: "\(prefix)_\(number)") }
+
+  /// The table of one more worker.
+  static func child(_ worker: Int, of table: QualifiedName) -> QualifiedName {
+    QualifiedName(schema: table.schema, name: "\(table.name)_\(worker)")
+  }
 
   private static func hash(_ text: String) -> UInt32 {
     text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }  // FNV-1a
@@ -45,7 +51,7 @@ struct StagingArea: Sendable {
     var dropped = 0
     for name in try await tables(like: "staging_", on: connection) {
       let parts = name.split(separator: "_")
-      guard parts.count == 4, parts[1].count == 32 else { continue }
+      guard parts.count == 4 || parts.count == 5, parts[1].count == 32 else { continue }
       let owner = lock(of: parts.prefix(3).joined(separator: "_"))
       let rows = try await connection.query("select pg_try_advisory_lock($1, $2)", [.int4(lockClass), owner])
       guard try rows.first?.decode(0, as: Bool.self) == true else { continue }
@@ -56,11 +62,13 @@ struct StagingArea: Sendable {
     return dropped
   }
 
+  /// Children first: their names are the longer ones.
   private static func tables(like prefix: String, on connection: PostgresConnection) async throws -> [String] {
     let rows = try await connection.query(
       """
       select relname::text from pg_class
       where relnamespace = to_regnamespace($1) and relkind = 'r' and starts_with(relname, $2)
+      order by length(relname) desc, relname
       """,
       [.text(schema), .text(prefix)])
     return try rows.map { try $0.decode(0, as: String.self) }
