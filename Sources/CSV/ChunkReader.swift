@@ -100,7 +100,8 @@ public struct ChunkReader: ~Copyable {
 
   /// The carry and what the source has after it.
   private mutating func fill() throws(CSVError) -> [UInt8] {
-    let wanted = carryNeedsMore ? max(chunkBytes, carry.count) : max(0, chunkBytes - carry.count)
+    // Doubling keeps a long record from being split again and again; spans count bytes in 32 bits.
+    let wanted = carryNeedsMore ? max(chunkBytes, min(carry.count, 1 << 30)) : max(0, chunkBytes - carry.count)
     if let failure { throw failure }
     if isAtEnd || wanted == 0 {
       defer { carry = [] }
