@@ -40,11 +40,11 @@ extension OpenFile {
     var parser = RecordParser(dialect: dialect)
     var next = 0
     while next < sorted.count, let chunk = try reader.next() {
-      let end = chunk.endByteOffset
+      let end = chunk.byteOffset + chunk.bytes.count
       guard sorted[next] < end else { continue }
       parser.parse(chunk) { record in
         if offsets.contains(record.byteOffset) {
-          found[record.byteOffset] = record.originalBytes()
+          found[record.byteOffset] = Array(record.rawBytes)
         }
       }
       while next < sorted.count, sorted[next] < end { next += 1 }
