@@ -23,6 +23,9 @@ public struct RecordChunk: Sendable {
     self.spans = spans
   }
 
+  /// Line on which the last record starts.
+  public var lastLine: Int { firstLine + Int(spans.last?.lineDelta ?? 0) }
+
   /// How many records the chunk holds, defective ones included.
   public var recordCount: Int { spans.count }
 }

@@ -159,22 +159,14 @@ public struct FeedIngestion: Sendable {
     _ files: [DiscoveredFile], _ publication: FeedPublication, _ area: StagingArea, _ zone: TimeZoneRules,
     on connection: PostgresConnection
   ) async throws -> IngestOutcome {
-    var loader = StagingLoader(
-      feed: feed, dialect: publication.dialect, zone: zone, meter: meter, pool: pool)
+    let loader = StagingLoader(
+      feed: feed, dialect: publication.dialect, zone: zone, meter: meter, pool: pool, workers: workers)
     var findings: [Diagnostic] = []
-    var staged: [StagedFile] = []
     var outcome = IngestOutcome(
       status: .loaded, files: [], rows: RowCounts(), bytesIn: files.reduce(0) { $0 + $1.file.identity.bytes },
       findings: [], rejectsFile: nil)
     do {
-      for (index, file) in files.enumerated() {
-        loader.workers = workers ?? StagingHelpers.workers(forBytes: file.file.identity.bytes, pool)
-        let (next, warnings) = try await loader.stage(file, into: area.table(index), on: connection)
-        findings += warnings
-        staged.append(next)
-      }
-      try publication.checkLimit(staged, [])
-      let published = try await publication.publish(staged, on: connection)
+      let published = try await publish(files, publication, loader, area, on: connection)
       outcome.files = published.files
       findings += published.findings
     } catch let refusal as FeedRefusal {
@@ -196,6 +188,55 @@ public struct FeedIngestion: Sendable {
       }
     }
     return outcome
+  }
+
+  /// Brings the files into the table by the shortest way that holds: the first one straight into an empty table, else
+  /// from staging; and once more with single rows set aside, should the server refuse some that nobody could foresee.
+  private nonisolated(nonsending) func publish(
+    _ files: [DiscoveredFile], _ publication: FeedPublication, _ loader: StagingLoader, _ area: StagingArea,
+    on connection: PostgresConnection
+  ) async throws -> (files: [FileOutcome], findings: [Diagnostic]) {
+    var findings: [Diagnostic] = []
+    var staged: [StagedFile] = []
+    func stage(_ range: Range<Int>) async throws {
+      for index in range {
+        let (next, warnings) = try await loader.stage(files[index], into: area.table(index), on: connection)
+        findings += warnings
+        staged.append(next)
+      }
+      try publication.checkLimit(staged, [])
+    }
+    var mode = WriteMode.together
+    if try await publication.mayCopyInPlace(files, on: connection) {
+      try await stage(1..<files.count)
+      var warnings: [Diagnostic] = []
+      let first = FileInPlace(sha256: files[0].sha256) { transaction, number in
+        let (file, found) = try await loader.copyInPlace(
+          files[0], into: publication.design.table, number: number, on: transaction)
+        warnings = found
+        return file
+      }
+      do {
+        let published = try await publication.publish(staged, first: first, on: connection)
+        return (published.files, warnings + findings + published.findings)
+      } catch is NotInPlace {
+      } catch let error as PostgresError where error.isAboutData {
+        mode = .isolating
+      }
+      let others = staged
+      staged = []
+      try await stage(0..<1)
+      staged += others
+    } else {
+      try await stage(0..<files.count)
+    }
+    do {
+      let published = try await publication.publish(staged, mode: mode, on: connection)
+      return (published.files, findings + published.findings)
+    } catch let error as PostgresError where error.isAboutData && mode == .together {
+      let published = try await publication.publish(staged, mode: .isolating, on: connection)
+      return (published.files, findings + published.findings)
+    }
   }
 
   /// Writes the CSV of the refused records. A full disk does not undo what is committed, and must not hide it.

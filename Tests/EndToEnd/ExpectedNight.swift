@@ -101,6 +101,10 @@ func lines(_ statement: String, at url: String) async throws -> [String] {
 /// A digest of everything in a table, whatever the order of its rows.
 func digest(of table: String, at url: String) async throws -> String {
   try await lines(
-    "select md5(coalesce(string_agg(t::text, chr(10) order by t::text collate \"C\"), '')) from \(table) t", at: url
+    """
+    select md5(coalesce(string_agg(row, chr(10) order by row collate "C"), '')) from (
+      select (to_jsonb(t) - '_daybook_file')::text || coalesce(f.name, '') as row
+      from \(table) t left join daybook.file f on to_jsonb(f) -> 'file_id' = to_jsonb(t) -> '_daybook_file') as rows
+    """, at: url
   ).joined()
 }

@@ -57,11 +57,16 @@ import Testing
     try await FeedFixture.with { fixture in
       try fixture.deliver("payments_1.csv", Self.file(1...3))
       _ = try await fixture.ingest(payments())
-      try await fixture.database.psql("alter table finance.payments add constraint odd check (id <> 5)")
+      try await fixture.database.psql(
+        """
+        create function g() returns trigger language plpgsql as
+          $$begin raise exception 'closed' using errcode = '42501'; end$$;
+        create trigger t before insert on finance.payments for each row execute function g()
+        """)
       try fixture.deliver("payments_2.csv", Self.file(4...6))
       let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
       #expect(error?.kind == .database)
-      #expect(error?.underlying?.sqlState == "23514")
+      #expect(error?.underlying?.sqlState == "42501")
       #expect(error?.isTransient == false)
       #expect(error?.description.contains("feed payments") == true)
       #expect(try await fixture.query("select count(*) from finance.payments") == "3")

@@ -16,7 +16,7 @@ import Testing
       var random = SplitMix(state: 0x5EED_0001)
       var text = "id,i,b,d,w,s,t,ok,day,local,at,u,j\n"
       for id in 1...3000 { text += Self.record(id, &random) }
-      let values = feed(
+      var values = feed(
         "values", format: FeedFormat(),
         [
           column("id", .bigint), column("i", .integer, optional: true), column("b", .bigint, optional: true),
@@ -27,6 +27,7 @@ import Testing
           column("local", .timestamp, optional: true), column("at", .timestamptz, optional: true),
           column("u", .uuid, optional: true), column("j", .json, optional: true),
         ])
+      values.keepsProvenance = false
       try fixture.deliver("values_1.csv", text)
       let outcome = try await fixture.ingest(values)
       #expect(outcome.rows == RowCounts(read: 3000, inserted: 3000))

@@ -17,8 +17,8 @@ struct StagingLoader: Sendable {
   let meter: ProgressMeter
   /// Lends connections beyond the first.
   var pool: PostgresPool?
-  /// How many connections may load one file at the same time.
-  var workers = 1
+  /// How many connections may load one file into staging at the same time; nil: as its size suggests.
+  var workers: Int?
   var chunkBytes = readChunkBytes
 
   /// Loads one file into a new table.
@@ -27,20 +27,55 @@ struct StagingLoader: Sendable {
   nonisolated(nonsending) func stage(
     _ discovered: DiscoveredFile, into table: QualifiedName, on connection: PostgresConnection
   ) async throws -> (StagedFile, [Diagnostic]) {
-    let file = discovered.file
-    do {
+    let started = ContinuousClock.now
+    return try await refusing(discovered) {
+      let file = discovered.file
       let (header, plan) = try plan(discovered)
       try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
-      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging, helpers: helpers(table))
+      let helpers = helpers(table, bytes: file.identity.bytes)
+      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging, helpers: helpers)
       if file.hasChanged { throw FileChanged() }
-      var places: [String: Int] = [:]
-      for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
-      return (
-        StagedFile(
-          name: discovered.name, displayPath: discovered.displayPath, file: file, sha256: discovered.sha256,
-          isReload: discovered.isReload, staging: table, columns: header.columns, places: places, summary: summary),
-        header.findings
-      )
+      var staged = staged(discovered, header, in: table, summary, started)
+      staged.isInFileOrder = helpers?.hasJoined != true
+      return (staged, header.findings)
+    }
+  }
+
+  /// Copies a file straight into the base table, which is empty.
+  ///
+  /// - Parameter number: the file's number in the ledger, for the rows that keep it; nil where they do not.
+  /// - Throws: as `stage`.
+  nonisolated(nonsending) func copyInPlace(
+    _ discovered: DiscoveredFile, into table: QualifiedName, number: Int64, on connection: PostgresConnection
+  ) async throws -> (StagedFile, [Diagnostic]) {
+    let started = ContinuousClock.now
+    return try await refusing(discovered) {
+      let (header, plan) = try plan(discovered)
+      let summary = try await copy(
+        discovered.file, plan, into: [(table, connection)], places: .provenance(file: number))
+      if discovered.file.hasChanged { throw FileChanged() }
+      return (staged(discovered, header, in: table, summary, started), header.findings)
+    }
+  }
+
+  private func staged(
+    _ discovered: DiscoveredFile, _ header: HeaderMatch, in table: QualifiedName, _ summary: EncodedSummary,
+    _ started: ContinuousClock.Instant
+  ) -> StagedFile {
+    var places: [String: Int] = [:]
+    for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
+    return StagedFile(
+      name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
+      isReload: discovered.isReload, staging: table, started: started, columns: header.columns, places: places,
+      summary: summary)
+  }
+
+  /// Runs `body`; what makes the file as a whole useless becomes a `FeedRefusal`.
+  private nonisolated(nonsending) func refusing<R>(
+    _ discovered: DiscoveredFile, _ body: nonisolated(nonsending) () async throws -> R
+  ) async throws -> R {
+    do {
+      return try await body()
     } catch let error as DiagnosticsError {
       throw refusal(discovered, error.diagnostics)
     } catch let error as CSVError {
@@ -127,8 +162,10 @@ struct StagingLoader: Sendable {
     }
   }
 
-  private func helpers(_ table: QualifiedName) -> StagingHelpers? {
-    guard let pool, workers > 1 else { return nil }
+  private func helpers(_ table: QualifiedName, bytes: Int) -> StagingHelpers? {
+    guard let pool else { return nil }
+    let workers = workers ?? StagingHelpers.workers(forBytes: bytes, pool)
+    guard workers > 1 else { return nil }
     return StagingHelpers(pool: pool, workers: workers, staging: table, label: "staging of \(feed.name)")
   }
 

@@ -29,25 +29,32 @@ extension OpenFile {
     return names
   }
 
-  /// The bytes of the records that start at `offsets`.
+  /// A record that was looked up.
+  struct FoundRecord: Sendable {
+    var record: Int
+    var byteOffset: Int
+    var raw: [UInt8]
+  }
+
+  /// The records that start on `lines`.
   ///
   /// One pass over the file, parsing only the chunks that hold one of them.
-  func records(at offsets: Set<Int>, dialect: CSVDialect) throws -> [Int: [UInt8]] {
-    var found: [Int: [UInt8]] = [:]
-    if offsets.isEmpty { return found }
-    let sorted = offsets.sorted()
+  func records(atLines lines: Set<Int>, dialect: CSVDialect) throws -> [Int: FoundRecord] {
+    var found: [Int: FoundRecord] = [:]
+    guard let last = lines.max() else { return found }
+    let sorted = lines.sorted()
+    var next = 0
     var reader = ChunkReader(source: try FileByteSource(path: stablePath), dialect: dialect, chunkBytes: readChunkBytes)
     var parser = RecordParser(dialect: dialect)
-    var next = 0
-    while next < sorted.count, let chunk = try reader.next() {
-      let end = chunk.byteOffset + chunk.bytes.count
-      guard sorted[next] < end else { continue }
+    while found.count < lines.count, let chunk = try reader.next(), chunk.firstLine <= last {
+      while next < sorted.count, sorted[next] < chunk.firstLine { next += 1 }
+      guard next < sorted.count, sorted[next] <= chunk.lastLine else { continue }
       parser.parse(chunk) { record in
-        if offsets.contains(record.byteOffset) {
-          found[record.byteOffset] = Array(record.rawBytes)
+        if lines.contains(record.line) {
+          found[record.line] = FoundRecord(
+            record: record.record, byteOffset: record.byteOffset, raw: Array(record.rawBytes))
         }
       }
-      while next < sorted.count, sorted[next] < end { next += 1 }
     }
     return found
   }

@@ -59,15 +59,15 @@ extension FeedPublication {
       })
   }
 
-  /// Deletes what a snapshot no longer holds, within its limit.
-  nonisolated(nonsending) func deleteAbsent(
+  /// Whether what a snapshot no longer holds is to be deleted: there is some, and it is within the limit.
+  nonisolated(nonsending) func mayDelete(
     _ file: StagedFile, _ sql: MergeStatements, _ limit: Limit, _ merged: inout Merged,
     on connection: PostgresConnection
-  ) async throws {
+  ) async throws -> Bool {
     let counts = try await connection.query(sql.countAbsent)
-    guard let row = counts.first else { return }
+    guard let row = counts.first else { return false }
     let (absent, total): (Int, Int) = (try row.decode(0), try row.decode(1))
-    if absent == 0 { return }
+    if absent == 0 { return false }
     // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
     guard merged.rejects.count == 0 else {
       merged.findings.append(
@@ -76,7 +76,7 @@ extension FeedPublication {
           "\(absent) of the table's \(total) rows are not in the file, and none was deleted: "
             + "\(merged.rejects.count) of its records were refused, which may stand for them",
           fix: "correct the refused records: daybook rejects list --feed \(feed.name)"))
-      return
+      return false
     }
     guard limit.allows(absent, of: total) else {
       throw FeedRefusal(
@@ -93,23 +93,24 @@ extension FeedPublication {
             rowsRead: file.summary.recordsRead, rejects: merged.rejects, controls: file.summary.controls)
         ])
     }
-    merged.rows.deleted = try await connection.execute(sql.deleteAbsent)
+    return true
   }
 
   /// Writes the file, its rejects and its duplicates into the ledger, in this transaction.
   nonisolated(nonsending) func record(
-    _ file: StagedFile, _ merged: Merged, on connection: PostgresConnection
+    _ file: StagedFile, _ number: Int64, _ merged: Merged, on connection: PostgresConnection
   ) async throws -> FileOutcome {
     if file.isReload { try await FileLedger.supersede(feed: feed.name, sha256: file.sha256, on: connection) }
     let sums = merged.controls.entries
     let bytes = file.file.identity.bytes
     let fileID = try await FileLedger.record(
       FileEntry(
-        feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
-        status: .loaded, rows: merged.rows, controlSums: sums), on: connection)
+        fileID: number, feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
+        status: .loaded, rows: merged.rows, controlSums: sums, path: merged.path,
+        wallMs: file.started.map { milliseconds(since: $0) }), on: connection)
     try await FileLedger.recordRejects(
       rejectEntries(merged.rejects, fileID: fileID, file: file.name), on: connection)
-    if merged.duplicatesListed { try await recordDuplicates(fileID, file.name, on: connection) }
+    if merged.duplicatesListed { try await recordDuplicates(fileID, file, on: connection) }
     return FileOutcome(
       name: file.name, sha256: file.sha256, bytes: bytes, rows: merged.rows, controlSums: sums, fileID: fileID)
   }
@@ -124,28 +125,38 @@ extension FeedPublication {
 
   /// Lists the losers page by page, so that their number does not matter.
   private nonisolated(nonsending) func recordDuplicates(
-    _ fileID: Int64, _ file: String, on connection: PostgresConnection
+    _ fileID: Int64, _ file: StagedFile, on connection: PostgresConnection
   ) async throws {
-    var last = -1
+    var last = 0
     while true {
       let rows = try await connection.query(
         """
         select _daybook_offset, _daybook_line, key, kept_line, _daybook_record from daybook_loser
-        where _daybook_offset > $1 order by 1 limit 5000
+        where _daybook_line > $1 order by 2 limit 5000
         """, [.int8(Int64(last))])
       if rows.isEmpty { break }
       var entries: [DuplicateEntry] = []
       for row in rows {
-        last = try row.decode(0)
+        last = try row.decode(1)
         entries.append(
           DuplicateEntry(
-            fileID: fileID, runID: runID, feed: feed.name, file: file, line: try row.decode(1),
-            record: try row.decode(4),
-            byteOffset: last, key: try row.decode(2), keptLine: try row.decode(3, as: Int.self)))
+            fileID: fileID, runID: runID, feed: feed.name, file: file.name, line: last, record: try row.decode(4),
+            byteOffset: try row.decode(0), key: try row.decode(2), keptLine: try row.decode(3, as: Int.self)))
       }
+      if entries.contains(where: { $0.record == 0 }) { try place(&entries, in: file) }
       try await FileLedger.recordDuplicates(entries, on: connection)
     }
     try await connection.execute("drop table pg_temp.daybook_loser")
+  }
+
+  /// Looks up what rows that were copied straight into the table do not carry.
+  private func place(_ entries: inout [DuplicateEntry], in file: StagedFile) throws {
+    let places = try file.file.records(atLines: Set(entries.map(\.line)), dialect: dialect)
+    for index in entries.indices {
+      guard let place = places[entries[index].line] else { throw FileChanged(line: entries[index].line) }
+      entries[index].record = place.record
+      entries[index].byteOffset = place.byteOffset
+    }
   }
 
   /// A note and no warning: which record of a key counts is decided by rule, and every other one is on record.
@@ -156,4 +167,10 @@ extension FeedPublication {
         + " that comes again later in the file; the last one of each key was taken",
       notes: ["listed, with the line that was taken, in data/duplicates.csv beside the next reports"])
   }
+}
+
+/// Milliseconds from `start` until now.
+private func milliseconds(since start: ContinuousClock.Instant) -> Int {
+  let (seconds, attoseconds) = (ContinuousClock.now - start).components
+  return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
 }

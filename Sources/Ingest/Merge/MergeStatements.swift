@@ -1,6 +1,7 @@
 // The SQL of one file's way from its staging table into the base table. Pure text, set-based throughout.
-// Invariant: the columns _daybook_offset (unique in a file), _daybook_line and _daybook_record exist only in
-// staging. Temporary tables hold what was classified once, so that rows are compared once and moved by their place.
+// Invariant: a row that came in is known by its place in the file, which is unique there: the offset in staging, the line
+// where it was copied straight into the base table. Temporary tables hold what was classified once, so that rows are
+// compared once.
 // The order of the statements, and what their results must add up to, is in `FeedPublication`.
 
 internal import Definitions
@@ -16,6 +17,30 @@ struct MergeStatements: Sendable {
   /// Control columns with the column that groups each.
   let controls: [(column: String, group: String)]
   let references: [Reference]
+  /// Where the rows of the file are.
+  let rowsAre: RowsAre
+  /// What each written row says about where it came from; nil when the feed does not keep that.
+  let provenance: Int64?
+  /// The columns of the images in the journal.
+  let imageColumns: [String]
+  let journal: Journal
+
+  /// Where the rows of a file are before they are settled.
+  enum RowsAre: Sendable {
+    /// In a staging table, each with its offset, line and record.
+    case staged
+    /// In the base table itself, which holds nothing else, each with its line.
+    case inPlace
+  }
+
+  /// The column that tells the rows of the file apart.
+  var place: String { rowsAre == .staged ? "_daybook_offset" : Provenance.line }
+  /// Offset, line and record of a row `alias`, zero where they have to be looked up in the file.
+  private func places(_ alias: String) -> String {
+    rowsAre == .staged
+      ? "\(alias)._daybook_offset, \(alias)._daybook_line, \(alias)._daybook_record"
+      : "0::bigint as _daybook_offset, \(alias)._daybook_line, 0::bigint as _daybook_record"
+  }
 
   /// One column whose values must exist elsewhere.
   struct Reference: Sendable {
@@ -69,7 +94,7 @@ struct MergeStatements: Sendable {
       let target = reference.target.quoted
       let isSelf = target == base
       return """
-        select s.ctid as staged, \(reference.place) as place, \(quoteLiteral(reference.column)) as column_name,
+        select s.\(place) as staged, \(reference.place) as place, \(quoteLiteral(reference.column)) as column_name,
           s.\(column)::text as value
         from \(staging) s
         where s.\(column) is not null
@@ -89,32 +114,41 @@ struct MergeStatements: Sendable {
 
   var orphanRows: String {
     """
-    select s._daybook_offset, s._daybook_line, s._daybook_record, o.column_name, o.value
-    from daybook_orphan o join \(staging) s on s.ctid = o.staged order by 1
+    select \(places("s")), o.column_name, o.value
+    from daybook_orphan o join \(staging) s on s.\(place) = o.staged order by 2
     """
   }
 
-  var deleteOrphans: String { "delete from \(staging) s using daybook_orphan o where s.ctid = o.staged" }
+  var deleteOrphans: String { "delete from \(staging) s using daybook_orphan o where s.\(place) = o.staged" }
 
   // MARK: Duplicates
 
   /// All but the last record of each key that the file holds more than once.
-  var findLosers: String {
-    """
-    create temporary table daybook_loser on commit drop as
-    select staged, _daybook_offset, _daybook_line, _daybook_record, key, kept_line
-    from (
-      select ctid as staged, _daybook_offset, _daybook_line, _daybook_record, concat_ws(',', \(list(key))) as key,
-        row_number() over last_first as place, first_value(_daybook_line) over last_first as kept_line
-      from \(staging)
-      where (\(list(key))) in (select \(list(key)) from \(staging) group by \(list(key)) having count(*) > 1)
-      window last_first as (partition by \(list(key)) order by _daybook_offset desc)
-    ) as ranked
-    where place > 1
-    """
+  ///
+  /// - Parameter late: what is known about the keys that may come twice.
+  func findLosers(among late: LateKeys) -> String {
+    let candidates: String
+    switch late {
+    case .unknown:
+      candidates = "(\(list(key))) in (select \(list(key)) from \(staging) group by \(list(key)) having count(*) > 1)"
+    case .known(let keys):
+      candidates = "\(list(key)) = any ('{\(keys.map(String.init).joined(separator: ","))}'::bigint[])"
+    }
+    return """
+      create temporary table daybook_loser on commit drop as
+      select staged, _daybook_offset, _daybook_line, _daybook_record, key, kept_line
+      from (
+        select s.\(place) as staged, \(places("s")), concat_ws(',', \(list(key))) as key,
+          row_number() over last_first as place, first_value(_daybook_line) over last_first as kept_line
+        from \(staging) s
+        where \(candidates)
+        window last_first as (partition by \(list(key)) order by \(place) desc)
+      ) as ranked
+      where place > 1
+      """
   }
 
-  var deleteLosers: String { "delete from \(staging) s using daybook_loser l where s.ctid = l.staged" }
+  var deleteLosers: String { "delete from \(staging) s using daybook_loser l where s.\(place) = l.staged" }
 
   // MARK: Merge
 
@@ -129,7 +163,7 @@ struct MergeStatements: Sendable {
     let match = key.map { "b.\(quoteIdentifier($0)) = s.\(quoteIdentifier($0))" }.joined(separator: " and ")
     return """
       create temporary table daybook_present on commit drop as
-      select s.ctid as staged, b.ctid as present, \(change) as is_changed
+      select s.\(place) as staged, b.ctid as present, \(change) as is_changed
       from \(staging) s join \(base) b on \(match)
       """
   }
@@ -138,37 +172,95 @@ struct MergeStatements: Sendable {
     select count(*) filter (where is_changed), count(*) filter (where not is_changed) from daybook_present
     """
 
+  /// Part of a file: the rows from one place to another.
+  typealias Span = ClosedRange<Int>
+
+  private func condition(_ span: Span?, _ column: String) -> String? {
+    span.map { "\(column) between \($0.lowerBound) and \($0.upperBound)" }
+  }
+
   /// Inserts what the table does not have.
   ///
   /// - Parameters:
   ///   - isSorted: whether staging is in the key's order already.
   ///   - hasPresent: whether `daybook_present` has rows to leave out.
-  func insertNew(isSorted: Bool, hasPresent: Bool) -> String {
-    """
-    insert into \(base) (\(list(columns)))
-    select \(list(columns)) from \(staging) s\
-    \(hasPresent ? " where not exists (select from daybook_present p where p.staged = s.ctid)" : "")\
-    \(isSorted || key.isEmpty ? "" : " order by \(list(key))")
-    """
+  func insertNew(isSorted: Bool, hasPresent: Bool, within span: Span? = nil) -> String {
+    let conditions = [
+      hasPresent ? "not exists (select from daybook_present p where p.staged = s.\(place))" : nil,
+      condition(span, "s.\(place)"),
+    ].compactMap { $0 }
+    return """
+      insert into \(base) (\(list(columns + (provenance == nil ? [] : Provenance.columns))))
+      select \(columns.map { "s.\(quoteIdentifier($0))" }.joined(separator: ", "))\
+      \(provenance.map { ", \($0)::bigint, s._daybook_line" } ?? "") from \(staging) s\
+      \(conditions.isEmpty ? "" : " where \(conditions.joined(separator: " and "))")\
+      \(isSorted || key.isEmpty ? "" : " order by \(key.map { "s.\(quoteIdentifier($0))" }.joined(separator: ", "))")
+      """
   }
 
   /// Replaces what changed.
-  var updateChanged: String {
-    let set = columns.filter { !key.contains($0) }.map(quoteIdentifier).map { "\($0) = s.\($0)" }
+  func updateChanged(within span: Span? = nil) -> String {
+    var set = columns.filter { !key.contains($0) }.map(quoteIdentifier).map { "\($0) = s.\($0)" }
+    if let provenance {
+      set += ["\(Provenance.file) = \(provenance)", "\(Provenance.line) = s._daybook_line"]
+    }
     return """
       update \(base) b set \(set.joined(separator: ", "))
-      from daybook_present p join \(staging) s on s.ctid = p.staged
-      where b.ctid = p.present and p.is_changed
+      from daybook_present p join \(staging) s on s.\(place) = p.staged
+      where b.ctid = p.present and p.is_changed\(condition(span, "p.staged").map { " and \($0)" } ?? "")
       """
+  }
+
+  /// Writes the rows that are about to change as they still are.
+  func journalOld(_ batch: Int64, within span: Span? = nil) -> String {
+    """
+    \(journal.insert(imageColumns))
+    select \(batch)::bigint, -1, \(images("b"))
+    from daybook_present p join \(base) b on b.ctid = p.present
+    where p.is_changed\(condition(span, "p.staged").map { " and \($0)" } ?? "")
+    """
+  }
+
+  private func images(_ alias: String) -> String {
+    imageColumns.map { "\(alias).\(quoteIdentifier($0))" }.joined(separator: ", ")
   }
 
   /// Records whose key is taken by different values, for `on_conflict: reject`.
   var conflictRows: String {
     """
-    select s._daybook_offset, s._daybook_line, s._daybook_record, '' as column_name,
-      concat_ws(',', \(key.map { "s.\(quoteIdentifier($0))" }.joined(separator: ", "))) as value
-    from daybook_present p join \(staging) s on s.ctid = p.staged where p.is_changed order by 1
+    select \(places("s")), '' as column_name, \(keyText) as value
+    from daybook_present p join \(staging) s on s.\(place) = p.staged where p.is_changed order by 2
     """
+  }
+
+  private var keyText: String {
+    key.isEmpty ? "''" : "concat_ws(',', \(key.map { "s.\(quoteIdentifier($0))" }.joined(separator: ", ")))"
+  }
+
+  // MARK: One row at a time
+
+  /// Where to cut staging into spans of at most `rows` rows: the first place of each, in order.
+  func spanStarts(rows: Int) -> String {
+    """
+    select staged from (
+      select \(place) as staged, row_number() over (order by \(place)) as number from \(staging)
+    ) as numbered
+    where number % \(rows) = 1 or \(rows) = 1 order by 1
+    """
+  }
+
+  /// Offset, line, record, nothing and the key of the rows of a span.
+  func rows(of span: Span) -> String {
+    "select \(places("s")), '' as column_name, \(keyText) as value from \(staging) s "
+      + "where \(condition(span, "s.\(place)") ?? "true") order by 2"
+  }
+
+  func countRows(of span: Span) -> String {
+    "select count(*), min(\(place)), max(\(place)) from \(staging) s where \(condition(span, "s.\(place)") ?? "true")"
+  }
+
+  func deleteRows(of span: Span) -> String {
+    "delete from \(staging) s where \(condition(span, "s.\(place)") ?? "true")"
   }
 
   // MARK: Sums
@@ -185,20 +277,34 @@ struct MergeStatements: Sendable {
     }.joined(separator: "\nunion all\n")
   }
 
-  /// A statement that changes the base table, with the sums of what it really wrote, triggers included.
+  /// A statement that changes the base table, with the sums of what it really wrote, triggers included, and what it
+  /// wrote as images in the journal.
   ///
   /// The first row is the count, under an empty column name.
-  func returningSums(_ statement: String, alias: String) -> String {
-    let names = Array(Set(controls.flatMap { [$0.column, $0.group] })).sorted()
-    let returned = names.isEmpty ? "1" : names.map { "\(alias).\(quoteIdentifier($0))" }.joined(separator: ", ")
+  func returningSums(_ statement: String, alias: String, journaling batch: Int64?) -> String {
+    var names = Set(controls.flatMap { [$0.column, $0.group] })
+    if batch != nil { names.formUnion(imageColumns) }
+    let returned =
+      names.isEmpty ? "1" : names.sorted().map { "\(alias).\(quoteIdentifier($0))" }.joined(separator: ", ")
     let count = "select '' as column_name, '' as currency, count(*)::text as amount from s"
     let all = ([count] + (sums(over: "s").map { [$0] } ?? [])).joined(separator: "\nunion all\n")
-    return "with s as (\n\(statement)\nreturning \(returned)\n)\n\(all)"
+    let journaled = batch.map {
+      ", j as (\n\(journal.insert(imageColumns))\nselect \($0)::bigint, 1, \(images("s")) from s\n)"
+    }
+    return "with s as (\n\(statement)\nreturning \(returned)\n)\(journaled ?? "")\n\(all)"
   }
 
   /// How many rows of the table the file does not have.
   var countAbsent: String { "select count(*), (select count(*) from \(base)) from \(base) b where \(isAbsent)" }
-  var deleteAbsent: String { "delete from \(base) b where \(isAbsent)" }
+  /// Deletes them; counts the images it writes of them.
+  func deleteAbsent(journaling batch: Int64?) -> String {
+    let statement = "delete from \(base) b where \(isAbsent)"
+    guard let batch else { return statement }
+    return """
+      with d as (\(statement) returning \(images("b")))
+      \(journal.insert(imageColumns)) select \(batch)::bigint, -1, \(images("d")) from d
+      """
+  }
   private var isAbsent: String {
     let match = key.map { "s.\(quoteIdentifier($0)) = b.\(quoteIdentifier($0))" }.joined(separator: " and ")
     return "not exists (select from \(staging) s where \(match))"

@@ -13,6 +13,7 @@ struct EncodedSummary: Sendable {
   var controlProblem: String?
   /// Whether every key is greater than the one before it in the file, so that no key comes twice.
   var keysAscend: Bool
+  /// Which keys may come twice.
   var lateKeys: LateKeys
 }
 
@@ -25,6 +26,10 @@ struct StagedFile: Sendable {
   var sha256: [UInt8]
   var isReload: Bool
   var staging: QualifiedName
+  /// Whether staging gives the rows in the order of the file.
+  var isInFileOrder = true
+  /// When the file was opened for staging.
+  var started: ContinuousClock.Instant?
   /// Columns that the file fills, constants included, in the table's order.
   var columns: [ColumnDefinition]
   /// Place of each of those columns in the file.

@@ -1,27 +1,25 @@
-// Keys, indexes and references of a table that is empty, taken off before many rows come in and put back behind them:
-// building an index in one pass costs a fraction of a step for each row.
+// Keys, indexes and references of a table that is empty or about to be mostly replaced, taken off before many rows come
+// in and put back behind them: building an index in one pass costs a fraction of a step for each row.
 // Invariant: everything happens in the caller's transaction, and what is put back is what PostgreSQL itself says was
 // there (pg_get_constraintdef, pg_get_indexdef), whoever made it. What could not be put back exactly is left in place.
 
 internal import Postgres
 
-/// What was taken off an empty table.
-struct IndexSuspension: Sendable {
-  /// Statements that put everything back: keys, then indexes, then references.
-  let restore: [String]
-
-  /// Takes keys, indexes and references off `table`, which is locked against everybody and empty.
+/// Taking indexes off a table.
+enum IndexSuspension {
+  /// Takes keys, indexes and references off `table`, which is locked against everybody.
   ///
   /// Left in place are keys that other tables or views rely on, indexes that serve replication or clustering or stand in a
   /// tablespace of their own, and whatever carries a comment.
+  /// - Returns: the statements that put everything back.
   nonisolated(nonsending) static func begin(
     on table: QualifiedName, connection: PostgresConnection
-  ) async throws -> IndexSuspension {
+  ) async throws -> TableFinish {
     let rows = try await connection.query(
       """
       select 'alter table ' || $1::text || ' drop constraint ' || quote_ident(c.conname),
         'alter table ' || $1::text || ' add constraint ' || quote_ident(c.conname) || ' ' || pg_get_constraintdef(c.oid),
-        case c.contype when 'f' then 3 else 1 end, c.conname::text
+        case when c.contype <> 'f' then 1 when c.confrelid <> c.conrelid then 3 else 4 end, c.conname::text
       from pg_constraint c
       left join pg_index i on i.indexrelid = c.conindid and c.contype <> 'f'
       left join pg_class x on x.oid = i.indexrelid
@@ -44,12 +42,17 @@ struct IndexSuspension: Sendable {
         and obj_description(i.indexrelid, 'pg_class') is null
       order by 3, 4
       """, [.text(table.quoted)])
-    var restore: [String] = []
-    // References go first, because a unique key may serve one of the table's own.
-    for row in rows.reversed() {
-      try await connection.execute(try row.decode(0, as: String.self))
-      restore.append(try row.decode(1, as: String.self))
+    var finish = TableFinish()
+    for row in rows {
+      let statement: String = try row.decode(1)
+      switch try row.decode(2, as: Int.self) {
+      case 3: finish.references.append(statement)
+      case 4: finish.selfReferences.append(statement)
+      default: finish.indexes.append(statement)
+      }
     }
-    return IndexSuspension(restore: restore.reversed())
+    // References go first, because a unique key may serve one of the table's own.
+    for row in rows.reversed() { try await connection.execute(try row.decode(0, as: String.self)) }
+    return finish
   }
 }

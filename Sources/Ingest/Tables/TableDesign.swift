@@ -33,6 +33,8 @@ struct TableDesign: Sendable, Hashable {
 
   let table: QualifiedName
   let columns: [Column]
+  /// Where each row came from, when the feed keeps that; see `Provenance`.
+  let provenance: [Column]
   let key: [String]
   let keyName: String
   let checks: [Check]
@@ -47,6 +49,8 @@ struct TableDesign: Sendable, Hashable {
     columns = feed.columns.map { column in
       Column(name: column.name, type: Self.formatted(column.type), isOptional: column.isOptional)
     }
+    provenance =
+      feed.keepsProvenance ? Provenance.columns.map { Column(name: $0, type: "bigint", isOptional: true) } : []
     checks = feed.columns.flatMap { Self.checks($0, feed: feed.name, timeZone: timeZone) }
     foreignKeys = feed.columns.compactMap { column in
       column.reference.map {
@@ -119,18 +123,18 @@ extension TableDesign {
   }
 
   private var body: String {
-    (columns.map { "\(quoteIdentifier($0.name)) \($0.type)\($0.isOptional ? "" : " not null")" }
+    ((columns + provenance).map { "\(quoteIdentifier($0.name)) \($0.type)\($0.isOptional ? "" : " not null")" }
       + checks.map { "constraint \(quoteIdentifier($0.name)) check (\($0.expression))" })
       .joined(separator: ",\n  ")
   }
 
   /// What a new table gets behind its rows, because one pass over them is cheaper than a step for each.
-  var finishTable: [String] {
-    var statements: [String] = []
-    if !key.isEmpty { statements.append(addKey) }
-    statements += indexes.map(createIndex)
-    statements += foreignKeys.map { "alter table \(table.quoted) add \(clause($0))" }
-    return statements
+  var finish: TableFinish {
+    func add(_ keys: [ForeignKey]) -> [String] { keys.map { "alter table \(table.quoted) add \(clause($0))" } }
+    return TableFinish(
+      references: add(foreignKeys.filter { $0.target != table }),
+      indexes: (key.isEmpty ? [] : [addKey]) + indexes.map(createIndex),
+      selfReferences: add(foreignKeys.filter { $0.target == table }))
   }
 
   var addKey: String {
@@ -157,6 +161,19 @@ extension TableDesign {
     parts += foreignKeys.filter { $0.column == column.name }.map { "add \(clause($0))" }
     return "alter table \(table.quoted) \(parts.joined(separator: ", "))"
   }
+}
+
+/// The statements that give a table what it is to have behind its rows.
+struct TableFinish: Sendable {
+  /// References to other tables. They are proven first: rows that break one have to leave before keys are built.
+  var references: [String] = []
+  /// Keys and indexes.
+  var indexes: [String] = []
+  /// References of the table to itself, which need its key.
+  var selfReferences: [String] = []
+
+  /// All of them, in an order that works.
+  var statements: [String] { references + indexes + selfReferences }
 }
 
 /// Quoted names with commas between them.

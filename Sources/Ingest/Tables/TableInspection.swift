@@ -50,7 +50,7 @@ extension TableDesign {
     }
     let present = Dictionary(existing.columns.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var added: Set<String> = []
-    for column in columns {
+    for column in columns + provenance {
       let name = quoteIdentifier(column.name)
       guard let found = present[column.name] else {
         if column.isOptional {
@@ -78,7 +78,7 @@ extension TableDesign {
           sql: "alter table \(table.quoted) alter column \(name) \(column.isOptional ? "drop" : "set") not null")
       }
     }
-    let designed = Set(columns.map(\.name))
+    let designed = Set(columns.map(\.name) + Provenance.columns)
     for column in existing.columns where !designed.contains(column.name) {
       if !column.isOptional, !column.hasDefault {
         refuse(
