@@ -160,7 +160,7 @@ public struct FeedIngestion: Sendable {
     on connection: PostgresConnection
   ) async throws -> IngestOutcome {
     let loader = StagingLoader(
-      feed: feed, dialect: publication.dialect, zone: zone, meter: meter, pool: pool)
+      feed: feed, dialect: publication.dialect, zone: zone, meter: meter, pool: pool, workers: workers)
     var findings: [Diagnostic] = []
     var outcome = IngestOutcome(
       status: .loaded, files: [], rows: RowCounts(), bytesIn: files.reduce(0) { $0 + $1.file.identity.bytes },
@@ -200,8 +200,6 @@ public struct FeedIngestion: Sendable {
     var staged: [StagedFile] = []
     func stage(_ range: Range<Int>) async throws {
       for index in range {
-        var loader = loader
-        loader.workers = workers ?? StagingHelpers.workers(forBytes: files[index].file.identity.bytes, pool)
         let (next, warnings) = try await loader.stage(files[index], into: area.table(index), on: connection)
         findings += warnings
         staged.append(next)

@@ -59,11 +59,12 @@ struct FeedFixture: Sendable {
   /// Ingests a feed as a run of its own.
   nonisolated(nonsending) func ingest(
     _ feed: FeedDefinition, _ selection: FileSelection = .inbox, asOf: CivilDate = FeedFixture.asOf,
-    timeZone: String = "America/New_York", progress: any ProgressSink = NullProgress()
+    timeZone: String = "America/New_York", progress: any ProgressSink = NullProgress(), workers: Int? = nil,
+    lentBy other: PostgresPool? = nil
   ) async throws -> IngestOutcome {
     try await FeedIngestion(
-      project: project([feed], timeZone: timeZone), feed: feed, pool: pool, runID: .make(),
-      asOf: asOf, progress: progress
+      project: project([feed], timeZone: timeZone), feed: feed, pool: other ?? pool, runID: .make(),
+      asOf: asOf, progress: progress, workers: workers
     ).run(selection)
   }
 

@@ -79,6 +79,9 @@ final class StagingHelpers: Sendable {
     }
   }
 
+  /// Whether any came, so that the rows are not all in one table in the order of the file.
+  var hasJoined: Bool { state.withLock { !$0.joined.isEmpty } }
+
   /// Sends away who still waits for a connection.
   func close() {
     let waiting = state.withLock { state in

@@ -17,8 +17,8 @@ struct StagingLoader: Sendable {
   let meter: ProgressMeter
   /// Lends connections beyond the first.
   var pool: PostgresPool?
-  /// How many connections may load one file at the same time.
-  var workers = 1
+  /// How many connections may load one file into staging at the same time; nil: as its size suggests.
+  var workers: Int?
   var chunkBytes = readChunkBytes
 
   /// Loads one file into a new table.
@@ -32,9 +32,12 @@ struct StagingLoader: Sendable {
       let file = discovered.file
       let (header, plan) = try plan(discovered)
       try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
-      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging, helpers: helpers(table))
+      let helpers = helpers(table, bytes: file.identity.bytes)
+      let summary = try await copy(file, plan, into: [(table, connection)], places: .staging, helpers: helpers)
       if file.hasChanged { throw FileChanged() }
-      return (staged(discovered, header, in: table, summary, started), header.findings)
+      var staged = staged(discovered, header, in: table, summary, started)
+      staged.isInFileOrder = helpers?.hasJoined != true
+      return (staged, header.findings)
     }
   }
 
@@ -63,7 +66,7 @@ struct StagingLoader: Sendable {
     for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
     return StagedFile(
       name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
-      isReload: discovered.isReload, staging: table, isInFileOrder: workers == 1, started: started,
+      isReload: discovered.isReload, staging: table, started: started,
       columns: header.columns, places: places,
       summary: summary)
   }
@@ -160,8 +163,10 @@ struct StagingLoader: Sendable {
     }
   }
 
-  private func helpers(_ table: QualifiedName) -> StagingHelpers? {
-    guard let pool, workers > 1 else { return nil }
+  private func helpers(_ table: QualifiedName, bytes: Int) -> StagingHelpers? {
+    guard let pool else { return nil }
+    let workers = workers ?? StagingHelpers.workers(forBytes: bytes, pool)
+    guard workers > 1 else { return nil }
     return StagingHelpers(pool: pool, workers: workers, staging: table, label: "staging of \(feed.name)")
   }
 
