@@ -23,11 +23,10 @@ struct BlockExchange: Sendable {
   }
 
   /// Parses the whole file into blocks.
-  func encode(_ file: OpenFile, plan: FilePlan, dialect: CSVDialect) async throws -> EncodedSummary {
+  func encode(_ file: OpenFile, plan: FilePlan, dialect: FileDialect) async throws -> EncodedSummary {
     defer { filled.finish() }
-    var reader = ChunkReader(
-      source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: readChunkBytes)
-    var parser = RecordParser(dialect: dialect)
+    var reader = try dialect.reader(of: file.stablePath, chunkBytes: readChunkBytes)
+    var parser = RecordParser(dialect: dialect.csv)
     var encoder = RecordEncoder(plan: plan)
     var accepted = 0
     var blocks = empty.makeAsyncIterator()

@@ -12,7 +12,7 @@ internal import Postgres
 /// Fills staging tables.
 struct StagingLoader: Sendable {
   let feed: FeedDefinition
-  let dialect: CSVDialect
+  let dialect: FileDialect
   let zone: TimeZoneRules
   let meter: ProgressMeter
 

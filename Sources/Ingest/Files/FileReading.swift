@@ -2,7 +2,6 @@
 // Invariant: every pass reads the same open file, cut into the same chunks.
 
 internal import CSV
-internal import Definitions
 internal import Glibc
 
 /// Bytes cut from the file at a time. Encoded blocks are about as large, which is what COPY likes.
@@ -12,10 +11,10 @@ extension OpenFile {
   /// The names in the first record; nil for a file without any record.
   ///
   /// - Throws: `CSVError`, or a `RecordDefect` for a header that is no record.
-  func header(dialect: CSVDialect) throws -> [String]? {
-    var reader = ChunkReader(source: try FileByteSource(path: stablePath), dialect: dialect, chunkBytes: 64 << 10)
+  func header(dialect: FileDialect) throws -> [String]? {
+    var reader = try dialect.reader(of: stablePath, chunkBytes: 64 << 10)
     guard let chunk = try reader.next() else { return nil }
-    var parser = RecordParser(dialect: dialect)
+    var parser = RecordParser(dialect: dialect.csv)
     var names: [String]?
     var problem: RecordDefect?
     parser.parse(chunk) { record in
@@ -32,12 +31,12 @@ extension OpenFile {
   /// The bytes of the records that start at `offsets`.
   ///
   /// One pass over the file, parsing only the chunks that hold one of them.
-  func records(at offsets: Set<Int>, dialect: CSVDialect) throws -> [Int: [UInt8]] {
+  func records(at offsets: Set<Int>, dialect: FileDialect) throws -> [Int: [UInt8]] {
     var found: [Int: [UInt8]] = [:]
     if offsets.isEmpty { return found }
     let sorted = offsets.sorted()
-    var reader = ChunkReader(source: try FileByteSource(path: stablePath), dialect: dialect, chunkBytes: readChunkBytes)
-    var parser = RecordParser(dialect: dialect)
+    var reader = try dialect.reader(of: stablePath, chunkBytes: readChunkBytes)
+    var parser = RecordParser(dialect: dialect.csv)
     var next = 0
     while next < sorted.count, let chunk = try reader.next() {
       let end = chunk.byteOffset + chunk.bytes.count

@@ -37,7 +37,7 @@ struct FileChanged: Error {
 struct FeedPublication: Sendable {
   let feed: FeedDefinition
   let design: TableDesign
-  let dialect: CSVDialect
+  let dialect: FileDialect
   let runID: RunID
   let asOf: CivilDate
 
