@@ -105,8 +105,10 @@ func readOffset(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, in
   let hours = twoDigits(bytes + start + 1)
   var index = start + 3
   var minutes = 0
-  if index < count, bytes[index] == 0x3A { index += 1 }
-  if index + 2 <= count {
+  let hasColon = index < count && bytes[index] == 0x3A
+  if hasColon { index += 1 }
+  if hasColon || index + 2 <= count {
+    guard index + 2 <= count else { return -1 }
     minutes = twoDigits(bytes + index)
     index += 2
   }
