@@ -8,7 +8,8 @@ public struct CSVDialect: Sendable, Hashable {
   public let delimiter: UInt8
   /// The byte that opens and closes a quoted field and is doubled inside one; nil when nothing is quoted.
   public let quote: UInt8?
-  /// The most bytes one record may have, its line end not counted.
+  /// The most bytes one record may have, its line end not counted. In a file that is not in UTF-8 these are the bytes
+  /// of the record transcoded to UTF-8.
   public let maxRecordBytes: Int
   /// The most physical lines one record may span before its quote counts as never closed.
   public let maxRecordLines: Int

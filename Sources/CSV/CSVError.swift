@@ -20,6 +20,10 @@ public struct CSVError: Error, Sendable, Hashable, CustomStringConvertible {
     case corrupt
     /// The compressed stream ends before its end mark.
     case truncated
+    /// The file is declared in one encoding and begins like another.
+    case encoding
+    /// The file has more bytes, decompressed, than it may.
+    case tooLarge
     /// The operating system failed to write.
     case write
     /// libcsv or a decompressor ran out of memory.
@@ -34,12 +38,17 @@ public struct CSVError: Error, Sendable, Hashable, CustomStringConvertible {
   public let message: String
   /// The operating system's error number, when it reported one.
   public let systemError: Int32?
+  /// What to do about it, where this room can tell; without final full stop.
+  public let fix: String?
 
-  init(_ kind: Kind, path: String? = nil, _ message: String, systemError: Int32? = nil) {
+  init(
+    _ kind: Kind, path: String? = nil, _ message: String, systemError: Int32? = nil, fix: String? = nil
+  ) {
     self.kind = kind
     self.path = path
     self.message = message
     self.systemError = systemError
+    self.fix = fix
   }
 
   /// An error from `errno`, in the operating system's words.

@@ -1,18 +1,19 @@
 // A file as it lies on disk, through one read buffer.
-// Invariant: the descriptor is adopted once and closed in `deinit`.
+// Invariant: a descriptor that was opened here is closed in `deinit`; one that was lent stays open.
 
 internal import Glibc
 
-/// The bytes of a regular file, or of an array standing in for one.
+/// The bytes of a regular file, of whatever a descriptor gives, or of an array standing in for a file.
 struct FileInput: ~Copyable {
   /// For messages; nil for an array.
   let path: String?
   /// Bytes taken from the file so far.
   private(set) var bytesRead = 0
-  /// Size of the file when it was opened.
+  /// Size of the file when it was opened; 0 for a pipe.
   let bytesTotal: Int
 
   private let descriptor: Int32
+  private let isOwner: Bool
   private let contents: [UInt8]
   private let buffer: UnsafeMutableRawBufferPointer
   private var lower = 0
@@ -37,21 +38,34 @@ struct FileInput: ~Copyable {
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     self.path = path
     self.descriptor = descriptor
+    isOwner = true
     contents = []
     bytesTotal = Int(status.st_size)
+    buffer = .allocate(byteCount: Self.bufferBytes, alignment: 64)
+  }
+
+  init(borrowing descriptor: Int32, name: String) {
+    var status = stat()
+    let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    path = name
+    self.descriptor = descriptor
+    isOwner = false
+    contents = []
+    bytesTotal = isRegular ? Int(status.st_size) : 0
     buffer = .allocate(byteCount: Self.bufferBytes, alignment: 64)
   }
 
   init(contents: [UInt8]) {
     path = nil
     descriptor = -1
+    isOwner = false
     self.contents = contents
     bytesTotal = contents.count
     buffer = .allocate(byteCount: Self.bufferBytes, alignment: 64)
   }
 
   deinit {
-    if descriptor >= 0 { Glibc.close(descriptor) }
+    if isOwner { Glibc.close(descriptor) }
     buffer.deallocate()
   }
 
@@ -105,7 +119,14 @@ struct FileInput: ~Copyable {
         bytesRead += count
         return count
       }
-      if errno != EINTR { throw CSVError(.read, path: path, doing: "read", errno: errno) }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN:
+        // A descriptor that was lent may be set not to wait; this one waits.
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        poll(&wanted, 1, -1)
+      default: throw CSVError(.read, path: path, doing: "read", errno: errno)
+      }
     }
   }
 }

@@ -31,8 +31,10 @@ public struct ParsedRecord: ~Copyable {
   public let record: Int
   /// Its first byte in the decompressed stream, 0-based, byte-order mark counted.
   public let byteOffset: Int
-  /// The record as it stands in the file, without its line end.
+  /// The record without its line end: as it stands in the file, or transcoded to UTF-8 from the file's encoding.
   public let rawBytes: UnsafeRawBufferPointer
+  /// The encoding of the file.
+  public let encoding: CharacterEncoding
   /// What is wrong with it; a defective record has no fields.
   public let defect: RecordDefect?
   /// How many fields it has.
@@ -44,4 +46,9 @@ public struct ParsedRecord: ~Copyable {
     precondition(index >= 0 && index < fieldCount, "field index out of range")
     return fields[index]
   }
+
+  /// The record's bytes exactly as they stand in the decompressed file, without its line end.
+  ///
+  /// - Complexity: O(bytes) and an allocation: meant for rejects.
+  public func originalBytes() -> [UInt8] { encoding.originalBytes(of: rawBytes) }
 }

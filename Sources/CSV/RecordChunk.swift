@@ -1,25 +1,35 @@
 // A run of whole records on its way from the reader to a parser, possibly in another task.
 // Invariant: every record lies wholly inside `bytes`, and its span says where; positions are absolute in the
-// decompressed stream, byte-order mark included. A chunk owns its bytes, so nothing dangles when the reader moves on.
+// decompressed stream as it is encoded in the file, byte-order mark included. A chunk owns its bytes and carries all
+// that a parser must know besides the dialect, so chunks may be parsed in any order, anywhere.
 
 /// Whole records with their absolute positions.
 public struct RecordChunk: Sendable {
-  /// The bytes, line ends included.
+  /// The bytes, line ends included; those of a file that is not in UTF-8 transcoded to it (`CharacterEncoding`).
   public let bytes: [UInt8]
+  /// The encoding of the file.
+  public let encoding: CharacterEncoding
   /// Line of `bytes[0]`, 1-based, the header counted.
   public let firstLine: Int
   /// Number of the first record, 1-based, the header counted; blank lines are not records.
   public let firstRecord: Int
   /// Where `bytes` start in the decompressed stream, 0-based.
   public let byteOffset: Int
+  /// Where `bytes` end in the decompressed stream; `byteOffset` of the next chunk.
+  public let endByteOffset: Int
   /// Where each record lies.
   let spans: [RecordSpan]
 
-  init(bytes: [UInt8], firstLine: Int, firstRecord: Int, byteOffset: Int, spans: [RecordSpan]) {
+  init(
+    bytes: [UInt8], encoding: CharacterEncoding, firstLine: Int, firstRecord: Int, byteOffset: Int,
+    endByteOffset: Int, spans: [RecordSpan]
+  ) {
     self.bytes = bytes
+    self.encoding = encoding
     self.firstLine = firstLine
     self.firstRecord = firstRecord
     self.byteOffset = byteOffset
+    self.endByteOffset = endByteOffset
     self.spans = spans
   }
 

@@ -49,17 +49,28 @@ public struct RecordParser: ~Copyable {
     try chunk.bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
       guard let base = bytes.baseAddress else { return }
       var record = chunk.firstRecord
+      let encoding = chunk.encoding
+      // For files not in UTF-8: the place in the file of the transcoded byte `counted`.
+      var counted = 0
+      var original = chunk.byteOffset
       for span in chunk.spans {
         let start = base + Int(span.start)
+        var byteOffset = chunk.byteOffset + Int(span.start)
+        if encoding != .utf8 {
+          original += encoding.originalCount(
+            of: UnsafeRawBufferPointer(start: base + counted, count: Int(span.start) - counted))
+          counted = Int(span.start)
+          byteOffset = original
+        }
         var defect = span.defect
         collector.pointee.begin(start, byteCount: Int(span.count))
         if defect == nil { defect = readFields(start, byteCount: Int(span.count)) }
         try body(
           ParsedRecord(
             line: chunk.firstLine + Int(span.lineDelta), record: record,
-            byteOffset: chunk.byteOffset + Int(span.start),
-            rawBytes: UnsafeRawBufferPointer(start: start, count: Int(span.count)), defect: defect,
-            fieldCount: collector.pointee.count, fields: UnsafePointer(collector.pointee.fields)))
+            byteOffset: byteOffset,
+            rawBytes: UnsafeRawBufferPointer(start: start, count: Int(span.count)), encoding: encoding,
+            defect: defect, fieldCount: collector.pointee.count, fields: UnsafePointer(collector.pointee.fields)))
         record += 1
       }
     }

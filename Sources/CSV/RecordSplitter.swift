@@ -2,6 +2,17 @@
 // Invariant: what a record is depends on the bytes alone, never on where a buffer was cut. A record that breaks
 // the quoting rules, or outgrows a limit while a quote is open, is its first physical line and nothing more;
 // splitting resumes at the next line, so that one bad quote never swallows a good row.
+// An open quote may also be closed by chance, by the quotes of a good row behind it. What is then decidable:
+//   - A record of several lines with the expected number of fields is a record, whatever its lines look like. (Rows
+//     that a stray pair of quotes joins into exactly that number cannot be told from a text of several lines.)
+//   - A record of several lines with another number of fields is wrong either way. If one of its later lines, read
+//     as the start of a record of its own, begins a sound record with the expected number of fields, then the first
+//     line is the defect: `unterminatedQuote`, that line alone, and splitting resumes at the next line. The lines
+//     before the sound one come out by the same rules, each with its own number of fields, for the ingest to refuse.
+//   - If none does, the record stays whole and the ingest refuses it for its number of fields.
+//   - Without an expected number there is nothing to hold a closed quote against: every closed record is one.
+// Looking again costs time in proportion to the record: its lines but the first and the last hold pairs of quotes
+// only, so each is a record of one line or none; the record of its last line may reach beyond it, within the limits.
 // Each kind of byte is looked for with memchr and the find is remembered, so a buffer is read about once.
 // Fields are deliberately elsewhere: libcsv reads them, in `RecordParser`.
 
@@ -30,11 +41,13 @@ struct RecordSplitter {
   private let quote: UInt8?
   private let maxRecordBytes: Int
   private let maxRecordLines: Int
+  private let expectedFieldCount: Int?
   private var nextLineFeed = NextByte(0x0A)
   private var nextReturn = NextByte(0x0D)
   private var nextQuote: NextByte
 
-  init(dialect: CSVDialect) {
+  init(dialect: CSVDialect, expectedFieldCount: Int?) {
+    self.expectedFieldCount = expectedFieldCount
     delimiter = dialect.delimiter
     quote = dialect.quote
     maxRecordBytes = dialect.maxRecordBytes
@@ -45,7 +58,8 @@ struct RecordSplitter {
   /// Appends the spans of all whole records from `position` on, at most until `spans` has `limit` elements.
   ///
   /// - Parameter isFinal: whether the stream ends with this buffer.
-  /// - Returns: `.needsMore` when the rest is an unfinished record, at most `maxRecordBytes` + 1 bytes long.
+  /// - Returns: `.needsMore` when the rest is an unfinished record, or a record that what follows will
+  ///   decide about: at most 2 × (`maxRecordBytes` + 1) bytes.
   mutating func split(
     _ bytes: UnsafeRawBufferPointer, isFinal: Bool, limit: Int, into spans: inout [RecordSpan]
   ) -> Outcome {
@@ -89,7 +103,7 @@ struct RecordSplitter {
         pass(base, lineEnd: lineEnd, end: end)
         continue
       }
-      switch shape(base, firstLineEnd: lineEnd, end: end, isFinal: isFinal) {
+      switch verdict(base, firstLineEnd: lineEnd, end: end, isFinal: isFinal) {
       case .clean(let recordEnd, let lineEnds):
         append(&spans, count: recordEnd - position, nil)
         lines += lineEnds
@@ -104,11 +118,45 @@ struct RecordSplitter {
     return isFinal ? .finished : .needsMore
   }
 
-  /// Follows the quotes of the record at `position`, whose first physical line holds at least one.
-  private mutating func shape(
+  /// The shape of the record at `position`, held against the expected number of fields when it spans several lines.
+  private mutating func verdict(
     _ base: UnsafePointer<UInt8>, firstLineEnd: Int, end: Int, isFinal: Bool
   ) -> Shape {
-    let start = position
+    let whole = shape(base, from: position, firstLineEnd: firstLineEnd, end: end, isFinal: isFinal)
+    guard let expectedFieldCount, case .clean(let recordEnd, let lineEnds) = whole, lineEnds > 0,
+      fieldCount(base, from: position, to: recordEnd) != expectedFieldCount
+    else { return whole }
+    var lineEnd = firstLineEnd
+    while lineEnd < recordEnd {
+      let start = behind(base, lineEnd, end: end)
+      lineEnd = nextLineEnd(base, from: start, end: end)
+      if lineEnd == start { continue }
+      switch shape(base, from: start, firstLineEnd: lineEnd, end: end, isFinal: isFinal) {
+      case .clean(let ownEnd, _):
+        if fieldCount(base, from: start, to: ownEnd) == expectedFieldCount { return .broken(.unterminatedQuote) }
+      case .broken: break
+      case .needsMore: return .needsMore
+      }
+    }
+    return whole
+  }
+
+  /// How many fields a clean record has.
+  private func fieldCount(_ base: UnsafePointer<UInt8>, from start: Int, to stop: Int) -> Int {
+    var count = 1
+    var isQuoted = false
+    for index in start..<stop {
+      let byte = base[index]
+      // A doubled quote turns twice.
+      if byte == quote { isQuoted.toggle() } else if byte == delimiter, !isQuoted { count += 1 }
+    }
+    return count
+  }
+
+  /// Follows the quotes of the record that begins at `start`.
+  private mutating func shape(
+    _ base: UnsafePointer<UInt8>, from start: Int, firstLineEnd: Int, end: Int, isFinal: Bool
+  ) -> Shape {
     var here = start
     var lineEnds = 0
     // What a violation beyond the first line means: its quote should have ended on the first.
@@ -121,7 +169,7 @@ struct RecordSplitter {
       let recordEnd = nextLineEnd(base, from: here, end: end)
       if opener >= recordEnd {
         if recordEnd == end, !isFinal { return unfinished }
-        return finished(base, at: recordEnd, lineEnds: lineEnds, end: end, isFinal: isFinal)
+        return finished(base, from: start, at: recordEnd, lineEnds: lineEnds, end: end, isFinal: isFinal)
       }
       guard opener == start || base[opener - 1] == delimiter else { return stray(at: opener) }
 
@@ -138,20 +186,21 @@ struct RecordSplitter {
       if lineEnds >= maxRecordLines { return .broken(.unterminatedQuote) }
       if here == end {
         guard isFinal else { return unfinished }
-        return finished(base, at: end, lineEnds: lineEnds, end: end, isFinal: true)
+        return finished(base, from: start, at: end, lineEnds: lineEnds, end: end, isFinal: true)
       }
       switch base[here] {
       case delimiter: here += 1
-      case 0x0A, 0x0D: return finished(base, at: here, lineEnds: lineEnds, end: end, isFinal: isFinal)
+      case 0x0A, 0x0D:
+        return finished(base, from: start, at: here, lineEnds: lineEnds, end: end, isFinal: isFinal)
       default: return stray(at: here)
       }
     }
   }
 
   private func finished(
-    _ base: UnsafePointer<UInt8>, at recordEnd: Int, lineEnds: Int, end: Int, isFinal: Bool
+    _ base: UnsafePointer<UInt8>, from start: Int, at recordEnd: Int, lineEnds: Int, end: Int, isFinal: Bool
   ) -> Shape {
-    if recordEnd - position > maxRecordBytes { return .broken(.unterminatedQuote) }
+    if recordEnd - start > maxRecordBytes { return .broken(.unterminatedQuote) }
     if recordEnd == end - 1, base[recordEnd] == 0x0D, !isFinal { return .needsMore }
     return .clean(end: recordEnd, lineEnds: lineEnds)
   }
@@ -169,9 +218,14 @@ struct RecordSplitter {
       position = end
       return
     }
-    let isPair = base[lineEnd] == 0x0D && lineEnd + 1 < end && base[lineEnd + 1] == 0x0A
-    position = lineEnd + (isPair ? 2 : 1)
+    position = behind(base, lineEnd, end: end)
     lines += 1
+  }
+
+  /// The place behind the line end at `lineEnd`.
+  private func behind(_ base: UnsafePointer<UInt8>, _ lineEnd: Int, end: Int) -> Int {
+    let isPair = base[lineEnd] == 0x0D && lineEnd + 1 < end && base[lineEnd + 1] == 0x0A
+    return lineEnd + (isPair ? 2 : 1)
   }
 
   private mutating func nextLineEnd(_ base: UnsafePointer<UInt8>, from start: Int, end: Int) -> Int {

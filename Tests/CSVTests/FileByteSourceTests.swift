@@ -178,4 +178,55 @@ struct FileByteSourceTests {
     #expect(kind { () throws(CSVError) in try CSVDialect(maxRecordLines: 0) } == .dialect)
     #expect(kind { () throws(CSVError) in try CSVDialect() } == nil)
   }
+
+  @Test(arguments: Compression.allCases)
+  func aFileMayHaveAsManyBytesAsItsLimitAndNotOneMore(_ compression: Compression) throws {
+    let packed = try compression.pack(Self.rows)
+    #expect(CSVTests.failure(packed, maxFileBytes: Self.rows.count) == nil)
+    let error = CSVTests.failure(packed, maxFileBytes: Self.rows.count - 1)
+    #expect(error?.kind == .tooLarge)
+    #expect(
+      error?.description
+        == "the file has more than \(Self.rows.count - 1) bytes, decompressed, which is its limit")
+    #expect(error?.fix == "raise format.max_file_bytes if the file is meant to be this large")
+  }
+
+  @Test func aFewBytesThatStandForTooManyAreStopped() throws {
+    for compression in [Compression.gzip, .zstandard] {
+      let bomb = try compression.pack([UInt8](repeating: 0x61, count: 20 << 20))
+      #expect(bomb.count < 32 << 10)
+      let reading = Reading(chunkBytes: 64 << 10)
+      #expect(CSVTests.failure(bomb, reading, maxFileBytes: 1 << 20)?.kind == .tooLarge)
+    }
+  }
+
+  @Test func aPipeIsReadThroughItsDescriptor() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    defer { close(ends[0]) }
+    let packed = try Compression.gzip.pack(Array("a,b\n1,2\n".utf8))
+    try #require(Glibc.write(ends[1], packed, packed.count) == packed.count)
+    close(ends[1])
+    let source = try FileByteSource(descriptor: ends[0])
+    #expect(source.compressedBytes == 0)
+    #expect(try records(source).map { text($0.raw) } == ["a,b", "1,2"])
+    #expect(fcntl(ends[0], F_GETFD) >= 0)
+  }
+
+  @Test(arguments: Compression.allCases)
+  func theStartOfAFileGivesItsWholeRecordsAndNoOther(_ compression: Compression) throws {
+    let file = Array((0..<400).map { "\($0),\"x\ny\",name \($0 &* 2_654_435_761 % 100_003)\n" }.joined().utf8)
+    let whole = try records(file)
+    let packed = try compression.pack(file)
+    for count in stride(from: 0, to: packed.count, by: 37) {
+      for chunkBytes in [64, 1 << 20] {
+        let source = try FileByteSource(contents: Array(packed[..<count]), isPrefix: true)
+        let seen = try records(source, Reading(chunkBytes: chunkBytes))
+        #expect(seen == Array(whole.prefix(seen.count)))
+        if compression == .plain { #expect(seen.count == file[..<count].count { $0 == 0x0A } / 2) }
+      }
+    }
+    let nearly = try FileByteSource(contents: Array(packed.dropLast(1)), isPrefix: true)
+    #expect(try records(nearly).count >= 399)
+  }
 }

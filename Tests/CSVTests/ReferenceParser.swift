@@ -27,7 +27,9 @@ struct SeenField: Equatable, CustomStringConvertible {
 
 func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
-func referenceParse(_ bytes: [UInt8], dialect: CSVDialect = .standard) -> [SeenRecord] {
+func referenceParse(
+  _ bytes: [UInt8], dialect: CSVDialect = .standard, expectedFieldCount: Int? = nil
+) -> [SeenRecord] {
   var records: [SeenRecord] = []
   var line = 1
   var start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
@@ -52,6 +54,26 @@ func referenceParse(_ bytes: [UInt8], dialect: CSVDialect = .standard) -> [SeenR
     }
     return count
   }
+  /// The record at `start` when quotes and limits allow it.
+  func sound(from start: Int) -> (fields: [SeenField], end: Int)? {
+    guard firstLineEnd(from: start) - start <= dialect.maxRecordBytes,
+      case .record(let fields, let end) = referenceFields(bytes, from: start, dialect: dialect),
+      end - start <= dialect.maxRecordBytes,
+      end == firstLineEnd(from: start) || linesIn(start..<end) < dialect.maxRecordLines
+    else { return nil }
+    return (fields, end)
+  }
+  /// Where the physical lines behind the first one begin, blank ones left out.
+  func laterLines(of range: Range<Int>) -> [Int] {
+    var starts: [Int] = []
+    var lineEnd = firstLineEnd(from: range.lowerBound)
+    while lineEnd < range.upperBound {
+      let start = behindLineEnd(lineEnd)
+      lineEnd = firstLineEnd(from: start)
+      if start < lineEnd { starts.append(start) }
+    }
+    return starts
+  }
 
   while start < bytes.count {
     let lineEnd = firstLineEnd(from: start)
@@ -67,19 +89,21 @@ func referenceParse(_ bytes: [UInt8], dialect: CSVDialect = .standard) -> [SeenR
       seen.raw = Array(seen.raw.prefix(dialect.maxRecordBytes))
       seen.defect = .tooLong
     } else {
-      switch referenceFields(bytes, from: start, dialect: dialect) {
-      case .violation(let index):
-        seen.defect = index < lineEnd ? .strayQuote : .unterminatedQuote
-      case .record(let fields, let recordEnd):
-        if recordEnd - start > dialect.maxRecordBytes
-          || linesIn(start..<recordEnd) >= dialect.maxRecordLines && recordEnd > lineEnd
-        {
-          seen.defect = .unterminatedQuote
-        } else {
-          seen.fields = fields
-          seen.raw = Array(bytes[start..<recordEnd])
-          end = recordEnd
-        }
+      let whole = sound(from: start)
+      let later = whole.map { laterLines(of: start..<$0.end) } ?? []
+      if let whole,
+        expectedFieldCount == nil || later.isEmpty || whole.fields.count == expectedFieldCount
+          || !later.contains(where: { sound(from: $0)?.fields.count == expectedFieldCount })
+      {
+        seen.fields = whole.fields
+        seen.raw = Array(bytes[start..<whole.end])
+        end = whole.end
+      } else if whole == nil, case .violation(let index) = referenceFields(bytes, from: start, dialect: dialect),
+        index < lineEnd
+      {
+        seen.defect = .strayQuote
+      } else {
+        seen.defect = .unterminatedQuote
       }
     }
     records.append(seen)

@@ -312,10 +312,11 @@ extension RecordEncoder {
     _ record: borrowing ParsedRecord, _ column: String?, _ code: RejectCode, _ reason: String
   ) {
     let (line, number, offset) = (record.line, record.record, record.byteOffset)
-    let raw = record.rawBytes
+    let (raw, encoding) = (record.rawBytes, record.encoding)
     rejects.append {
       RefusedRecord(
-        line: line, record: number, byteOffset: offset, column: column, code: code, reason: reason, raw: Array(raw))
+        line: line, record: number, byteOffset: offset, column: column, code: code, reason: reason,
+        raw: encoding.originalBytes(of: raw))
     }
   }
 

@@ -46,7 +46,7 @@ struct StagingLoader: Sendable {
         [
           Diagnostic(
             .error, code: "unreadable_file", at: SourcePosition(file: discovered.displayPath), error.message,
-            fix: "have the file delivered again")
+            fix: error.fix ?? "have the file delivered again")
         ])
     } catch let error as HeaderDefect {
       throw refusal(
