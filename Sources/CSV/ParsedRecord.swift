@@ -13,6 +13,14 @@ public struct FieldBytes {
 
   /// The bytes as a buffer.
   public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: count) }
+
+  /// Part of a field, or the whole of one.
+  @inlinable
+  public init(pointer: UnsafePointer<UInt8>, count: Int, isQuoted: Bool) {
+    self.pointer = pointer
+    self.count = count
+    self.isQuoted = isQuoted
+  }
 }
 
 /// One record, valid only inside the closure that receives it.

@@ -79,7 +79,7 @@ public struct FeedIngestion: Sendable {
           .error, code: "time_zone", "this machine does not know the time zone \(project.calendar.timeZone)",
           fix: "install tzdata, or correct calendar.time_zone"))
     }
-    let dialect = try CSVDialect(delimiter: feed.format.delimiter, quote: feed.format.quote)
+    let dialect = try FileDialect(feed.format)
     let design = TableDesign(
       feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
     let publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)

@@ -147,7 +147,7 @@ extension GoldenCase {
         feed: payments
         files: payments_*.csv
         columns:
-          a: { type: date, format: dd/MM/yy }
+          a: { type: date, format: dd/MM/yyy }
           b: { type: date, format: dd/MM/yyyy HH:mm }
           c: { type: timestamp, format: yyyy-MM-ddTHH:mm }
           d: { type: timestamp, format: yyyy-MM-dd mm }
@@ -158,9 +158,9 @@ extension GoldenCase {
         """
       ],
       says: """
-        error: Jobs/feeds/payments.yaml:4:28: "dd/MM/yy" cannot be the format of a date: "yy" is not a part of a date or time (yyyy, MM, M, MMM, dd, d, HH, H, mm, ss, SSS, XXX); letters that stand for themselves are quoted: 'T'
+        error: Jobs/feeds/payments.yaml:4:28: "dd/MM/yyy" cannot be the format of a date: "yyy" is not a part of a date or time (yyyy, yy, MM, M, MMM, MMMM, dd, d, HH, H, hh, h, a, mm, ss, SSS, XXX); letters that stand for themselves are quoted: 'T'
         error: Jobs/feeds/payments.yaml:5:28: "dd/MM/yyyy HH:mm" cannot be the format of a date: a date has no time of day
-        error: Jobs/feeds/payments.yaml:6:33: "yyyy-MM-ddTHH:mm" cannot be the format of a timestamp: "T" is not a part of a date or time (yyyy, MM, M, MMM, dd, d, HH, H, mm, ss, SSS, XXX); letters that stand for themselves are quoted: 'T'
+        error: Jobs/feeds/payments.yaml:6:33: "yyyy-MM-ddTHH:mm" cannot be the format of a timestamp: "T" is not a part of a date or time (yyyy, yy, MM, M, MMM, MMMM, dd, d, HH, H, hh, h, a, mm, ss, SSS, XXX); letters that stand for themselves are quoted: 'T'
         error: Jobs/feeds/payments.yaml:7:33: "yyyy-MM-dd mm" cannot be the format of a timestamp: a smaller part of the time stands without the larger one (HH, mm, ss, SSS)
         error: Jobs/feeds/payments.yaml:8:33: "yyyy-MM-dd HH:mm XXX" cannot be the format of a timestamp: an offset (XXX) belongs to timestamptz
         error: Jobs/feeds/payments.yaml:9:28: "dMyyyy" cannot be the format of a date: a number of one or two digits must be followed by something else than a digit

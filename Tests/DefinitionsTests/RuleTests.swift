@@ -19,6 +19,41 @@ internal import Testing
   }
 
   @Test(arguments: [
+    ("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1MiB", 1 << 20), ("10GiB", 10 << 30), ("1TiB", 1 << 40),
+    ("1024GiB", 1 << 40), ("1KB", nil), ("1kib", nil), ("1 MiB", nil), ("-1", nil), ("+1", nil), ("1.5MiB", nil),
+    ("", nil), ("MiB", nil), ("9223372036854775807KiB", nil), ("99999999999999999999", nil), ("٣", nil), ("0x10", nil),
+  ])
+  func sizesAreAWholeNumberAndAUnitOfTheRightSpelling(text: String, expected: Int?) {
+    #expect(byteCount(definition: text) == expected)
+  }
+
+  @Test(arguments: [(1 << 40, "1TiB"), (3 << 20, "3MiB"), (1025, "1025"), (0, "0"), (65_536, "64KiB")])
+  func sizesAreShownInTheUnitThatStatesThem(count: Int, expected: String) {
+    #expect(shownBytes(count) == expected)
+    #expect(byteCount(definition: expected) == count)
+  }
+
+  @Test(arguments: [
+    ("utf-8", TextEncoding.utf8), ("UTF8", .utf8), ("utf-16le", .utf16LittleEndian), ("UTF-16BE", .utf16BigEndian),
+    ("cp1252", .windows1252), ("windows-1252", .windows1252), ("iso-8859-1", .latin1), ("latin-1", .latin1),
+    ("Latin1", .latin1),
+  ])
+  func encodingsAreKnownByTheNamesPeopleUse(word: String, encoding: TextEncoding) throws {
+    var files = Samples.shop
+    let path = "Jobs/feeds/payments.yaml"
+    files[path] = try #require(files[path]).replacing("cp1252", with: word)
+    #expect(try ProjectFixture(files).load().feed(named: "payments")?.format.encoding == encoding)
+  }
+
+  @Test(arguments: ["\\t", "\\u0001", "\\x1F", "|", "~", "^", " ", "\\u007F", ";"])
+  func anyByteThatNoValueNeedsCanSeparate(written: String) throws {
+    var files = Samples.shop
+    let path = "Jobs/feeds/payments.yaml"
+    files[path] = try #require(files[path]).replacing("delimiter: \";\"", with: "delimiter: \"\(written)\"")
+    #expect(try ProjectFixture(files).rendered() == "")
+  }
+
+  @Test(arguments: [
     ("0", "0"), ("100", "100"), ("1%", "1%"), ("0.5%", "0.5%"), ("100%", "100%"), ("0%", "0%"), ("100.1%", nil),
     ("-1", nil), ("+1", nil), ("1.5", nil), ("%", nil), ("1 %", nil), ("", nil), ("-1%", nil), ("0.0000001%", nil),
   ])

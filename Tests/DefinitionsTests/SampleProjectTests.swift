@@ -33,8 +33,19 @@ internal import Testing
     #expect(
       feed.format
         == FeedFormat(
-          delimiter: UInt8(ascii: ";"), quote: nil, nullTokens: ["", "NULL", "n/a"], decimalMark: UInt8(ascii: ","),
-          groupingMark: UInt8(ascii: ".")))
+          delimiter: UInt8(ascii: ";"), quote: nil, encoding: .windows1252, nullTokens: ["", "NULL", "n/a"],
+          decimalMark: UInt8(ascii: ","), groupingMark: UInt8(ascii: "."), negatives: [.trailingMinus],
+          maxRecordBytes: 64 << 10, maxRecordLines: 20, maxFileBytes: 10 << 30))
+    #expect(!feed.keepsProvenance && feed.controlFile == .required)
+    #expect(
+      feed.trailer
+        == TrailerRule(
+          marker: "TRL", rowsField: 2,
+          sums: [
+            TrailerRule.Sum(column: "amount", group: "EUR", field: 3),
+            TrailerRule.Sum(column: "amount", group: nil, field: 4),
+          ]))
+    #expect(feed.drift == DriftRules(extra: .ignore, missing: .refuse))
     #expect(feed.mode == .snapshot(maxDeletes: .ratio(try #require(ExactDecimal("0.005")))))
     #expect(feed.load == .copy)
     #expect(feed.onConflict == .reject)
@@ -44,6 +55,8 @@ internal import Testing
     let id = feed.columns[0]
     #expect(id.sourceName == "Payment No" && id.acceptsIntegralDecimal && !id.isOptional)
     #expect(feed.columns[1].oneOf == ["payment", "refund"])
+    #expect(feed.columns[1].isTrimmed && feed.columns[1].nullTokens == ["-"])
+    #expect(!feed.columns[2].isTrimmed && feed.columns[2].nullTokens == nil)
     #expect(feed.columns[2].minimum == .number(try #require(ExactDecimal("-5.50"))))
     #expect(feed.columns[3].isIndexed && feed.columns[3].pattern == "^[A-Z]{3}$")
     let paid = feed.columns[4]

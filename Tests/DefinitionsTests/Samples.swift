@@ -58,7 +58,11 @@ enum Samples {
     "Jobs/feeds/payments.yaml": """
     feed: payments
     files: payments_*.csv*
-    format: { delimiter: ";", quote: none, encoding: utf-8, nulls: ["", NULL, "n/a"], decimal_mark: ",", grouping_mark: "." }
+    format: { delimiter: ";", quote: none, encoding: cp1252, nulls: ["", NULL, "n/a"], decimal_mark: ",", grouping_mark: ".", negatives: [trailing_minus], max_record_bytes: 64KiB, max_record_lines: 20, max_file_bytes: 10GiB }
+    provenance: false
+    control_file: required
+    trailer: { marker: TRL, rows: 2, sums: [ { column: amount, group: EUR, field: 3 }, { column: amount, field: 4 } ] }
+    drift: { extra: ignore, missing: refuse }
     mode: snapshot
     max_deletes: 0.5%
     load: copy
@@ -67,7 +71,7 @@ enum Samples {
     required: false
     columns:
       payment_id: { type: bigint, from: "Payment No", accept: [integral_decimal] }
-      kind: { type: text, one_of: [payment, refund] }
+      kind: { type: text, one_of: [payment, refund], trim: true, nulls: ["-"] }
       amount: { type: "decimal(14,2)", min: -5.50, max: 1000000, control: sum_by(currency) }
       currency: { type: text, matches: "^[A-Z]{3}$", index: true }
       paid_at: { type: timestamp, format: dd.MM.yyyy HH:mm, min: 2020-01-01 }

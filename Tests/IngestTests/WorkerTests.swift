@@ -53,7 +53,8 @@ import Testing
   ) async throws -> (Pass, filledTables: Int) {
     let zone = try #require(TimeZoneRules(named: "UTC"))
     let loader = StagingLoader(
-      feed: dirtyFeed, dialect: .standard, zone: zone, meter: ProgressMeter(NullProgress(), feed: "payments"),
+      feed: dirtyFeed, dialect: try FileDialect(FeedFormat()), zone: zone,
+      meter: ProgressMeter(NullProgress(), feed: "payments"),
       chunkBytes: chunkBytes)
     let file = try OpenFile(path)
     let (header, plan) = try loader.plan(

@@ -64,6 +64,15 @@ public enum TextEncoding: String, Sendable, Hashable, CaseIterable {
   case windows1252 = "windows-1252"
   /// ISO 8859-1.
   case latin1 = "latin-1"
+
+  /// The name as a sentence has it.
+  public var shown: String {
+    switch self {
+    case .utf8: "UTF-8"
+    case .utf16LittleEndian, .utf16BigEndian: rawValue.uppercased()
+    case .windows1252, .latin1: rawValue
+    }
+  }
 }
 
 /// A member of `format.negatives:` of a feed.

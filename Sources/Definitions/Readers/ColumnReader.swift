@@ -19,7 +19,7 @@ struct ColumnReader {
 
   private static let keys = [
     "type", "from", "constant", "optional", "index", "references", "min", "max", "one_of", "matches", "control",
-    "format", "accept",
+    "format", "accept", "trim", "nulls",
   ]
 
   func read(_ entry: DefinitionNode.Entry) -> ColumnDraft {
@@ -125,11 +125,16 @@ struct ColumnReader {
 
   private func readSource(_ reader: MappingReader, into column: inout ColumnDefinition) {
     if let source = reader.text("from") { column.sourceName = source }
+    column.isTrimmed = reader.boolean("trim") ?? false
+    column.nullTokens = reader.nullTokens("nulls")
     guard let scalar = reader.scalar("constant") else { return }
-    if reader.has("from") {
+    for key in ["from", "trim", "nulls"] where reader.has(key) {
       findings.error(
-        "unused_key", at: reader.keyPosition(of: "from"), "a constant column reads nothing \"from\" the file",
-        fix: "remove from or constant")
+        "unused_key", at: reader.keyPosition(of: key),
+        key == "from"
+          ? "a constant column reads nothing \"from\" the file"
+          : "\"\(key)\" is for what is read from the file, and this column is a constant",
+        fix: "remove \(key) or constant")
     }
     column.constant = scalar.text
     if let problem = column.type.problem(with: scalar.text)

@@ -24,6 +24,7 @@ struct FeedReader {
 
   private static let keys = [
     "feed", "files", "format", "mode", "max_deletes", "load", "key", "on_conflict", "columns", "rejects", "required",
+    "provenance", "control_file", "trailer", "drift",
   ]
 
   func read(_ node: DefinitionNode) -> FeedDraft? {
@@ -51,14 +52,15 @@ struct FeedReader {
     {
       feed.rejectLimit = limit
     }
-    if feed.load == .insert {
-      findings.warning(
-        "load_by_copy", at: reader.position(of: "load"),
-        "this version loads every feed by copy; \"load: insert\" has no effect yet",
-        fix: "write load: auto or load: copy, or leave it for a later version")
-    }
     readKey(reader, into: &feed)
     feed.mode = mode(reader, hasKey: !feed.key.isEmpty || reader.has("key"))
+    if feed.load == .insert, case .snapshot = feed.mode {
+      findings.error(
+        "unfit_load", at: reader.position(of: "load"),
+        "snapshot needs load: copy: what a file leaves out is known only when all of it is there",
+        fix: "write load: copy or load: auto")
+    }
+    readDelivery(reader, into: &feed, doubtful: doubtful)
     if feed.key.isEmpty, !reader.has("key"), reader.has("on_conflict") {
       findings.error(
         "missing_key", at: reader.position(of: "on_conflict"), "\"on_conflict\" has no meaning without a key",

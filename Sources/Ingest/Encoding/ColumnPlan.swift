@@ -23,6 +23,13 @@ struct ColumnPlan {
   /// Place of the field in the record.
   var field: Int
   var isOptional: Bool
+  /// Whether blanks and tabs around an unquoted field are taken off first.
+  var isTrimmed: Bool
+  /// Whether an empty field means "no value".
+  var emptyIsNull: Bool
+  /// Other fields that mean it.
+  var nullTokens: UnsafePointer<ByteSpan>?
+  var nullTokenCount: Int
   var acceptsZeroFraction: Bool
   var scale: Int
   /// 10^precision of a decimal.

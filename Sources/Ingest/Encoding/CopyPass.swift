@@ -47,7 +47,7 @@ final class CopyPass: Sendable {
 
   private let file: OpenFile
   private let plan: FilePlan
-  private let dialect: CSVDialect
+  private let dialect: FileDialect
   private let places: RowPlaces
   private let chunkBytes: Int
   private let meter: ProgressMeter
@@ -55,7 +55,7 @@ final class CopyPass: Sendable {
   private let bytesDone = Atomic(0)
 
   init(
-    _ file: OpenFile, plan: FilePlan, dialect: CSVDialect, places: RowPlaces, chunkBytes: Int, meter: ProgressMeter
+    _ file: OpenFile, plan: FilePlan, dialect: FileDialect, places: RowPlaces, chunkBytes: Int, meter: ProgressMeter
   ) {
     self.file = file
     self.plan = plan
@@ -153,8 +153,7 @@ final class CopyPass: Sendable {
 
   private func readOnThread() {
     do {
-      var reader = ChunkReader(
-        source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: chunkBytes)
+      var reader = try dialect.reader(of: file.stablePath, chunkBytes: chunkBytes)
       var number = 0
       while let chunk = try reader.next() {
         let work = Work(number: number, chunk: chunk, fileBytes: reader.compressedBytesRead)
@@ -201,7 +200,7 @@ final class CopyPass: Sendable {
   /// does, and nobody waits for it in vain.
   /// - Returns: rows handed over.
   private func encodeOnThread(into exchange: BlockExchange, stays: () -> Bool) -> Int {
-    var parser = RecordParser(dialect: dialect)
+    var parser = RecordParser(dialect: dialect.csv)
     var encoder = RecordEncoder(plan: plan, places: places)
     var sent = 0
     var isAtEnd = false

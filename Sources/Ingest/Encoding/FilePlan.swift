@@ -12,6 +12,8 @@ struct ControlPlan: Sendable {
   var scale: Int
   /// The field that holds the group, or -1 for a constant.
   var groupField: Int
+  /// Whether that field is trimmed like the column's values.
+  var trimsGroup: Bool
   var constantGroup: [UInt8]
 }
 
@@ -24,12 +26,14 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
   /// Fields that a record must have.
   let fieldCount: Int
   let controls: [ControlPlan]
-  let decimalMark: UInt8
-  let groupingMark: UInt8?
-  let emptyIsNull: Bool
-  /// Null tokens other than the empty one.
-  let nullTokens: UnsafeMutableBufferPointer<ByteSpan>
+  let notation: NumberNotation
+  /// The encoding that the feed declares, for messages.
+  let encoding: TextEncoding
+  /// The most bytes of a record, for messages.
+  let maxRecordBytes: Int
   let zone: TimeZoneRules
+  /// The null tokens of the format, then of each column that has its own.
+  private let nullTokens: [UnsafeMutableBufferPointer<ByteSpan>]
   private let texts: [UnsafeMutablePointer<UInt8>]
 
   /// Compiles the columns that the header has a field for.
@@ -41,28 +45,35 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
     self.fieldCount = fieldCount
     self.zone = zone
     definitions = sourced.map(\.1)
-    decimalMark = feed.format.decimalMark
-    groupingMark = feed.format.groupingMark
-    emptyIsNull = feed.format.nullTokens.contains("")
+    notation = NumberNotation(feed.format)
+    encoding = feed.format.encoding
+    maxRecordBytes = feed.format.maxRecordBytes
 
     var texts: [UnsafeMutablePointer<UInt8>] = []
-    nullTokens = Self.spans(feed.format.nullTokens.filter { !$0.isEmpty }, &texts)
+    var nullTokens = [Self.spans(feed.format.nullTokens.filter { !$0.isEmpty }, &texts)]
     var controls: [ControlPlan] = []
     columns = .allocate(capacity: sourced.count)
     for (index, (field, column)) in sourced.enumerated() {
-      var plan = Self.plan(column, field: field, format: feed.format, zone: zone, &texts)
+      var plan = Self.plan(column, field: field, zone: zone, &texts)
+      if let own = column.nullTokens { nullTokens.append(Self.spans(own.filter { !$0.isEmpty }, &texts)) }
+      let tokens = column.nullTokens == nil ? nullTokens[0] : nullTokens[nullTokens.count - 1]
+      plan.emptyIsNull = (column.nullTokens ?? feed.format.nullTokens).contains("")
+      plan.nullTokens = tokens.baseAddress.map { UnsafePointer($0) }
+      plan.nullTokenCount = tokens.count
       plan.isSoleKey = feed.key == [column.name] && (plan.kind == .bigint || plan.kind == .integer)
       if let control = column.control {
         plan.control = controls.count
+        let group = sourced.first { $0.1.name == control.groupedBy }
         controls.append(
           ControlPlan(
-            column: column.name, scale: plan.scale,
-            groupField: sourced.first { $0.1.name == control.groupedBy }?.0 ?? -1,
+            column: column.name, scale: plan.scale, groupField: group?.0 ?? -1,
+            trimsGroup: group?.1.isTrimmed ?? false,
             constantGroup: Array((feed.column(named: control.groupedBy)?.constant ?? "").utf8)))
       }
       columns.initializeElement(at: index, to: plan)
     }
     self.controls = controls
+    self.nullTokens = nullTokens
     self.texts = texts
   }
 
@@ -78,7 +89,7 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
       }
     }
     columns.deallocate()
-    nullTokens.deallocate()
+    for tokens in nullTokens { tokens.deallocate() }
     for text in texts { text.deallocate() }
   }
 
@@ -97,11 +108,11 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
   }
 
   private static func plan(
-    _ column: ColumnDefinition, field: Int, format: FeedFormat, zone: TimeZoneRules,
-    _ texts: inout [UnsafeMutablePointer<UInt8>]
+    _ column: ColumnDefinition, field: Int, zone: TimeZoneRules, _ texts: inout [UnsafeMutablePointer<UInt8>]
   ) -> ColumnPlan {
     var plan = ColumnPlan(
-      kind: .text, field: field, isOptional: column.isOptional, acceptsZeroFraction: column.acceptsIntegralDecimal,
+      kind: .text, field: field, isOptional: column.isOptional, isTrimmed: column.isTrimmed, emptyIsNull: false,
+      nullTokens: nil, nullTokenCount: 0, acceptsZeroFraction: column.acceptsIntegralDecimal,
       scale: 0, ceiling: Int128.max, hasBounds: column.minimum != nil || column.maximum != nil,
       minimum: Int128.min, maximum: Int128.max, choices: nil, choiceValues: nil, choiceCount: column.oneOf.count,
       steps: nil, stepCount: 0, expression: nil, format: .allocate(capacity: column.format?.parts.count ?? 0),

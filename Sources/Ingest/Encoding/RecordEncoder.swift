@@ -17,6 +17,8 @@ struct RecordEncoder: ~Copyable {
   private let columnCount: Int
   private let placeCount: Int16
   private let hasControls: Bool
+  private let rewritesNumbers: Bool
+  private let decimalMark: UInt8
   /// The control values of the record at hand.
   private let controlValues: UnsafeMutablePointer<Int128>
   private let controlPresent: UnsafeMutablePointer<Bool>
@@ -43,6 +45,8 @@ struct RecordEncoder: ~Copyable {
     scratch = .allocate(capacity: scratchBytes)
     controls = ControlAccumulator(plan.controls)
     hasControls = !plan.controls.isEmpty
+    rewritesNumbers = !plan.notation.isPlain
+    decimalMark = plan.notation.decimalMark
   }
 
   deinit {
@@ -74,7 +78,7 @@ struct RecordEncoder: ~Copyable {
     switch verdict(onText: record.rawBytes) {
     case .good: break
     case .hasNUL: return refuse(record, nil, .nulByte, "the record holds a NUL byte, which PostgreSQL cannot store")
-    case .notUTF8: return refuse(record, nil, .notUTF8, "the record is not valid UTF-8")
+    case .notUTF8: return refuse(record, nil, .notUTF8, "the record is not valid \(plan.encoding.shown)")
     }
     if record.fieldCount != plan.fieldCount {
       return refuse(
@@ -106,21 +110,23 @@ struct RecordEncoder: ~Copyable {
   }
 
   @inline(__always)
-  private func isNull(_ field: FieldBytes, isText: Bool) -> Bool {
+  private func isNull(_ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes) -> Bool {
     // A quoted field of a text column is data; elsewhere "" means nothing, however it is written.
-    if field.isQuoted, isText { return false }
-    if field.count == 0 { return plan.emptyIsNull }
-    for token in plan.nullTokens where token.count == field.count {
-      if memcmp(token.start, field.pointer, token.count) == 0 { return true }
+    if field.isQuoted, column.pointee.kind == .text { return false }
+    if field.count == 0 { return column.pointee.emptyIsNull }
+    guard let tokens = column.pointee.nullTokens else { return false }
+    for index in 0..<column.pointee.nullTokenCount where tokens[index].count == field.count {
+      if memcmp(tokens[index].start, field.pointer, field.count) == 0 { return true }
     }
     return false
   }
 
   @inline(__always)
   private mutating func encodeField(
-    _ column: UnsafeMutablePointer<ColumnPlan>, _ field: FieldBytes, _ cursor: inout UnsafeMutablePointer<UInt8>
+    _ column: UnsafeMutablePointer<ColumnPlan>, _ written: FieldBytes, _ cursor: inout UnsafeMutablePointer<UInt8>
   ) -> FieldFault {
-    if isNull(field, isText: column.pointee.kind == .text) {
+    let field = column.pointee.isTrimmed ? trimmed(written) : written
+    if isNull(column, field) {
       guard column.pointee.isOptional else { return .missing }
       putNull(&cursor)
       return .none
@@ -201,21 +207,21 @@ struct RecordEncoder: ~Copyable {
   ) -> FieldFault {
     var bytes = field.pointer
     var count = field.count
-    if let mark = plan.groupingMark {
-      if count > scratchBytes { growScratch(count) }
-      count = removeGrouping(bytes, count, mark: mark, decimalMark: plan.decimalMark, into: scratch)
+    if rewritesNumbers {
+      if count >= scratchBytes { growScratch(count) }
+      count = plan.notation.rewrite(bytes, count, into: scratch)
       if count < 0 { return .wrongType }
       bytes = UnsafePointer(scratch)
     }
     if column.pointee.kind == .decimal {
       let fault = parseDecimal(
-        bytes, count, scale: column.pointee.scale, decimalMark: plan.decimalMark, into: &value)
+        bytes, count, scale: column.pointee.scale, decimalMark: decimalMark, into: &value)
       if fault != .none { return fault }
       if value >= column.pointee.ceiling || value <= -column.pointee.ceiling { return .tooManyDigits }
     } else {
       var whole: Int64 = 0
       let fault = parseInteger(
-        bytes, count, acceptsZeroFraction: column.pointee.acceptsZeroFraction, decimalMark: plan.decimalMark,
+        bytes, count, acceptsZeroFraction: column.pointee.acceptsZeroFraction, decimalMark: decimalMark,
         into: &whole)
       if fault != .none { return fault }
       if column.pointee.kind == .integer, whole > Int64(Int32.max) || whole < Int64(Int32.min) { return .overflow }
@@ -281,7 +287,7 @@ struct RecordEncoder: ~Copyable {
 
   private mutating func growScratch(_ count: Int) {
     scratch.deallocate()
-    scratchBytes = count * 2
+    scratchBytes = count * 2 + 1
     scratch = .allocate(capacity: scratchBytes)
   }
 
@@ -290,7 +296,7 @@ struct RecordEncoder: ~Copyable {
     for control in 0..<plan.controls.count where controlPresent[control] {
       let place = plan.controls[control].groupField
       if place >= 0 {
-        let group = record[place]
+        let group = plan.controls[control].trimsGroup ? trimmed(record[place]) : record[place]
         controls.add(
           controlValues[control], control: control, group: group.pointer, group.count, isRejected: isRejected)
       } else {
@@ -313,7 +319,9 @@ extension RecordEncoder {
     case .strayQuote:
       refuse(record, nil, .strayQuote, "a quote stands inside an unquoted field, or text behind a closing quote")
     case .tooLong:
-      refuse(record, nil, .recordTooLong, "the record is longer than \(CSVDialect.defaultMaxRecordBytes) bytes")
+      refuse(
+        record, nil, .recordTooLong,
+        "the record is longer than \(plan.maxRecordBytes) bytes (format.max_record_bytes)")
     }
   }
 
@@ -337,8 +345,9 @@ extension RecordEncoder {
     refuse(record, definition.name, fault.code, fault.reason(definition, field.bytes))
     for later in index..<columnCount where columns[later].control >= 0 && !controlPresent[columns[later].control] {
       var value: Int128 = 0
-      let field = record[columns[later].field]
-      guard !isNull(field, isText: false) else { continue }
+      let written = record[columns[later].field]
+      let field = columns[later].isTrimmed ? trimmed(written) : written
+      guard !isNull(columns + later, field) else { continue }
       let fault = number(columns + later, field, into: &value)
       if fault == .none || fault >= .belowMinimum {
         controlValues[columns[later].control] = value

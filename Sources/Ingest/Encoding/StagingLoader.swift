@@ -12,7 +12,7 @@ internal import Postgres
 /// Fills staging tables.
 struct StagingLoader: Sendable {
   let feed: FeedDefinition
-  let dialect: CSVDialect
+  let dialect: FileDialect
   let zone: TimeZoneRules
   let meter: ProgressMeter
   /// Lends connections beyond the first.
@@ -62,13 +62,13 @@ struct StagingLoader: Sendable {
     _ discovered: DiscoveredFile, _ header: HeaderMatch, in table: QualifiedName, _ summary: EncodedSummary,
     _ started: ContinuousClock.Instant
   ) -> StagedFile {
-    var places: [String: Int] = [:]
+    var (places, dialect) = ([String: Int](), dialect)
+    dialect.fieldCount = header.fieldCount > 0 ? header.fieldCount : nil
     for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
     return StagedFile(
       name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
-      isReload: discovered.isReload, staging: table, started: started,
-      columns: header.columns, places: places,
-      summary: summary)
+      isReload: discovered.isReload, staging: table, dialect: dialect, started: started,
+      columns: header.columns, places: places, summary: summary)
   }
 
   /// Runs `body`; what makes the file as a whole useless becomes a `FeedRefusal`.
@@ -136,7 +136,7 @@ struct StagingLoader: Sendable {
     // Without a worker the reader would wait for ever.
     if tables.isEmpty { throw PostgresError(.misuse, "no table to copy into") }
     let pass = CopyPass(
-      file, plan: plan, dialect: dialect, places: places, chunkBytes: chunkBytes, meter: meter)
+      file, plan: plan, dialect: dialect(of: plan), places: places, chunkBytes: chunkBytes, meter: meter)
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await pass.read() }
       for (table, connection) in tables {
@@ -161,6 +161,13 @@ struct StagingLoader: Sendable {
           "feed \(feed.name): the server took \(error.taken) of \(error.sent) rows into staging",
           notes: ["state: nothing of this feed is committed"]))
     }
+  }
+
+  /// How the file of that plan is read.
+  private func dialect(of plan: FilePlan) -> FileDialect {
+    var dialect = dialect
+    dialect.fieldCount = plan.fieldCount > 0 ? plan.fieldCount : nil
+    return dialect
   }
 
   private func helpers(_ table: QualifiedName, bytes: Int) -> StagingHelpers? {

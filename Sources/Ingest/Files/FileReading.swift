@@ -2,7 +2,6 @@
 // Invariant: every pass reads the same open file, cut into the same chunks.
 
 internal import CSV
-internal import Definitions
 internal import Glibc
 
 /// Bytes cut from the file at a time. Encoded blocks are about as large, which is what COPY likes.
@@ -12,10 +11,10 @@ extension OpenFile {
   /// The names in the first record; nil for a file without any record.
   ///
   /// - Throws: `CSVError`, or a `RecordDefect` for a header that is no record.
-  func header(dialect: CSVDialect) throws -> [String]? {
-    var reader = ChunkReader(source: try FileByteSource(path: stablePath), dialect: dialect, chunkBytes: 64 << 10)
+  func header(dialect: FileDialect) throws -> [String]? {
+    var reader = try dialect.reader(of: stablePath, chunkBytes: 64 << 10)
     guard let chunk = try reader.next() else { return nil }
-    var parser = RecordParser(dialect: dialect)
+    var parser = RecordParser(dialect: dialect.csv)
     var names: [String]?
     var problem: RecordDefect?
     parser.parse(chunk) { record in
@@ -39,20 +38,20 @@ extension OpenFile {
   /// The records that start on `lines`.
   ///
   /// One pass over the file, parsing only the chunks that hold one of them.
-  func records(atLines lines: Set<Int>, dialect: CSVDialect) throws -> [Int: FoundRecord] {
+  func records(atLines lines: Set<Int>, dialect: FileDialect) throws -> [Int: FoundRecord] {
     var found: [Int: FoundRecord] = [:]
     guard let last = lines.max() else { return found }
     let sorted = lines.sorted()
     var next = 0
-    var reader = ChunkReader(source: try FileByteSource(path: stablePath), dialect: dialect, chunkBytes: readChunkBytes)
-    var parser = RecordParser(dialect: dialect)
+    var reader = try dialect.reader(of: stablePath, chunkBytes: readChunkBytes)
+    var parser = RecordParser(dialect: dialect.csv)
     while found.count < lines.count, let chunk = try reader.next(), chunk.firstLine <= last {
       while next < sorted.count, sorted[next] < chunk.firstLine { next += 1 }
       guard next < sorted.count, sorted[next] <= chunk.lastLine else { continue }
       parser.parse(chunk) { record in
         if lines.contains(record.line) {
           found[record.line] = FoundRecord(
-            record: record.record, byteOffset: record.byteOffset, raw: Array(record.rawBytes))
+            record: record.record, byteOffset: record.byteOffset, raw: record.originalBytes())
         }
       }
     }

@@ -1,6 +1,7 @@
 // A file's header against the feed's columns.
-// Invariant: matched by name only, so columns may come in any order; a name that comes twice, or a required column
-// that is not there, makes the whole file unusable, because its values cannot be told apart.
+// Invariant: matched by name only and byte for byte, so columns may come in any order; a name that comes twice, or a
+// required column that is not there, makes the whole file unusable, because its values cannot be told apart. What else
+// differs is borne, told or refused as the feed's `drift:` says.
 
 internal import Definitions
 internal import Finding
@@ -59,29 +60,57 @@ struct HeaderMatch: Sendable {
       if column.constant != nil || field != nil {
         columns.append(column)
       } else if column.isOptional {
-        findings.append(
+        report(
+          feed.drift.missing, &errors,
           Diagnostic(
             .warning, code: "column_absent", at: at,
-            "the file has no column \"\(column.sourceName)\"; it is optional and stays as it is in the table"))
+            "the file has no column \"\(column.sourceName)\"; it is optional and stays as it is in the table"),
+          refused: Diagnostic(
+            .error, code: "column_absent", at: at,
+            "the file has no column \"\(column.sourceName)\", and drift.missing is refuse",
+            notes: ["declared in \(column.position)", Self.shown(names)],
+            fix: "correct the file, or set drift.missing to warn or ignore"))
       } else {
         let near = nearestWord(to: column.sourceName, in: names)
         errors.append(
           Diagnostic(
             .error, code: "column_missing", at: at, "the file has no column \"\(column.sourceName)\"",
-            notes: ["declared in \(column.position)", "the header is: \(names.prefix(40).joined(separator: ", "))"],
+            notes: ["declared in \(column.position)", Self.shown(names)],
             fix: near.map { "if \"\($0)\" is meant, set from: \"\($0)\"; else correct the file" }
               ?? "correct the file, set from: to the name in the header, or make the column optional: true"))
       }
     }
     let used = Set(feed.columns.filter { $0.constant == nil }.map(\.sourceName))
     let extra = names.filter { !used.contains($0) }
-    if !extra.isEmpty {
-      findings.append(
+    if let first = extra.first {
+      let list = extra.prefix(20).map(visible).joined(separator: ", ") + (extra.count > 20 ? ", …" : "")
+      let near = nearestWord(to: first, in: feed.columns.filter { $0.constant == nil }.map(\.sourceName))
+      report(
+        feed.drift.extra, &errors,
         Diagnostic(
           .warning, code: "column_extra", at: at,
-          "the file has columns that the definition does not know: \(extra.prefix(20).joined(separator: ", ")); "
-            + "they are not loaded"))
+          "the file has columns that the definition does not know: \(list); they are not loaded"),
+        refused: Diagnostic(
+          .error, code: "column_extra", at: at,
+          "the file has columns that the definition does not know, and drift.extra is refuse: \(list)",
+          notes: ["declared in \(feed.position)", Self.shown(names)],
+          fix: near.map { "\"\(visible(first))\" may stand for \"\($0)\"; correct the file, or the definition's from:" }
+            ?? "add them to the columns, or set drift.extra to warn or ignore"))
     }
     if !errors.isEmpty { throw DiagnosticsError(errors) }
+  }
+  /// Says of a difference what its rule asks for.
+  private mutating func report(
+    _ rule: DriftRules.Rule, _ errors: inout [Diagnostic], _ warning: Diagnostic, refused: Diagnostic
+  ) {
+    switch rule {
+    case .ignore: break
+    case .warn: findings.append(warning)
+    case .refuse: if errors.count < Self.maximumErrors { errors.append(refused) }
+    }
+  }
+
+  private static func shown(_ names: [String]) -> String {
+    "the header is: " + names.prefix(40).map(visible).joined(separator: ", ") + (names.count > 40 ? ", …" : "")
   }
 }

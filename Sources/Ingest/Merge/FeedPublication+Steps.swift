@@ -151,7 +151,7 @@ extension FeedPublication {
 
   /// Looks up what rows that were copied straight into the table do not carry.
   private func place(_ entries: inout [DuplicateEntry], in file: StagedFile) throws {
-    let places = try file.file.records(atLines: Set(entries.map(\.line)), dialect: dialect)
+    let places = try file.file.records(atLines: Set(entries.map(\.line)), dialect: file.dialect)
     for index in entries.indices {
       guard let place = places[entries[index].line] else { throw FileChanged(line: entries[index].line) }
       entries[index].record = place.record

@@ -55,7 +55,7 @@ struct FileInPlace {
 struct FeedPublication: Sendable {
   let feed: FeedDefinition
   let design: TableDesign
-  let dialect: CSVDialect
+  let dialect: FileDialect
   let runID: RunID
   let asOf: CivilDate
 

@@ -26,6 +26,8 @@ struct StagedFile: Sendable {
   var sha256: [UInt8]
   var isReload: Bool
   var staging: QualifiedName
+  /// How it is read.
+  var dialect: FileDialect
   /// Whether staging gives the rows in the order of the file.
   var isInFileOrder = true
   /// When the file was opened for staging.

@@ -1,5 +1,6 @@
 // A table that exists against the design of its feed: what may be added, and what stops the ingest.
-// Invariant: nothing that could lose or refuse data is ever changed here; for that the SQL to run by hand is given.
+// Invariant: nothing that could lose or refuse data, or that makes PostgreSQL rewrite the table, is ever changed here;
+// for that the SQL to run by hand is given. What is applied only lets more in: see `Widening`.
 // Checks are compared in the server's own words: the design's are given to a temporary table and read back.
 
 internal import Definitions
@@ -27,6 +28,8 @@ struct ExistingTable: Sendable {
   var checks: [String: String] = [:]
   /// The first column of each index.
   var indexedColumns: Set<String> = []
+  /// The views that read a column, by its name: PostgreSQL changes no type under them.
+  var views: [String: [String]] = [:]
 }
 
 /// The difference between a table and its design.
@@ -45,8 +48,8 @@ extension TableDesign {
   /// - Parameter wantedChecks: this design's checks, name → definition in the server's words.
   func drift(of existing: ExistingTable, wantedChecks: [String: String], feed: FeedDefinition) -> TableDrift {
     var drift = TableDrift()
-    func refuse(_ what: String, column: String? = nil, sql: String) {
-      drift.errors.append(refusal(what, column: column, sql: sql, feed))
+    func refuse(_ what: String, column: String? = nil, sql: String, _ cost: String? = nil) {
+      drift.errors.append(refusal(what, column: column, sql: sql, feed, cost))
     }
     let present = Dictionary(existing.columns.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var added: Set<String> = []
@@ -63,23 +66,34 @@ extension TableDesign {
         }
         continue
       }
+      let alter = "alter table \(table.quoted) alter column \(name)"
       if found.type != column.type {
-        refuse(
-          "column \"\(column.name)\" is \(found.type), the definition says \(column.type)", column: column.name,
-          sql: "alter table \(table.quoted) alter column \(name) type \(column.type) using \(name)::\(column.type)")
+        let views = existing.views[column.name] ?? []
+        if Widening.isFree(from: found.type, to: column.type), views.isEmpty {
+          drift.additions.append("\(alter) type \(column.type)")
+          drift.warnings.append(
+            widened("column \"\(column.name)\" was \(found.type) and is \(column.type) now", column.name, feed))
+        } else {
+          refuse(
+            "column \"\(column.name)\" is \(found.type), the definition says \(column.type)"
+              + (views.isEmpty ? "" : ", and \(views.joined(separator: ", ")) reads it"),
+            column: column.name,
+            sql: views.map { "drop \($0); " }.joined()
+              + "\(alter) type \(column.type) using \(name)::\(column.type)",
+            Widening.cost(from: found.type, to: column.type))
+        }
       }
-      if found.isOptional != column.isOptional {
-        let difference =
-          found.isOptional
-          ? "may be null, the definition requires a value" : "is not null, the definition says optional"
+      if found.isOptional, !column.isOptional {
         refuse(
-          "column \"\(column.name)\" \(difference)",
-          column: column.name,
-          sql: "alter table \(table.quoted) alter column \(name) \(column.isOptional ? "drop" : "set") not null")
+          "column \"\(column.name)\" may be null, the definition requires a value", column: column.name,
+          sql: "\(alter) set not null")
+      } else if column.isOptional, !found.isOptional {
+        drift.additions.append("\(alter) drop not null")
+        drift.warnings.append(widened("column \"\(column.name)\" may be null now", column.name, feed))
       }
     }
-    let designed = Set(columns.map(\.name) + Provenance.columns)
-    for column in existing.columns where !designed.contains(column.name) {
+    let designed = Set(columns.map(\.name))
+    for column in existing.columns where !designed.contains(column.name) && !column.name.hasPrefix("_daybook_") {
       if !column.isOptional, !column.hasDefault {
         refuse(
           "column \"\(column.name)\" is not in the definition and needs a value",
@@ -98,24 +112,32 @@ extension TableDesign {
           + "the definition says (\(key.joined(separator: ", ")))",
         sql: "alter table \(table.quoted) \(drop)add primary key (\(list(key)))")
     }
-    drift.errors += constraintErrors(existing, wantedChecks, added: added, feed)
+    compareConstraints(existing, wantedChecks, added: added, feed, &drift)
     drift.additions += indexes.filter { !existing.indexedColumns.contains($0.column) }.map(createIndex)
     return drift
   }
 
-  private func refusal(_ what: String, column: String?, sql: String, _ feed: FeedDefinition) -> Diagnostic {
+  private func refusal(
+    _ what: String, column: String?, sql: String, _ feed: FeedDefinition, _ cost: String? = nil
+  ) -> Diagnostic {
     Diagnostic(
       .error, code: "table_drift", at: column.flatMap { feed.column(named: $0)?.position } ?? feed.position,
-      "table \(table): \(what)", notes: ["state: nothing was changed"],
+      "table \(table): \(what)", notes: (cost.map { [$0] } ?? []) + ["state: nothing was changed"],
       fix: "change the definition back, or run: \(sql);")
   }
 
-  private func constraintErrors(
-    _ existing: ExistingTable, _ wantedChecks: [String: String], added: Set<String>, _ feed: FeedDefinition
-  ) -> [Diagnostic] {
-    var errors: [Diagnostic] = []
+  private func widened(_ what: String, _ column: String, _ feed: FeedDefinition) -> Diagnostic {
+    Diagnostic(
+      .note, code: "table_widened", at: feed.column(named: column)?.position ?? feed.position,
+      "table \(table): \(what), as the definition says")
+  }
+
+  private func compareConstraints(
+    _ existing: ExistingTable, _ wantedChecks: [String: String], added: Set<String>, _ feed: FeedDefinition,
+    _ drift: inout TableDrift
+  ) {
     func refuse(_ what: String, _ column: String?, _ sql: String) {
-      errors.append(refusal(what, column: column, sql: sql, feed))
+      drift.errors.append(refusal(what, column: column, sql: sql, feed))
     }
     for key in foreignKeys where !added.contains(key.column) {
       let wanted = ExistingTable.ForeignKey(
@@ -133,25 +155,26 @@ extension TableDesign {
           "alter table \(table.quoted) add \(clause(check))")
         continue
       }
-      if let wanted = wantedChecks[check.name], wanted != found {
-        refuse(
-          "column \"\(check.column)\" is checked by \(found), the definition says \(wanted)", check.column,
-          "alter table \(table.quoted) drop constraint \(quoteIdentifier(check.name)), add \(clause(check))")
+      guard let wanted = wantedChecks[check.name], wanted != found else { continue }
+      let change = "alter table \(table.quoted) drop constraint \(quoteIdentifier(check.name)), add \(clause(check))"
+      if Widening.isWider(wanted, than: found) {
+        drift.additions.append(change)
+        drift.warnings.append(
+          widened("column \"\(check.column)\" was checked by \(found) and is by \(wanted) now", check.column, feed))
+      } else {
+        refuse("column \"\(check.column)\" is checked by \(found), the definition says \(wanted)", check.column, change)
       }
     }
     // A check that Daybook made earlier and the definition no longer has would refuse rows that are now good.
     let names = Set(checks.map(\.name))
-    let made = Set(
-      columns.flatMap { column in
-        ["minimum", "maximum", "one_of", "matches"].map { Self.shortened("\(table.name)_\(column.name)_\($0)") }
-      })
-    for (name, definition) in existing.checks.sorted(by: { $0.key < $1.key })
-    where made.contains(name) && !names.contains(name) {
-      refuse(
-        "it has the check \(definition), which the definition no longer has", nil,
-        "alter table \(table.quoted) drop constraint \(quoteIdentifier(name))")
+    for column in columns {
+      for kind in ["minimum", "maximum", "one_of", "matches"] {
+        let name = Self.shortened("\(table.name)_\(column.name)_\(kind)")
+        guard !names.contains(name), let found = existing.checks[name] else { continue }
+        drift.additions.append("alter table \(table.quoted) drop constraint \(quoteIdentifier(name))")
+        drift.warnings.append(widened("column \"\(column.name)\" is no longer checked by \(found)", column.name, feed))
+      }
     }
-    return errors
   }
 }
 
@@ -206,6 +229,18 @@ extension TableDesign {
       where i.indrelid = to_regclass($1) and i.indpred is null
       """, [name])
     for row in indexes { table.indexedColumns.insert(try row.decode(0)) }
+    let views = try await connection.query(
+      """
+      select distinct a.attname::text, case v.relkind when 'm' then 'materialized view ' else 'view ' end
+        || v.oid::regclass::text
+      from pg_depend d
+      join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+      join pg_class v on v.oid = r.ev_class and v.oid <> d.refobjid
+      join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+      where d.refclassid = 'pg_class'::regclass and d.refobjid = to_regclass($1) and d.refobjsubid > 0
+      order by 1, 2
+      """, [name])
+    for row in views { table.views[try row.decode(0), default: []].append(try row.decode(1)) }
     return table
   }
 

@@ -41,8 +41,10 @@ extension FieldFault: Comparable {
     case .none: return ""
     case .missing: return "a value is required"
     case .wrongType:
-      if let format = column.format { return "\(value) is not a \(column.type) written as \(format)" }
-      return "\(value) is not \(Self.article(column.type)) \(column.type)"
+      if let format = column.format {
+        return "\(value) is not a \(column.type) written as \(format)" + Self.hint(column, bytes)
+      }
+      return "\(value) is not \(Self.article(column.type)) \(column.type)" + Self.hint(column, bytes)
     case .overflow, .tooManyDigits:
       return "\(value) has more digits than \(Self.article(column.type)) \(column.type) holds"
     case .tooManyFractionDigits:
@@ -56,6 +58,31 @@ extension FieldFault: Comparable {
   }
 
   private static func article(_ type: ColumnType) -> String { type == .integer ? "an" : "a" }
+
+  /// The word of the definition that would make sense of a value, where its form tells.
+  private static func hint(_ column: ColumnDefinition, _ bytes: UnsafeRawBufferPointer) -> String {
+    func isBlank(_ byte: UInt8?) -> Bool { byte == 0x20 || byte == 0x09 }
+    if !column.isTrimmed, isBlank(bytes.first) || isBlank(bytes.last) {
+      return "; trim: true takes off the blanks around it"
+    }
+    guard column.type.isNumeric, bytes.count >= 2 else { return "" }
+    func isNumber(_ part: some Collection<UInt8>) -> Bool {
+      part.contains { $0 &- 0x30 <= 9 } && part.allSatisfy { $0 &- 0x30 <= 9 || $0 == 0x2C || $0 == 0x2E }
+    }
+    if bytes.first == UInt8(ascii: "("), bytes.last == UInt8(ascii: ")"), isNumber(bytes.dropFirst().dropLast()) {
+      return "; format.negatives: [parentheses] would read it as a negative"
+    }
+    if bytes.last == UInt8(ascii: "-"), isNumber(bytes.dropLast()) {
+      return "; format.negatives: [trailing_minus] would read it as a negative"
+    }
+    let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    if column.type.isWhole, !column.acceptsIntegralDecimal, parts.count == 2, isNumber(parts[0]),
+      !parts[1].isEmpty, parts[1].allSatisfy({ $0 == UInt8(ascii: "0") })
+    {
+      return "; accept: [integral_decimal] would take its zero fraction"
+    }
+    return ""
+  }
 
   /// The value in quotes, shortened where it is long.
   private func shown(_ bytes: UnsafeRawBufferPointer) -> String {

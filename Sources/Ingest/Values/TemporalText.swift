@@ -1,6 +1,6 @@
 // Days and times as feeds write them → PostgreSQL's integers (days, microseconds since 2000-01-01).
 // ISO 8601: `yyyy-MM-dd`, and for times `T` or a space, `HH:mm`, `:ss`, up to six digits of a second, `Z` or an
-// offset. Other notations come as the parts of a `format:`. Free functions over bytes; nothing is allocated.
+// offset. Free functions over bytes; nothing is allocated. Other notations are in FormattedTime.
 // 24:00 and leap seconds are no times here: PostgreSQL would turn them into others silently.
 
 internal import Definitions
@@ -78,24 +78,24 @@ func parseISO(_ bytes: UnsafePointer<UInt8>, _ count: Int, into result: inout Ci
   return readOffset(bytes, count, from: index, into: &result) == count
 }
 
-/// Reads digits of a second; the index behind them, or -1.
-private func readFraction(
+/// Reads digits of a second; the index behind them, or -1. Digits behind the sixth are dropped.
+func readFraction(
   _ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, minimum: Int, maximum: Int, into value: inout Int64
 ) -> Int {
   var index = start
   var result: Int64 = 0
   while index < count, index - start < maximum, bytes[index] &- 0x30 <= 9 {
-    result = result * 10 + Int64(bytes[index] &- 0x30)
+    if index - start < 6 { result = result * 10 + Int64(bytes[index] &- 0x30) }
     index += 1
   }
   guard index - start >= minimum else { return -1 }
-  for _ in (index - start)..<6 { result *= 10 }
+  for _ in min(6, index - start)..<6 { result *= 10 }
   value = result
   return index
 }
 
 /// Reads `Z`, `+hh`, `+hh:mm` or `+hhmm`, up to 15:59; the index behind it, or -1.
-private func readOffset(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, into result: inout CivilTime)
+func readOffset(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, into result: inout CivilTime)
   -> Int
 {
   guard start < count else { return -1 }
@@ -105,8 +105,10 @@ private func readOffset(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start:
   let hours = twoDigits(bytes + start + 1)
   var index = start + 3
   var minutes = 0
-  if index < count, bytes[index] == 0x3A { index += 1 }
-  if index + 2 <= count {
+  let hasColon = index < count && bytes[index] == 0x3A
+  if hasColon { index += 1 }
+  if hasColon || index + 2 <= count {
+    guard index + 2 <= count else { return -1 }
     minutes = twoDigits(bytes + index)
     index += 2
   }
@@ -114,73 +116,4 @@ private func readOffset(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start:
   let seconds = Int64(hours * 3600 + minutes * 60)
   result.offset = bytes[start] == 0x2D ? -seconds : seconds
   return index
-}
-
-/// Reads the notation of a `format:`.
-func parseFormatted(
-  _ bytes: UnsafePointer<UInt8>, _ count: Int, parts: UnsafeBufferPointer<DateTimeFormat.Part>,
-  into result: inout CivilTime
-) -> Bool {
-  var (year, month, day, hour, minute, second) = (0, 0, 0, 0, 0, 0)
-  var index = 0
-  func number(minimum: Int, maximum: Int) -> Int {
-    var value = 0
-    let start = index
-    while index < count, index - start < maximum, bytes[index] &- 0x30 <= 9 {
-      value = value * 10 + Int(bytes[index] &- 0x30)
-      index += 1
-    }
-    return index - start >= minimum ? value : -1
-  }
-  for part in parts {
-    switch part {
-    case .year: year = number(minimum: 4, maximum: 4)
-    case .month(let digits): month = number(minimum: digits, maximum: 2)
-    case .monthName:
-      guard index + 3 <= count else { return false }
-      month = monthNumber(bytes + index)
-      index += 3
-    case .day(let digits): day = number(minimum: digits, maximum: 2)
-    case .hour(let digits):
-      hour = number(minimum: digits, maximum: 2)
-      result.hasTime = true
-    case .minute: minute = number(minimum: 2, maximum: 2)
-    case .second: second = number(minimum: 2, maximum: 2)
-    case .fraction(let digits):
-      index = readFraction(bytes, count, from: index, minimum: digits, maximum: digits, into: &result.microsecond)
-      if index < 0 { return false }
-    case .offset:
-      index = readOffset(bytes, count, from: index, into: &result)
-      if index < 0 { return false }
-    case .literal(let byte):
-      guard index < count, bytes[index] == byte else { return false }
-      index += 1
-    }
-  }
-  guard index == count, (0...23).contains(hour), (0...59).contains(minute), (0...59).contains(second),
-    let number = dayNumber(year: year, month: month, day: day)
-  else { return false }
-  result.day = number
-  result.second = Int64(hour * 3600 + minute * 60 + second)
-  return true
-}
-
-/// 1 to 12 for `Jan` to `Dec` in any case, else 0.
-private func monthNumber(_ bytes: UnsafePointer<UInt8>) -> Int {
-  let word = (0..<3).reduce(UInt32(0)) { $0 << 8 | UInt32(bytes[$1] | 0x20) }
-  switch word {
-  case 0x6A616E: return 1
-  case 0x666562: return 2
-  case 0x6D6172: return 3
-  case 0x617072: return 4
-  case 0x6D6179: return 5
-  case 0x6A756E: return 6
-  case 0x6A756C: return 7
-  case 0x617567: return 8
-  case 0x736570: return 9
-  case 0x6F6374: return 10
-  case 0x6E6F76: return 11
-  case 0x646563: return 12
-  default: return 0
-  }
 }

@@ -1,5 +1,7 @@
-// Checks over raw bytes: UTF-8, NUL, booleans, UUIDs.
+// Checks over raw bytes: UTF-8, NUL, blanks, booleans, UUIDs.
 // Source of the UTF-8 ranges: The Unicode Standard, table 3-7 (well-formed byte sequences).
+
+internal import CSV
 
 /// What a record's bytes are, as far as PostgreSQL cares.
 enum TextVerdict: UInt8, Sendable {
@@ -59,6 +61,17 @@ private func sequenceLength(_ pointer: UnsafePointer<UInt8>, _ available: Int) -
   default:
     return 0
   }
+}
+
+/// An unquoted field without the blanks and tabs around it; a quoted one as it is, because its blanks were meant.
+@inline(never)
+func trimmed(_ field: FieldBytes) -> FieldBytes {
+  if field.isQuoted { return field }
+  var start = 0
+  var end = field.count
+  while start < end, field.pointer[start] == 0x20 || field.pointer[start] == 0x09 { start += 1 }
+  while end > start, field.pointer[end - 1] == 0x20 || field.pointer[end - 1] == 0x09 { end -= 1 }
+  return FieldBytes(pointer: field.pointer + start, count: end - start, isQuoted: false)
 }
 
 /// The boolean that PostgreSQL would read: true/false, t/f, yes/no, y/n, on/off, 1/0 in any case; nil for others.
