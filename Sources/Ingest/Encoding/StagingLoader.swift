@@ -26,16 +26,18 @@ struct StagingLoader: Sendable {
     do {
       let header = try HeaderMatch(
         try file.header(dialect: dialect), feed: feed, file: discovered.displayPath)
+      let dialect = dialect.expecting(fieldCount: header.fieldCount)
       let plan = FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone)
       try await connection.execute(MergeStatements.createStaging(table, columns: header.columns, timeZone: zone.name))
-      let summary = try await copy(file, plan, into: table, on: connection)
+      let summary = try await copy(file, plan, dialect, into: table, on: connection)
       if file.hasChanged { throw FileChanged() }
       var places: [String: Int] = [:]
       for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
       return (
         StagedFile(
           name: discovered.name, displayPath: discovered.displayPath, file: file, sha256: discovered.sha256,
-          isReload: discovered.isReload, staging: table, columns: header.columns, places: places, summary: summary),
+          isReload: discovered.isReload, staging: table, columns: header.columns, places: places,
+          fieldCount: header.fieldCount, summary: summary),
         header.findings
       )
     } catch let error as DiagnosticsError {
@@ -68,7 +70,8 @@ struct StagingLoader: Sendable {
   }
 
   private nonisolated(nonsending) func copy(
-    _ file: OpenFile, _ plan: FilePlan, into table: QualifiedName, on connection: PostgresConnection
+    _ file: OpenFile, _ plan: FilePlan, _ dialect: FileDialect, into table: QualifiedName,
+    on connection: PostgresConnection
   ) async throws -> EncodedSummary {
     let names = plan.definitions.map(\.name) + RecordEncoder.placeColumns
     let statement = "copy \(table.quoted) (\(list(names))) from stdin (format binary)"

@@ -10,20 +10,43 @@ struct FileDialect: Sendable {
   /// The punctuation, for parsers.
   let csv: CSVDialect
   /// The encoding that the feed declares.
-  let encoding: TextEncoding
+  let encoding: CharacterEncoding
   /// The most bytes a file may have after decompression.
   let maxFileBytes: Int
+  /// Fields of the header, once it is read: by them the reader finds good rows behind a quote that was never closed.
+  private(set) var fieldCount: Int?
 
   init(_ format: FeedFormat) throws(CSVError) {
     csv = try CSVDialect(
       delimiter: format.delimiter, quote: format.quote, maxRecordBytes: format.maxRecordBytes,
       maxRecordLines: format.maxRecordLines)
-    encoding = format.encoding
+    encoding = CharacterEncoding(format.encoding)
     maxFileBytes = format.maxFileBytes
+  }
+
+  /// The same for a file whose header has so many fields.
+  func expecting(fieldCount: Int) -> FileDialect {
+    var dialect = self
+    dialect.fieldCount = fieldCount
+    return dialect
   }
 
   /// A reader of the file at `path`, from its start.
   func reader(of path: String, chunkBytes: Int) throws(CSVError) -> ChunkReader {
-    ChunkReader(source: try FileByteSource(path: path), dialect: csv, chunkBytes: chunkBytes)
+    ChunkReader(
+      source: try FileByteSource(path: path, maxFileBytes: maxFileBytes), dialect: csv, encoding: encoding,
+      expectedFieldCount: fieldCount, chunkBytes: chunkBytes)
+  }
+}
+
+extension CharacterEncoding {
+  init(_ declared: TextEncoding) {
+    switch declared {
+    case .utf8: self = .utf8
+    case .utf16LittleEndian: self = .utf16LittleEndian
+    case .utf16BigEndian: self = .utf16BigEndian
+    case .windows1252: self = .windows1252
+    case .latin1: self = .latin1
+    }
   }
 }

@@ -39,11 +39,11 @@ extension OpenFile {
     var parser = RecordParser(dialect: dialect.csv)
     var next = 0
     while next < sorted.count, let chunk = try reader.next() {
-      let end = chunk.byteOffset + chunk.bytes.count
+      let end = chunk.endByteOffset
       guard sorted[next] < end else { continue }
       parser.parse(chunk) { record in
         if offsets.contains(record.byteOffset) {
-          found[record.byteOffset] = Array(record.rawBytes)
+          found[record.byteOffset] = record.originalBytes()
         }
       }
       while next < sorted.count, sorted[next] < end { next += 1 }

@@ -210,7 +210,8 @@ struct FeedPublication: Sendable {
           line: try row.decode(1), record: try row.decode(2), byteOffset: try row.decode(0),
           column: column.isEmpty ? nil : column, code: code, reason: reason(column, try row.decode(4)), raw: []))
     }
-    let bytes = try file.file.records(at: Set(refused.map(\.byteOffset)), dialect: dialect)
+    let bytes = try file.file.records(
+      at: Set(refused.map(\.byteOffset)), dialect: dialect.expecting(fieldCount: file.fieldCount))
     for index in refused.indices {
       guard let raw = bytes[refused[index].byteOffset] else { throw FileChanged(line: refused[index].line) }
       refused[index].raw = raw

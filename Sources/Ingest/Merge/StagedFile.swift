@@ -27,5 +27,7 @@ struct StagedFile: Sendable {
   var columns: [ColumnDefinition]
   /// Place of each of those columns in the file.
   var places: [String: Int]
+  /// Fields of its header.
+  var fieldCount: Int
   var summary: EncodedSummary
 }
