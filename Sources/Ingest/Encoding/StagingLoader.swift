@@ -62,12 +62,12 @@ struct StagingLoader: Sendable {
     _ discovered: DiscoveredFile, _ header: HeaderMatch, in table: QualifiedName, _ summary: EncodedSummary,
     _ started: ContinuousClock.Instant
   ) -> StagedFile {
-    var (places, dialect) = ([String: Int](), dialect)
-    dialect.fieldCount = header.fieldCount > 0 ? header.fieldCount : nil
+    var places: [String: Int] = [:]
     for (column, field) in zip(feed.columns, header.fields) { places[column.name] = field }
     return StagedFile(
       name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
-      isReload: discovered.isReload, staging: table, dialect: dialect, started: started,
+      isReload: discovered.isReload, staging: table, dialect: dialect.expecting(fieldCount: header.fieldCount),
+      started: started,
       columns: header.columns, places: places, summary: summary)
   }
 
@@ -136,7 +136,8 @@ struct StagingLoader: Sendable {
     // Without a worker the reader would wait for ever.
     if tables.isEmpty { throw PostgresError(.misuse, "no table to copy into") }
     let pass = CopyPass(
-      file, plan: plan, dialect: dialect(of: plan), places: places, chunkBytes: chunkBytes, meter: meter)
+      file, plan: plan, dialect: dialect.expecting(fieldCount: plan.fieldCount), places: places, chunkBytes: chunkBytes,
+      meter: meter)
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await pass.read() }
       for (table, connection) in tables {
@@ -161,13 +162,6 @@ struct StagingLoader: Sendable {
           "feed \(feed.name): the server took \(error.taken) of \(error.sent) rows into staging",
           notes: ["state: nothing of this feed is committed"]))
     }
-  }
-
-  /// How the file of that plan is read.
-  private func dialect(of plan: FilePlan) -> FileDialect {
-    var dialect = dialect
-    dialect.fieldCount = plan.fieldCount > 0 ? plan.fieldCount : nil
-    return dialect
   }
 
   private func helpers(_ table: QualifiedName, bytes: Int) -> StagingHelpers? {

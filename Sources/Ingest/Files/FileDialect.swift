@@ -15,21 +15,21 @@ struct FileDialect: Sendable {
   let maxFileBytes: Int
   /// Fields of a record of the file at hand, once its header is known: what tells an open quote from a text of
   /// several lines.
-  var fieldCount: Int?
+  private(set) var fieldCount: Int?
 
   init(_ format: FeedFormat) throws(CSVError) {
     csv = try CSVDialect(
       delimiter: format.delimiter, quote: format.quote, maxRecordBytes: format.maxRecordBytes,
       maxRecordLines: format.maxRecordLines)
-    encoding =
-      switch format.encoding {
-      case .utf8: .utf8
-      case .utf16LittleEndian: .utf16LittleEndian
-      case .utf16BigEndian: .utf16BigEndian
-      case .windows1252: .windows1252
-      case .latin1: .latin1
-      }
+    encoding = CharacterEncoding(format.encoding)
     maxFileBytes = format.maxFileBytes
+  }
+
+  /// The same for a file whose header has so many fields.
+  func expecting(fieldCount: Int) -> FileDialect {
+    var dialect = self
+    dialect.fieldCount = fieldCount > 0 ? fieldCount : nil
+    return dialect
   }
 
   /// A reader of the file at `path`, from its start.
@@ -37,5 +37,17 @@ struct FileDialect: Sendable {
     ChunkReader(
       source: try FileByteSource(path: path, maxFileBytes: maxFileBytes), dialect: csv, encoding: encoding,
       expectedFieldCount: fieldCount, chunkBytes: chunkBytes)
+  }
+}
+
+extension CharacterEncoding {
+  init(_ declared: TextEncoding) {
+    switch declared {
+    case .utf8: self = .utf8
+    case .utf16LittleEndian: self = .utf16LittleEndian
+    case .utf16BigEndian: self = .utf16BigEndian
+    case .windows1252: self = .windows1252
+    case .latin1: self = .latin1
+    }
   }
 }
