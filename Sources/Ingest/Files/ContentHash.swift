@@ -2,6 +2,34 @@
 
 internal import CLibCrypto
 internal import Glibc
+internal import Postgres
+internal import Synchronization
+
+extension OpenFile {
+  /// The SHA-256 of the file's bytes, made on a thread of its own.
+  ///
+  /// - Throws: `SystemError`, or `CancellationError` soon after the task was cancelled.
+  nonisolated(nonsending) func hash(_ meter: ProgressMeter) async throws -> [UInt8] {
+    let isCancelled = Flag()
+    let result = await withTaskCancellationHandler {
+      await WaitingThread.run {
+        Result {
+          try contentHash(of: self) { done in
+            if isCancelled.value.load(ordering: .relaxed) { throw CancellationError() }
+            meter.report(done: done, total: self.identity.bytes, unit: "bytes")
+          }
+        }
+      }
+    } onCancel: {
+      isCancelled.value.store(true, ordering: .relaxed)
+    }
+    return try result.get()
+  }
+
+  private final class Flag: Sendable {
+    let value = Atomic(false)
+  }
+}
 
 /// The SHA-256 of an open file's bytes, from its start.
 ///

@@ -56,7 +56,7 @@ extension FeedIngestion {
       do {
         let file = try OpenFile(path, followsLinks: true)
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        try take(name, path, file, isReload: reload, &known, &discovery)
+        try await take(name, path, file, isReload: reload, &known, &discovery)
       } catch let error as SystemError {
         throw unreadable(path, error)
       }
@@ -66,13 +66,15 @@ extension FeedIngestion {
         throw unreadable(discovery.inbox.path, error)
       }
       if let name = names.illegible.first { throw illegible("\(discovery.display(discovery.inbox.path))/\(name)") }
-      for name in names.legible { try look(at: name, isReload: selection == .reloadInbox, &known, &discovery) }
+      for name in names.legible {
+        try await look(at: name, isReload: selection == .reloadInbox, &known, &discovery)
+      }
     }
   }
 
-  private func look(
+  private nonisolated(nonsending) func look(
     at name: String, isReload: Bool, _ known: inout Set<[UInt8]>, _ discovery: inout Discovery
-  ) throws {
+  ) async throws {
     let path = "\(discovery.inbox.path)/\(name)"
     if !isReload {
       var status = stat()
@@ -90,7 +92,7 @@ extension FeedIngestion {
             "the link leads out of the inbox and is not followed", fix: "put the file itself into the inbox"))
         return
       }
-      try take(name, path, file, isReload: isReload, &known, &discovery)
+      try await take(name, path, file, isReload: isReload, &known, &discovery)
     } catch let error as SystemError {
       if error.number == EISDIR {
         discovery.findings.append(
@@ -103,15 +105,11 @@ extension FeedIngestion {
     }
   }
 
-  private func take(
+  private nonisolated(nonsending) func take(
     _ name: String, _ path: String, _ file: OpenFile, isReload: Bool, _ known: inout Set<[UInt8]>,
     _ discovery: inout Discovery
-  ) throws {
-    let total = file.identity.bytes
-    let sha256 = try contentHash(of: file) { done in
-      try Task.checkCancellation()
-      meter.report(done: done, total: total, unit: "bytes")
-    }
+  ) async throws {
+    let sha256 = try await file.hash(meter)
     if discovery.isInbox, !file.hasChanged {
       var now = timespec()
       clock_gettime(CLOCK_REALTIME, &now)

@@ -3,6 +3,7 @@
 
 internal import CSV
 internal import Glibc
+internal import Postgres
 
 /// Bytes cut from the file at a time. Encoded blocks are about as large, which is what COPY likes.
 let readChunkBytes = 1 << 20
@@ -35,10 +36,16 @@ extension OpenFile {
     var raw: [UInt8]
   }
 
-  /// The records that start on `lines`.
-  ///
+  /// The records that start on `lines`, read on a thread of its own.
+  nonisolated(nonsending) func records(
+    atLines lines: Set<Int>, dialect: FileDialect
+  ) async throws -> [Int: FoundRecord] {
+    if lines.isEmpty { return [:] }
+    return try await WaitingThread.run { Result { try self.findRecords(atLines: lines, dialect: dialect) } }.get()
+  }
+
   /// One pass over the file, parsing only the chunks that hold one of them.
-  func records(atLines lines: Set<Int>, dialect: FileDialect) throws -> [Int: FoundRecord] {
+  private func findRecords(atLines lines: Set<Int>, dialect: FileDialect) throws -> [Int: FoundRecord] {
     var found: [Int: FoundRecord] = [:]
     guard let last = lines.max() else { return found }
     let sorted = lines.sorted()

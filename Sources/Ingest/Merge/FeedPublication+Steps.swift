@@ -143,15 +143,17 @@ extension FeedPublication {
             fileID: fileID, runID: runID, feed: feed.name, file: file.name, line: last, record: try row.decode(4),
             byteOffset: try row.decode(0), key: try row.decode(2), keptLine: try row.decode(3, as: Int.self)))
       }
-      if entries.contains(where: { $0.record == 0 }) { try place(&entries, in: file) }
+      if entries.contains(where: { $0.record == 0 }) { try await place(&entries, in: file) }
       try await FileLedger.recordDuplicates(entries, on: connection)
     }
     try await connection.execute("drop table pg_temp.daybook_loser")
   }
 
   /// Looks up what rows that were copied straight into the table do not carry.
-  private func place(_ entries: inout [DuplicateEntry], in file: StagedFile) throws {
-    let places = try file.file.records(atLines: Set(entries.map(\.line)), dialect: file.dialect)
+  private nonisolated(nonsending) func place(
+    _ entries: inout [DuplicateEntry], in file: StagedFile
+  ) async throws {
+    let places = try await file.file.records(atLines: Set(entries.map(\.line)), dialect: file.dialect)
     for index in entries.indices {
       guard let place = places[entries[index].line] else { throw FileChanged(line: entries[index].line) }
       entries[index].record = place.record

@@ -272,7 +272,7 @@ struct FileMerge {
           line: try row.decode(1), record: try row.decode(2), byteOffset: try row.decode(0),
           column: column.isEmpty ? nil : column, code: code, reason: reason(column, try row.decode(4)), raw: []))
     }
-    let found = try file.file.records(atLines: Set(refused.map(\.line)), dialect: file.dialect)
+    let found = try await file.file.records(atLines: Set(refused.map(\.line)), dialect: file.dialect)
     for index in refused.indices {
       guard let place = found[refused[index].line] else { throw FileChanged(line: refused[index].line) }
       refused[index].record = place.record
