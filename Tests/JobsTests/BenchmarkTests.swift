@@ -270,6 +270,27 @@ import Testing
     #expect(ScaleExperiment.sizes(upTo: rows) == sizes)
   }
 
+  @Test func severalExperimentsKeepTheirNamesApart() {
+    let result = { (experiment: IngestExperiment) in
+      ExperimentResult(
+        experiment, title: "", rows: 1, bytes: 2,
+        measurements: [
+          Measurement("base", unit: "s", samples: [2]),
+          Measurement("side", unit: "s", samples: [1], against: "base", target: .ratio(0.4)),
+        ])
+    }
+    let machine = MachineFigures(figures: [])
+    #expect(
+      ExperimentText.json([result(.delta)], machine: machine).text.hasPrefix(
+        #"{"experiment": "delta", "results": [{"name": "base", "value": 2.000, "unit": "s", "against": null, "ratio": null"#
+      ))
+    let both = ExperimentText.json([result(.backfill), result(.delta)], machine: machine).text
+    #expect(both.hasPrefix(#"{"experiment": "backfill,delta", "#))
+    #expect(
+      both.contains(#"{"name": "delta.side", "value": 1.000, "unit": "s", "against": "delta.base", "ratio": 0.500"#))
+    #expect(both.contains(#""target": 0.400, "target_met": false"#))
+  }
+
   @Test func tableIsAligned() {
     let lines = ExperimentText.aligned([
       ["name", "median", "min", "max", "unit", "against", "ratio", "min..max", "target"],

@@ -8,7 +8,9 @@ struct ConnectionsExperiment {
     try await bench.start(["gzip", "-k", "-f", sample.path], package: "gzip")
     try await bench.start(["zstd", "-q", "-k", "-f", sample.path], package: "zstd")
     bench.told("\(sample.rows) transactions, \(sample.bytes) bytes")
-    return try await bench.withShop { shop in
+    // One more than the most: the transaction that publishes may hold its own.
+    let connections = (IngestSetting.connectionCounts.max() ?? 1) + 1
+    return try await bench.withShop(connections: connections) { shop in
       try await shop.makeTables(from: sample)
       let agreed = AgreedState()
       var sides = [shop.copySide("psql_copy", sample, agreed)]

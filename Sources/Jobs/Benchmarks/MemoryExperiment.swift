@@ -39,9 +39,8 @@ struct MemoryExperiment {
 
   private func measure(_ shop: ScratchShop, _ file: BenchFile) async throws -> Cost {
     try await shop.empty()
-    let database = shop.url.split(separator: "=").last.map(String.init) ?? ""
     let server = try await shop.session.pool.withConnection(label: "bench") { connection in
-      ServerProcesses(of: connection, database: database)
+      ServerProcesses(of: connection, database: shop.name)
     }
     var cost = Cost()
     cost.isPeakReset = OwnMemory.resetPeak()

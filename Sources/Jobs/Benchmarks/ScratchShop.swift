@@ -13,6 +13,8 @@ internal import Synchronization
 struct ScratchShop: Sendable {
   let bench: Workbench
   let session: Session
+  /// The database's name.
+  let name: String
   let url: String
   let transactions: FeedDefinition
 

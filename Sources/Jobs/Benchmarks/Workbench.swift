@@ -87,32 +87,52 @@ struct Workbench: Sendable {
       try await connection.execute(statement)
       return try await body(name, url)
     }
-    await shielded {
-      _ = try? await connection.execute("DROP DATABASE IF EXISTS \(quoteIdentifier(name)) WITH (FORCE)")
-      await connection.close()
-    }
+    await shielded { await drop(name, on: connection) }
     return try result.get()
   }
 
+  /// Drops a database, on a new connection when the one that made it was lost in the meantime.
+  private func drop(_ name: String, on connection: PostgresConnection) async {
+    let statement = "DROP DATABASE IF EXISTS \(quoteIdentifier(name)) WITH (FORCE)"
+    let dropped = await outcome { _ = try await connection.execute(statement) }
+    await connection.close()
+    guard case .failure = dropped else { return }
+    let again = await outcome {
+      let connection = try await PostgresConnection.connect(try PostgresConfiguration(url: serverURL))
+      let result = await outcome { _ = try await connection.execute(statement) }
+      await connection.close()
+      try result.get()
+    }
+    if case .failure(let error) = again {
+      told(
+        "the database \(name) could not be dropped: \(StageFailure(error).message); to drop it by hand: \(statement)")
+    }
+  }
+
   /// Lends a new database with the project open in it.
-  func withShop<R: Sendable>(_ body: @Sendable (ScratchShop) async throws -> R) async throws -> R {
-    try await withDatabase { name, url in try await withShop(name, at: url, body) }
+  ///
+  /// - Parameter connections: how many the pool must allow; the project's own number when that is more.
+  func withShop<R: Sendable>(
+    connections: Int = 1, _ body: @Sendable (ScratchShop) async throws -> R
+  ) async throws -> R {
+    try await withDatabase { name, url in try await withShop(name, at: url, connections: connections, body) }
   }
 
   /// Opens the project in a database; its state goes to a folder of the database's own.
   func withShop<R: Sendable>(
-    _ name: String, at url: String, _ body: @Sendable (ScratchShop) async throws -> R
+    _ name: String, at url: String, connections: Int = 1, _ body: @Sendable (ScratchShop) async throws -> R
   ) async throws -> R {
     var scratch = project
     scratch.root = "\(folder)/\(name)"
     scratch.inbox = inbox
     scratch.output = "\(folder)/\(name)/Output"
     scratch.database.url = .url(url)
+    scratch.database.pool.max = max(scratch.database.pool.max, connections)
     guard let transactions = feeds.last else {
       throw StageFailure(.bug, "bug", "the project has lost its feeds")
     }
     return try await Session.open(scratch) { session in
-      try await body(ScratchShop(bench: self, session: session, url: url, transactions: transactions))
+      try await body(ScratchShop(bench: self, session: session, name: name, url: url, transactions: transactions))
     }
   }
 
