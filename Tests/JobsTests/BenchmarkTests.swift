@@ -89,6 +89,37 @@ import Testing
     }
   }
 
+  @Test func backfillGoesIntoATableWithKeyTwoIndexesChecksAndReferences() async throws {
+    try await TestDatabase.withDatabase { database in
+      let found = Mutex("")
+      _ = try await Self.run(.backfill, on: database) { words, environment in
+        // While psql works, the table is what both sides load into.
+        if let name = try? await Self.leftovers(database).first(where: { $0.hasPrefix("daybook_bench_") }) {
+          let url = "\(database.url)&dbname=\(name)"
+          let answer = try? await Self.describe(url)
+          if let answer { found.withLock { $0 = answer } }
+        }
+        return await Self.programs(words, environment)
+      }
+      #expect(found.withLock { $0 } == "p1 f2 i3 c")
+    }
+  }
+
+  /// Primary keys, references and indexes of the table, and whether it has checks.
+  private static func describe(_ url: String) async throws -> String {
+    let connection = try await PostgresConnection.connect(PostgresConfiguration(url: url))
+    let rows = try await connection.query(
+      """
+      select 'p' || count(*) filter (where contype = 'p') || ' f' || count(*) filter (where contype = 'f') || ' i' ||
+        (select count(*) from pg_index where indrelid = 'finance.transactions'::regclass) ||
+        case when count(*) filter (where contype = 'c') > 0 then ' c' else '' end
+      from pg_constraint where conrelid = 'finance.transactions'::regclass
+      """)
+    let answer = try rows.first?.decode(0, as: String.self)
+    await connection.close()
+    return answer ?? ""
+  }
+
   @Test func sidesThatLeaveDifferentTablesAreNotCompared() async throws {
     try await TestDatabase.withDatabase { database in
       // This psql loads nothing and says that all is well.

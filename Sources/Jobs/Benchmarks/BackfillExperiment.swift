@@ -24,7 +24,7 @@ struct BackfillExperiment {
       let start = try await shop.psqlStart()
       let times = try await bench.seconds(sides, rounds: bench.size.rounds ?? 3)
       return ExperimentResult(
-        .backfill, title: "one file into the empty table with its key, indexes, checks and references",
+        .backfill, title: "one file into the empty table with its key, two indexes, checks and references",
         rows: sample.rows, bytes: sample.bytes,
         measurements: [
           Measurement("psql_copy", unit: "s", samples: start.takenOff(times[0])),

@@ -48,12 +48,29 @@ struct Workbench: Sendable {
         .usage, "usage", "the project does not define the feeds \(feedNames.joined(separator: ", "))",
         fix: "run it in a project with the sample's definitions")
     }
-    return try await Session.withDatabaseURL(of: project) { url in
+    var project = project
+    for place in project.feeds.indices where project.feeds[place].name == feedNames.last {
+      giveTwoIndexes(to: &project.feeds[place])
+    }
+    let prepared = project
+    return try await Session.withDatabaseURL(of: prepared) { url in
       let folder = try makeFolder()
       defer { try? FileManager.default.removeItem(atPath: folder) }
       return try await body(
         Workbench(
-          project: project, size: size, program: program, told: told, folder: folder, serverURL: url))
+          project: prepared, size: size, program: program, told: told, folder: folder, serverURL: url))
+    }
+  }
+
+  /// A table that is asked by day and by customer has two indexes beside its key: columns that refer elsewhere get one
+  /// until there are two.
+  private static func giveTwoIndexes(to feed: inout FeedDefinition) {
+    var missing = 2 - feed.columns.count { $0.isIndexed }
+    let candidates = feed.columns.indices.filter { feed.columns[$0].reference != nil && !feed.columns[$0].isIndexed }
+    for place in candidates.sorted(by: { !feed.columns[$0].isOptional && feed.columns[$1].isOptional })
+    where missing > 0 {
+      feed.columns[place].isIndexed = true
+      missing -= 1
     }
   }
 
