@@ -27,7 +27,12 @@ struct BenchIngestCommand: Verb {
       "What to measure; backfill unless named. \(allowed).", valueName: "experiment"))
   var experiments: [String] = []
 
-  @Option(name: .long, help: "Transactions in the file, or in the table of delta; each experiment has its own default.")
+  @Option(
+    name: .long,
+    help: """
+      Transactions in the file, or in the table of delta; each experiment has its own default. nothing-new and ways take
+      at most 10000; how much memory loads is said by --bytes.
+      """)
   var rows: Int?
   @Option(name: .long, help: "How often every side is measured; each experiment has its own default.") var pairs: Int?
   @Option(

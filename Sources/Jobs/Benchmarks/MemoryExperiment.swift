@@ -20,7 +20,7 @@ struct MemoryExperiment {
   }
 
   func run() async throws -> ExperimentResult {
-    let sample = try bench.makeSample(rows: bench.size.rows ?? 200_000)
+    let sample = try bench.makeSample(rows: min(bench.size.rows ?? 200_000, 200_000))
     let file = try sample.repeated(bytes: bench.size.bytes ?? 100_000_000, to: "\(bench.folder)/large.csv")
     bench.told("\(file.rows) transactions, \(file.bytes) bytes")
     return try await bench.withShop { shop in

@@ -10,7 +10,7 @@ struct NothingNewExperiment {
   let bench: Workbench
 
   func run() async throws -> ExperimentResult {
-    let sample = try bench.makeSample(rows: bench.size.rows ?? 10_000)
+    let sample = try bench.makeSample(rows: min(bench.size.rows ?? 10_000, 10_000))
     // A file that has just been written could change unseen, and is read again until it has been at rest.
     try await Task.sleep(for: .milliseconds(2_500))
     return try await bench.withShop { shop in
@@ -24,7 +24,7 @@ struct NothingNewExperiment {
         BenchSide("feeds_alone", work: { _ in try await feeds(shop) }),
       ]
       try await bench.seconds(sides, rounds: 2, label: "warming up")
-      let times = try await bench.seconds(sides, rounds: bench.size.rounds ?? 20)
+      let times = try await bench.seconds(sides, rounds: max(20, bench.size.rounds ?? 20))
       try AgreedState(before).check("a night without a file", try await shop.state())
       return ExperimentResult(
         .nothingNew, title: "the ingest of \(bench.feeds.count) feeds whose files are loaded already", rows: 0,

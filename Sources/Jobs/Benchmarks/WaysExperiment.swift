@@ -16,7 +16,8 @@ struct WaysExperiment {
   private static let slowWays = 4
 
   func run() async throws -> ExperimentResult {
-    let asked = bench.size.rows ?? 10_000
+    // More would take hours: the first way takes milliseconds for each row.
+    let asked = min(bench.size.rows ?? 10_000, 10_000)
     let sample = try bench.makeSample(rows: asked * 102 / 100 + 10)
     let file = try sample.prefix(rows: asked, to: "\(bench.folder)/rows.csv")
     bench.told("\(file.rows) transactions, \(file.bytes) bytes")
