@@ -3,6 +3,7 @@
 
 internal import Glibc
 internal import Postgres
+internal import Synchronization
 
 struct ChildProcess: Sendable {
   private let arguments: [String]
@@ -21,10 +22,21 @@ struct ChildProcess: Sendable {
   /// - Parameter quiet: whether what it prints on standard output is dropped.
   /// - Returns: its exit status, 128 + the signal that ended it, or 127 when it could not be started.
   func run(quiet: Bool = false) async -> Int32 {
-    await WaitingThread.run { spawnAndWait(isQuiet: quiet) }
+    await WaitingThread.run { spawnAndWait(isQuiet: quiet, nil) }
   }
 
-  private func spawnAndWait(isQuiet: Bool) -> Int32 {
+  /// Runs the program in the background of this one: nothing of its standard output is shown, and a cancelled task
+  /// ends it.
+  func runUntilCancelled() async -> Int32 {
+    let running = RunningChild()
+    return await withTaskCancellationHandler {
+      await WaitingThread.run { spawnAndWait(isQuiet: true, running) }
+    } onCancel: {
+      running.end()
+    }
+  }
+
+  private func spawnAndWait(isQuiet: Bool, _ running: RunningChild?) -> Int32 {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -50,6 +62,13 @@ struct ChildProcess: Sendable {
       }
     }
     guard process > 0 else { return 127 }
+    running?.began(process)
+    if let running {
+      // Not reaped yet: its number is its own until nobody can send a signal there.
+      var information = siginfo_t()
+      while waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+      running.ended()
+    }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 {
       if errno != EINTR { return 127 }
@@ -68,6 +87,37 @@ struct ChildProcess: Sendable {
       // The array holds at least the final nil, so it has an address.
       var fallback: UnsafeMutablePointer<CChar>?
       return buffer.baseAddress.map(body) ?? withUnsafePointer(to: &fallback, body)
+    }
+  }
+}
+
+/// A child that can be told to end.
+private final class RunningChild: Sendable {
+  private enum State {
+    case waiting
+    case running(pid_t)
+    case told
+    case ended
+  }
+
+  private let state = Mutex(State.waiting)
+
+  func began(_ process: pid_t) {
+    state.withLock { state in
+      if case .told = state { kill(process, SIGTERM) } else { state = .running(process) }
+    }
+  }
+
+  func ended() { state.withLock { $0 = .ended } }
+
+  /// Also before it began.
+  func end() {
+    state.withLock { state in
+      switch state {
+      case .waiting: state = .told
+      case .running(let process): kill(process, SIGTERM)
+      case .told, .ended: break
+      }
     }
   }
 }
