@@ -146,7 +146,7 @@ public struct FeedInference: Sendable {
         ? "all of its \(counted(sampled)) records"
         : "\(counted(sampled)) records of its beginning" + (sample.blocks.isEmpty ? "" : " and of blocks further in")
     return [
-      "Proposed by daybook feed infer from \(name), after \(part).",
+      "Proposed from \(name), after a look at \(part).",
       "Every line is a guess; the comment behind it says what it rests on.",
     ]
   }
@@ -175,13 +175,13 @@ public struct FeedInference: Sendable {
         Diagnostic(
           .warning, code: "records_refused",
           "\(counted(count)) records would be refused whatever the definition: \(reason)",
-          fix: "daybook feed preview \(guess.name) FILE shows them; rejects: { limit: 1% } lets the others in"))
+          fix: "see them: daybook feed preview \(guess.name) FILE; with rejects: { limit: 1% } the others are loaded"))
     }
     if let proof, !proof.evidence.isEmpty {
       findings.append(
         Diagnostic(
           .warning, code: "records_refused", "\(counted(proof.evidence.count)) records would be refused",
-          fix: "daybook feed preview \(guess.name) FILE shows them"))
+          fix: "see them: daybook feed preview \(guess.name) FILE"))
     }
     if table.records == 0 {
       findings.append(
