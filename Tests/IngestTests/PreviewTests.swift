@@ -37,7 +37,11 @@ import Testing
       let path = try fixture.deliver("every_1.csv", Self.everyFile)
       let preview = try FeedPreview(feed: Self.everyType, timeZone: "America/New_York").read(path, rows: 10)
       _ = try await fixture.ingest(Self.everyType)
-      let names = Self.everyType.columns.map { "coalesce(\($0.name)::text, '∅')" }.joined(separator: ", ")
+      // A cast spells booleans out; psql does not.
+      let names = Self.everyType.columns.map { column in
+        let text = "\(column.name)::text"
+        return "coalesce(\(column.type == .boolean ? "left(\(text), 1)" : text), '∅')"
+      }.joined(separator: ", ")
       let found = try await fixture.database.psql(
         "set timezone to 'America/New_York'", "select \(names) from finance.every order by id")
       let shown = preview.rows.map { $0.values.map { $0 ?? "∅" }.joined(separator: "|") }.joined(separator: "\n")

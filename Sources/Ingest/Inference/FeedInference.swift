@@ -123,10 +123,8 @@ public struct FeedInference: Sendable {
     var columns = types.columns
     FormatsPhase.settle(&columns)
     var (feed, pattern) = ColumnNaming.feed(forFile: path ?? name ?? "feed")
-    if let name {
-      feed = name
-      if path == nil { pattern = "\(name)_*.csv*" }
-    }
+    if let name { feed = name }
+    if path == nil { pattern = "\(feed)_*.csv*" }
     return FeedGuess(
       name: feed, pattern: pattern,
       patternEvidence: path == nil
@@ -141,10 +139,10 @@ public struct FeedInference: Sendable {
     let name = shown.split(separator: "/").last.map(String.init) ?? shown
     let part =
       maximumRecords != nil
-      ? "its first \(counted(sampled)) records"
+      ? "its first \(counted(sampled, "record"))"
       : sample.isWhole
-        ? "all of its \(counted(sampled)) records"
-        : "\(counted(sampled)) records of its beginning" + (sample.blocks.isEmpty ? "" : " and of blocks further in")
+        ? sampled == 1 ? "its only record" : "all of its \(counted(sampled)) records"
+        : "\(counted(sampled, "record")) of its beginning" + (sample.blocks.isEmpty ? "" : " and of blocks further in")
     return [
       "Proposed from \(name), after a look at \(part).",
       "Every line is a guess; the comment behind it says what it rests on.",
@@ -153,9 +151,11 @@ public struct FeedInference: Sendable {
 
   private func tried(_ proof: DefinitionProof) -> String {
     if proof.recordsRead == 0 { return "Not tried on the file as a whole." }
-    let all = proof.isComplete ? "all \(counted(proof.recordsRead))" : "the first \(counted(proof.recordsRead))"
+    let all =
+      proof.isComplete
+      ? "all \(counted(proof.recordsRead, "record"))" : "the first \(counted(proof.recordsRead, "record"))"
     let refused = proof.evidence.count + proof.incurable.values.reduce(0, +)
-    return "Tried on \(all) records of the file: \(refused == 0 ? "none is" : "\(counted(refused)) are") refused."
+    return "Tried on \(all) of the file: \(refused == 0 ? "none is" : "\(counted(refused)) are") refused."
   }
 
   private func result(
@@ -222,7 +222,8 @@ func withUsableFile<R>(_ path: String, _ body: (OpenFile) throws -> R) throws(In
   } catch let error as SystemError {
     throw unusable(
       error.number == ENOENT ? .missingFeed : .unreadable, "unreadable_file", error.description,
-      error.number == ENOENT ? "name a file that exists" : nil)
+      error.number == ENOENT ? "name a file that exists" : error.number == EISDIR ? "name a file, or - for a pipe" : nil
+    )
   } catch let error as CSVError {
     throw unusable(.fileRefused, "unreadable_file", error.message, "have the file delivered again")
   } catch let error as HeaderDefect {

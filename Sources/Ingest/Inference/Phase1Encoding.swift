@@ -163,6 +163,9 @@ enum EncodingPhase {
   ]
 }
 
+/// A count with its word: 1 value, 12,345 values.
+func counted(_ number: Int, _ word: String) -> String { "\(counted(number)) \(word)\(number == 1 ? "" : "s")" }
+
 /// A count as people read it: 12,345.
 func counted(_ number: Int) -> String {
   let digits = Array(String(number).utf8)

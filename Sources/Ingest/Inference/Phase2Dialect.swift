@@ -62,7 +62,7 @@ enum DialectPhase {
 
   private static func quoteEvidence(_ trial: Trial) -> String {
     guard trial.quote != nil else { return "quotes stand inside fields and enclose none" }
-    return trial.quoted == 0 ? "no quoted field seen" : "\(counted(trial.quoted)) quoted fields seen"
+    return trial.quoted == 0 ? "no quoted field seen" : "\(counted(trial.quoted, "quoted field")) seen"
   }
 
   /// A file of one column; the delimiter must be a byte that its values do not hold.

@@ -120,7 +120,6 @@ enum HeaderPhase {
       return [
         Diagnostic(
           .error, code: "no_header", at: at, "the file has no header: \(evidence)",
-          notes: ["the first record is: \(shown(names))"],
           fix: "put a first line with the names of the columns into the file; Daybook matches columns by name")
       ]
     }

@@ -182,12 +182,12 @@ struct TypesPhase {
       if fraction == 1 { columns[index].evidence.append("whole numbers, written with .0") }
       columns[index].evidence.append(
         isIdentifier && maximum <= 100_000_000
-          ? "up to \(Self.plural(whole, "digit")), and identifiers grow" : "up to \(Self.plural(whole, "digit"))")
+          ? "up to \(counted(whole, "digit")), and identifiers grow" : "up to \(counted(whole, "digit"))")
     } else {
       let scale = max(2, fraction)
       let digits = max(10, whole + 3)
       columns[index].type = .decimal(precision: min(38, digits + scale), scale: scale)
-      columns[index].evidence.append("up to \(Self.plural(whole, "digit")) before the mark and \(fraction) behind")
+      columns[index].evidence.append("up to \(counted(whole, "digit")) before the mark and \(fraction) behind")
     }
     for (notation, count) in negatives { file.negatives[notation, default: 0] += count }
     return true
@@ -283,7 +283,7 @@ struct TypesPhase {
         "UNDECIDED numbers: the marks can be read in two ways, so text; set decimal_mark or grouping_mark")
     } else {
       let present = counted(columns[index].present)
-      evidence.append(missing == 0 ? "\(present) values" : "\(present) of \(counted(table.records)) values")
+      evidence.append(missing == 0 ? counted(table.records, "value") : "\(present) of \(counted(table.records)) values")
     }
     if missing > 0, columns[index].present > 0 {
       evidence.append(
@@ -292,7 +292,7 @@ struct TypesPhase {
     }
     if isText { describeText(column, index, padded: padded) }
     evidence += columns[index].evidence
-    if columns[index].isTrimmed { evidence.append("blanks around \(counted(padded)) values") }
+    if columns[index].isTrimmed { evidence.append("blanks around \(counted(padded, "value"))") }
     if ColumnNaming.isReserved(columns[index].source) { evidence.append("the header's name is a word of SQL") }
     columns[index].evidence = evidence
   }
@@ -306,7 +306,7 @@ struct TypesPhase {
         "\(counted(numbers)) are numbers and \(counted(present - numbers)) are not, so text")
     }
     if padded > 0 {
-      columns[index].suggestions.append(("trim: true", "blanks around \(counted(padded)) values are kept unless told"))
+      columns[index].suggestions.append(("trim: true", "blanks around \(counted(padded, "value")), kept unless told"))
     }
     columns[index].isCurrency = !values.isEmpty && values.allSatisfy { Currencies.isCode($0.bytes) }
     if columns[index].isCurrency {
@@ -325,8 +325,6 @@ struct TypesPhase {
   private static func shown(_ bytes: ArraySlice<UInt8>) -> String {
     String(decoding: bytes.prefix(24), as: UTF8.self)
   }
-
-  private static func plural(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 }
 
 /// Letters that name a currency. Source: ISO 4217, the codes of traded currencies.

@@ -166,9 +166,9 @@ enum FormatsPhase {
         choice = first
         switch first.order {
         case .dayFirst:
-          columns[index].evidence.append("a second number above 12 never came, a first one did: day first")
+          columns[index].evidence.append("a first number above 12 was seen: day first")
         case .monthFirst:
-          columns[index].evidence.append("a first number above 12 never came, a second one did: month first")
+          columns[index].evidence.append("a second number above 12 was seen: month first")
         case .fixed: break
         }
       } else if let other = decided,

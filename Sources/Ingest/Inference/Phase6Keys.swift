@@ -31,13 +31,13 @@ enum KeysPhase {
     if let best = ranked.first, rank(best, columns) < 4 {
       return KeyGuess(
         column: columns[best].name,
-        evidence: "unique and never empty in \(counted(table.records)) records" + note(best, columns),
+        evidence: "unique and never empty in \(counted(table.records, "record"))" + note(best, columns),
         alternatives: ranked.dropFirst().prefix(3).map { (columns[$0].name, "unique as well") })
     }
     let repeats = repeated.sorted().first.map { "; \($0) comes twice further in" } ?? ""
     return KeyGuess(
       column: nil,
-      evidence: "no column identifies a row in \(counted(table.records)) records\(repeats): rows are appended",
+      evidence: "no column identifies a row in \(counted(table.records, "record"))\(repeats): rows are appended",
       alternatives: nearly(table, columns) + ranked.prefix(2).map { (columns[$0].name, "unique in the sample") }
         + pairs(table, columns).map { ($0, "unique in the sample") })
   }

@@ -115,7 +115,10 @@ enum TextPhase {
     }
     let negatives = NegativeNotation.allCases.filter { guess.file.negatives[$0] != nil }
     if !negatives.isEmpty {
-      let evidence = negatives.map { "\(counted(guess.file.negatives[$0] ?? 0)) such values of \($0.rawValue)" }
+      let evidence = negatives.map { notation in
+        let count = counted(guess.file.negatives[notation] ?? 0, "value")
+        return notation == .parentheses ? "\(count) in parentheses" : "\(count) with the minus behind"
+      }
       entries.append(
         ("negatives: [\(negatives.map(\.rawValue).joined(separator: ", "))]", evidence.joined(separator: ", ")))
     }
