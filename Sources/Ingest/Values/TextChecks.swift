@@ -43,7 +43,7 @@ func verdict(onText bytes: UnsafeRawBufferPointer) -> TextVerdict {
 }
 
 /// Bytes of the well-formed multi-byte sequence at `pointer`, or 0.
-private func sequenceLength(_ pointer: UnsafePointer<UInt8>, _ available: Int) -> Int {
+func sequenceLength(_ pointer: UnsafePointer<UInt8>, _ available: Int) -> Int {
   func isContinuation(_ offset: Int) -> Bool { pointer[offset] & 0xC0 == 0x80 }
   switch pointer[0] {
   case 0xC2...0xDF:

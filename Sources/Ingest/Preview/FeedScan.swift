@@ -1,0 +1,113 @@
+// A file read to its end as the ingest would read it, without a database: the same header match, plan and encoder.
+// Invariant: nothing here decides; a record is accepted or refused by `RecordEncoder`, whoever looks on.
+
+internal import CSV
+internal import Definitions
+internal import Finding
+internal import Glibc
+internal import Money
+
+/// One feed's way through one file.
+struct FeedScan {
+  let feed: FeedDefinition
+  let dialect: CSVDialect
+  let match: HeaderMatch
+  let plan: FilePlan
+
+  /// Matches the file's header with the feed.
+  ///
+  /// - Throws: `DiagnosticsError` or `HeaderDefect` for a header that does not fit, `CSVError`.
+  init(_ file: OpenFile, feed: FeedDefinition, displayPath: String, zone: TimeZoneRules) throws {
+    self.feed = feed
+    dialect = try CSVDialect(delimiter: feed.format.delimiter, quote: feed.format.quote)
+    match = try HeaderMatch(try file.header(dialect: dialect), feed: feed, file: displayPath)
+    plan = FilePlan(feed: feed, fields: match.fields, fieldCount: match.fieldCount, zone: zone)
+  }
+
+  /// What a scan came to.
+  struct Outcome {
+    var recordsRead = 0
+    var rejects = RejectLog()
+    /// Whether the end of the file was reached.
+    var isComplete = true
+  }
+
+  /// Encodes every record, block by block.
+  ///
+  /// - Parameters:
+  ///   - each: called behind every record but the header, with whether it was refused.
+  ///   - block: called with the rows of each chunk; they are gone afterwards.
+  ///   - byteLimit: where to stop, in bytes of the decompressed stream.
+  func run(
+    _ file: OpenFile, byteLimit: Int = .max, each: (borrowing ParsedRecord, Bool) -> Void = { _, _ in },
+    block: (EncodedBlock) -> Void = { _ in }
+  ) throws -> Outcome {
+    var reader = ChunkReader(
+      source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: readChunkBytes)
+    var parser = RecordParser(dialect: dialect)
+    var encoder = RecordEncoder(plan: plan)
+    let rows = EncodedBlock(capacity: readChunkBytes + readChunkBytes / 2)
+    var isComplete = true
+    while let chunk = try reader.next() {
+      try Task.checkCancellation()
+      if chunk.byteOffset > byteLimit {
+        isComplete = false
+        break
+      }
+      rows.removeAll()
+      parser.parse(chunk) { record in
+        let refused = encoder.rejects.count
+        encoder.encode(record, into: rows)
+        if record.record > 1 { each(record, encoder.rejects.count > refused) }
+      }
+      block(rows)
+    }
+    return Outcome(recordsRead: encoder.recordsRead, rejects: encoder.rejects, isComplete: isComplete)
+  }
+}
+
+/// Standard input as a file that can be opened again: a redirected file as it is, anything else spooled.
+enum StandardInput {
+  /// The most bytes that are spooled.
+  static let maximumBytes = 1 << 40
+
+  /// Opens it. The spooled copy has no name and goes with the last descriptor.
+  static func open(limit: Int = maximumBytes) throws -> OpenFile {
+    var status = stat()
+    if fstat(STDIN_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let file = try? OpenFile("/proc/self/fd/\(STDIN_FILENO)", followsLinks: true)
+    {
+      return file
+    }
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(folder)/daybook-input-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&template)
+    guard descriptor >= 0 else { throw SystemError(number: errno) }
+    defer { close(descriptor) }
+    let path = template.withUnsafeBufferPointer { buffer in
+      String(decoding: buffer.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    defer { unlink(path) }
+    try copy(to: descriptor, limit: limit)
+    return try OpenFile(path)
+  }
+
+  private static func copy(to descriptor: Int32, limit: Int) throws(SystemError) {
+    var buffer = [UInt8](repeating: 0, count: 256 << 10)
+    var total = 0
+    while total < limit {
+      let count = read(STDIN_FILENO, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw SystemError(number: errno) }
+      if count == 0 { return }
+      var written = 0
+      while written < count {
+        let step = buffer.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: written), count - written) }
+        if step < 0, errno == EINTR { continue }
+        guard step > 0 else { throw SystemError(number: errno) }
+        written += step
+      }
+      total += count
+    }
+  }
+}
