@@ -36,6 +36,7 @@ struct BlockExchange: Sendable {
       guard let block = await blocks.next() else { throw CancellationError() }
       block.removeAll()
       parser.parse(chunk) { record in encoder.encode(record, into: block) }
+      encoder.tail.note(chunk)
       accepted += block.rows
       block.recordsSeen = encoder.recordsRead
       block.fileBytes = reader.compressedBytesRead
@@ -51,7 +52,7 @@ struct BlockExchange: Sendable {
     return EncodedSummary(
       recordsRead: encoder.recordsRead, accepted: accepted, rejects: encoder.rejects,
       controls: encoder.controls.totals, controlProblem: problem, keysAscend: encoder.keysAscend,
-      lateKeys: encoder.keysAscend ? .known([]) : .unknown)
+      lateKeys: encoder.keysAscend ? .known([]) : .unknown, tail: encoder.tail)
   }
 
   /// Writes blocks until the encoder has finished, well or not; the trailer is the caller's.

@@ -30,6 +30,7 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
   /// Null tokens other than the empty one.
   let nullTokens: UnsafeMutableBufferPointer<ByteSpan>
   let zone: TimeZoneRules
+  let trailer: TrailerRule?
   private let texts: [UnsafeMutablePointer<UInt8>]
 
   /// Compiles the columns that the header has a field for.
@@ -40,6 +41,7 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
       .sorted { $0.0 < $1.0 }
     self.fieldCount = fieldCount
     self.zone = zone
+    trailer = feed.trailer
     definitions = sourced.map(\.1)
     decimalMark = feed.format.decimalMark
     groupingMark = feed.format.groupingMark

@@ -17,6 +17,7 @@ struct RecordEncoder: ~Copyable {
   private let columnCount: Int
   private let placeCount: Int16
   private let hasControls: Bool
+  private let hasTrailer: Bool
   /// The control values of the record at hand.
   private let controlValues: UnsafeMutablePointer<Int128>
   private let controlPresent: UnsafeMutablePointer<Bool>
@@ -31,6 +32,8 @@ struct RecordEncoder: ~Copyable {
   private(set) var controls: ControlAccumulator
   /// Whether every accepted key so far is greater than the one before it, so that no key comes twice.
   private(set) var keysAscend: Bool
+  /// What was seen of the end of the file.
+  var tail: FileTail
 
   init(plan: FilePlan, places: RowPlaces) {
     self.plan = plan
@@ -44,6 +47,8 @@ struct RecordEncoder: ~Copyable {
     scratch = .allocate(capacity: scratchBytes)
     controls = ControlAccumulator(plan.controls)
     hasControls = !plan.controls.isEmpty
+    tail = FileTail(plan.trailer)
+    hasTrailer = plan.trailer != nil
     keysAscend = plan.columns.contains { $0.isSoleKey }
   }
 
@@ -56,6 +61,7 @@ struct RecordEncoder: ~Copyable {
   /// Encodes one record into `block`, or keeps it as a reject.
   mutating func encode(_ record: borrowing ParsedRecord, into block: EncodedBlock) {
     if record.record == 1 { return }
+    if hasTrailer, tail.takes(record) { return }
     recordsRead &+= 1
     if let defect = record.defect { return refuse(record, defect) }
     switch verdict(onText: record.rawBytes) {

@@ -59,7 +59,7 @@ struct StagingLoader: Sendable {
     return StagedFile(
       name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
       isReload: discovered.isReload, staging: table, started: started, columns: header.columns, places: places,
-      summary: summary)
+      summary: summary, header: header.names, control: discovered.control)
   }
 
   /// Runs `body`; what makes the file as a whole useless becomes a `FeedRefusal`.
