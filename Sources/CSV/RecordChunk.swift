@@ -36,6 +36,12 @@ public struct RecordChunk: Sendable {
   /// Line on which the last record starts.
   public var lastLine: Int { firstLine + Int(spans.last?.lineDelta ?? 0) }
 
+  /// The number of the last record when no line end follows it, which is so only at the end of a file.
+  public var unendedRecord: Int? {
+    guard let last = bytes.last, last != 0x0A, last != 0x0D else { return nil }
+    return firstRecord + spans.count - 1
+  }
+
   /// How many records the chunk holds, defective ones included.
   public var recordCount: Int { spans.count }
 }

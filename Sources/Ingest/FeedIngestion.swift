@@ -137,8 +137,11 @@ public struct FeedIngestion: Sendable {
         .missingFeed,
         Diagnostic(
           .error, code: "missing_feed", at: feed.position,
-          "feed \(feed.name): no file \(feed.filePattern) ever came to \(project.inbox)",
-          fix: "deliver one, or set required: false"))
+          discovery.waiting.isEmpty
+            ? "feed \(feed.name): no file \(feed.filePattern) ever came to \(project.inbox)"
+            : "feed \(feed.name) never had a file, and what is there waits",
+          notes: discovery.waiting.prefix(5).map { $0.message },
+          fix: discovery.waiting.first?.fix ?? "deliver one, or set required: false"))
     }
     var findings = discovery.findings
     if discovery.isFirst || discovery.cache.fittingDefinition != feed.definitionHash {
@@ -270,7 +273,8 @@ public struct FeedIngestion: Sendable {
         let fileID = try await FileLedger.record(
           FileEntry(
             feed: feed.name, name: file.name, sha256: file.sha256, bytes: file.bytes, runID: runID, asOf: asOf,
-            status: .refused, rows: rows, controlSums: sums), on: transaction)
+            status: .refused, rows: rows, controlSums: sums, header: file.header, statements: file.statements),
+          on: transaction)
         try await FileLedger.recordRejects(
           publication.rejectEntries(file.rejects, fileID: fileID, file: file.name), on: transaction)
         outcomes.append(

@@ -11,6 +11,8 @@ public struct IngestError: Error, Sendable, CustomStringConvertible {
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     /// A required feed never had a file: exit 66.
     case missingFeed = "missing_feed"
+    /// The file that was named is not there: exit 66.
+    case missingFile = "missing_file"
     /// The inbox, or the file that was named, cannot be read.
     case unreadable
     /// A file cannot be used as a whole: its header, its compression, or it changed while it was read: exit 65.

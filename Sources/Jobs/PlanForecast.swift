@@ -140,6 +140,7 @@ extension Plan {
     feed name: String, project: Project, inbox: [InboxFile], knowledge: LedgerKnowledge?
   ) -> PlanForecast.Outlook {
     switch files {
+    case .file("-", _): return .init(.load, "what comes by standard input", files: ["-"])
     case .file(let path, _): return .init(.load, path, files: [path])
     case .reloadInbox: return .init(.load, "again: \(Self.list(inbox.map(\.name)))", files: inbox.map(\.name))
     case .inbox: break
@@ -187,6 +188,7 @@ extension Plan {
       guard !name.hasPrefix("."), stat("\(project.inbox)/\(name)", &status) == 0,
         status.st_mode & S_IFMT == S_IFREG
       else { continue }
+      if name.hasSuffix(".ctl") { continue }
       for feed in project.feeds where fnmatch(feed.filePattern, name, 0) == 0 {
         found[feed.name, default: []].append(InboxFile(name: name, bytes: Int(status.st_size)))
       }

@@ -92,7 +92,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   private init(ingest error: IngestError, stage: String) {
     let code: ExitStatus =
       switch error.kind {
-      case .missingFeed: .missingFeed
+      case .missingFeed, .missingFile: .missingFeed
       case .unreadable, .fileRefused, .reconciliation: .dataRefused
       case .tableDrift, .definition: .badDefinition
       case .output: .cannotWriteOutput

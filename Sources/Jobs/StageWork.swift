@@ -148,7 +148,8 @@ extension UnitOutcome {
     switch outcome.status {
     case .nothingNew:
       status = .skipped
-      skipReason = "nothing new"
+      let waiting = outcome.findings.count { $0.code == "control_file_absent" || $0.code == "being_written" }
+      skipReason = waiting == 0 ? "nothing new" : "\(waiting) file\(waiting == 1 ? " waits" : "s wait")"
     case .loaded:
       if outcome.rows.rejected > 0 || outcome.findings.contains(where: { $0.severity >= .warning }) {
         status = .warning

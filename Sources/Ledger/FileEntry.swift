@@ -51,11 +51,19 @@ public struct FileEntry: Sendable, Hashable {
   public var path: LoadPath?
   /// From opening the file to its last row, in milliseconds; nil when not measured.
   public var wallMs: Int?
+  /// The names in its header; nil when it has none, or it was not read.
+  public var header: [String]?
+  /// What its control file or its trailer said, beside what was read.
+  public var statements: [StatementEntry]
+  /// Whether it replaces refused files of the same name, whose rejects it then resolves. A correction of single
+  /// records does not, however it is named.
+  public var replacesNamesakes: Bool
 
   /// Creates an entry.
   public init(
     fileID: Int64? = nil, feed: String, name: String, sha256: [UInt8], bytes: Int, runID: RunID, asOf: CivilDate,
-    status: Status, rows: RowCounts, controlSums: [ControlSumEntry] = [], path: LoadPath? = nil, wallMs: Int? = nil
+    status: Status, rows: RowCounts, controlSums: [ControlSumEntry] = [], path: LoadPath? = nil, wallMs: Int? = nil,
+    header: [String]? = nil, statements: [StatementEntry] = [], replacesNamesakes: Bool = true
   ) {
     self.fileID = fileID
     self.feed = feed
@@ -69,6 +77,40 @@ public struct FileEntry: Sendable, Hashable {
     self.controlSums = controlSums
     self.path = path
     self.wallMs = wallMs
+    self.header = header
+    self.statements = statements
+    self.replacesNamesakes = replacesNamesakes
+  }
+}
+
+/// One figure that the sender of a file stated about it.
+public struct StatementEntry: Sendable, Hashable {
+  /// Where it was stated.
+  public enum Source: String, Sendable, Hashable, CaseIterable {
+    /// In a file beside the file.
+    case controlFile = "control_file"
+    /// In the file's last record.
+    case trailer
+  }
+
+  /// Where it was stated.
+  public var source: Source
+  /// The control column that was summed; empty for the number of rows.
+  public var column: String
+  /// The group of the sum, such as a currency; empty for the number of rows.
+  public var currency: String
+  /// What was stated.
+  public var stated: ExactDecimal
+  /// What was read.
+  public var read: ExactDecimal
+
+  /// Creates an entry.
+  public init(source: Source, column: String, currency: String, stated: ExactDecimal, read: ExactDecimal) {
+    self.source = source
+    self.column = column
+    self.currency = currency
+    self.stated = stated
+    self.read = read
   }
 }
 
@@ -112,6 +154,8 @@ public enum RejectCode: String, Sendable, Hashable, CaseIterable {
 
 /// One refused record.
 public struct RejectEntry: Sendable, Hashable {
+  /// Its number in the ledger; nil before it is recorded.
+  public var rejectID: Int64?
   /// The ledger's number of the file.
   public var fileID: Int64
   /// The run that refused it.
@@ -137,9 +181,10 @@ public struct RejectEntry: Sendable, Hashable {
 
   /// Creates an entry.
   public init(
-    fileID: Int64, runID: RunID, feed: String, file: String, line: Int, record: Int, byteOffset: Int,
-    column: String?, code: RejectCode, reason: String, raw: [UInt8]
+    rejectID: Int64? = nil, fileID: Int64, runID: RunID, feed: String, file: String, line: Int, record: Int,
+    byteOffset: Int, column: String?, code: RejectCode, reason: String, raw: [UInt8]
   ) {
+    self.rejectID = rejectID
     self.fileID = fileID
     self.runID = runID
     self.feed = feed

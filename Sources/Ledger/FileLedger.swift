@@ -70,19 +70,21 @@ public enum FileLedger {
   {
     var number = entry.fileID
     if number == nil { number = try await drawNumber(on: connection) }
-    try await connection.execute(
-      """
-      UPDATE daybook.reject SET resolved_at = clock_timestamp(), resolved_by = $3
-      WHERE resolved_at IS NULL AND feed = $1 AND file_id IN (
-        SELECT file_id FROM daybook.file WHERE feed = $1 AND name = $2 AND status = 'refused')
-      """,
-      [.text(entry.feed), .text(entry.name), number.map { .int8($0) } ?? .null])
+    if entry.replacesNamesakes {
+      try await connection.execute(
+        """
+        UPDATE daybook.reject SET resolved_at = clock_timestamp(), resolved_by = $3
+        WHERE resolved_at IS NULL AND feed = $1 AND file_id IN (
+          SELECT file_id FROM daybook.file WHERE feed = $1 AND name = $2 AND status = 'refused')
+        """,
+        [.text(entry.feed), .text(entry.name), number.map { .int8($0) } ?? .null])
+    }
     let rows = try await connection.query(
       """
       INSERT INTO daybook.file (feed, name, sha256, bytes, run_id, as_of, status, rows_read, rows_inserted,
-        rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected, file_id, path, wall_ms)
+        rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected, file_id, path, wall_ms, header)
       OVERRIDING SYSTEM VALUE
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
       RETURNING file_id
       """,
       [
@@ -90,7 +92,10 @@ public enum FileLedger {
         .uuid(entry.runID.bytes), .date(daysSince1970: Int32(clamping: entry.asOf.daysSince1970)),
         .text(entry.status.rawValue),
       ] + entry.rows.parameters
-        + [number.map { .int8($0) } ?? .null, .optional(entry.path?.rawValue), .optional(entry.wallMs)])
+        + [
+          number.map { .int8($0) } ?? .null, .optional(entry.path?.rawValue), .optional(entry.wallMs),
+          entry.header.map { .textArray($0) } ?? .null,
+        ])
     guard let row = rows.first else {
       throw PostgresError(.decoding, "recording a file returned no number")
     }
@@ -103,7 +108,24 @@ public enum FileLedger {
         """,
         [.int8(fileID)] + entry.controlSums.parameters)
     }
+    if !entry.statements.isEmpty { try await record(entry.statements, of: fileID, on: connection) }
     return fileID
+  }
+
+  private static func record(_ statements: [StatementEntry], of fileID: Int64, on connection: PostgresConnection)
+    async throws(PostgresError)
+  {
+    try await connection.execute(
+      """
+      INSERT INTO daybook.file_statement (file_id, source, column_name, currency, stated, read)
+      SELECT $1, s, c, k, a::numeric, b::numeric
+      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS t(s, c, k, a, b)
+      """,
+      [
+        .int8(fileID), .textArray(statements.map(\.source.rawValue)), .textArray(statements.map(\.column)),
+        .textArray(statements.map(\.currency)), .textArray(statements.map(\.stated.description)),
+        .textArray(statements.map(\.read.description)),
+      ])
   }
 
   /// Records refused records, in the order given.
@@ -161,7 +183,7 @@ public enum FileLedger {
     let (condition, parameters) = selection.condition
     let rows = try await connection.query(
       """
-      SELECT file_id, run_id::text, feed, file, line, record, byte_offset, column_name, code, reason, raw
+      SELECT file_id, run_id::text, feed, file, line, record, byte_offset, column_name, code, reason, raw, reject_id
       FROM daybook.reject WHERE \(condition)
       ORDER BY file_id, record, reject_id LIMIT \(limit)
       """, parameters)
@@ -199,7 +221,8 @@ public enum FileLedger {
       throw PostgresError(.decoding, "the ledger holds a reject with the unknown code \"\(code)\"")
     }
     return RejectEntry(
-      fileID: try row.decode(0), runID: try row.runID(1), feed: try row.decode(2), file: try row.decode(3),
+      rejectID: try row.decode(11), fileID: try row.decode(0), runID: try row.runID(1), feed: try row.decode(2),
+      file: try row.decode(3),
       line: try row.decode(4), record: try row.decode(5), byteOffset: try row.decode(6), column: try row.decode(7),
       code: known, reason: try row.decode(9), raw: try row.decode(10))
   }

@@ -45,7 +45,7 @@ struct LedgerState: Sendable {
     let refused = try await connection.query(
       """
       SELECT DISTINCT f.feed, f.name FROM daybook.file f
-      WHERE f.status = 'refused' AND f.as_of = $1
+      WHERE f.status = 'refused' AND f.as_of = $1 AND f.dismissal IS NULL
         AND NOT EXISTS (SELECT FROM daybook.file g
           WHERE g.feed = f.feed AND g.name = f.name AND g.status = 'loaded' AND g.file_id > f.file_id)
       ORDER BY f.feed, f.name

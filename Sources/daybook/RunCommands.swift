@@ -31,7 +31,7 @@ struct IngestCommand: PlanningVerb {
     commandName: "ingest", abstract: "Load the new files of some feeds.")
 
   @Argument(help: "The feeds.") var feeds: [String]
-  @Option(name: .long, help: ArgumentHelp("Load this file, wherever it lies.", valueName: "path"))
+  @Option(name: .long, help: ArgumentHelp("Load this file, wherever it lies; - is standard input.", valueName: "path"))
   var file: String?
   @Flag(name: .long, help: "Load files again whose content is loaded already.")
   var reload = false
@@ -114,6 +114,12 @@ struct RetryCommand: Verb {
           + record.arguments.joined(separator: " "),
         fix: "daybook run \(record.job) --as-of \(record.asOf)")
     }
-    return try Plan(verb.request(asOf: record.asOf), project: project)
+    let plan = try Plan(verb.request(asOf: record.asOf), project: project)
+    if case .file("-", _) = plan.files {
+      throw StageFailure(
+        .usage, "usage", "run \(record.runID) read standard input, which is not kept",
+        fix: "give the data again: daybook ingest \(plan.stages.first?.items.first ?? record.job) --file -")
+    }
+    return plan
   }
 }

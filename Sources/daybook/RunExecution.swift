@@ -4,6 +4,7 @@
 internal import ArgumentParser
 internal import Definitions
 internal import Glibc
+internal import Ingest
 internal import Jobs
 internal import Ledger
 internal import Money
@@ -33,6 +34,19 @@ extension PlanningVerb {
     let asOf = try invocation.asOf(planning.asOf, project: project)
     let plan = try Plan(request(asOf: asOf), project: project)
     if planning.isDryRun { return try await printPlan(plan, project: project, invocation) }
+    guard case .file("-", let reload) = plan.files else { return try await carryOut(plan, project, invocation) }
+    guard isatty(STDIN_FILENO) == 0 else {
+      throw StageFailure(
+        .usage, "usage", "standard input is a terminal", fix: "pipe the data into it, or give the path of a file")
+    }
+    let spool = try await InputSpool.take(STDIN_FILENO, into: "\(project.root)/\(InputSpool.folder)")
+    defer { spool.remove() }
+    var spooled = plan
+    spooled.files = .file(spool.path, reload: reload)
+    return try await carryOut(spooled, project, invocation)
+  }
+
+  private func carryOut(_ plan: Plan, _ project: Project, _ invocation: Invocation) async throws -> ExitStatus {
     let execution = RunExecution(project: project, plan: plan, invocation: invocation)
     return try await Session.open(project) { session in await execution.run(in: session) }
   }
@@ -66,6 +80,7 @@ struct RunExecution: Sendable {
   var arguments: [String]?
 
   func run(in session: Session) async -> ExitStatus {
+    InputSpool.sweep("\(project.root)/\(InputSpool.folder)")
     let lines = ProgressLines(invocation.console)
     var surroundings = RunSurroundings(interruption: invocation.interruption)
     surroundings.progress = lines

@@ -58,7 +58,7 @@ import Testing
       chunkBytes: chunkBytes)
     let file = try OpenFile(path)
     let (header, plan) = try loader.plan(
-      DiscoveredFile(name: "f", displayPath: "f", file: file, sha256: [], isReload: false))
+      DiscoveredFile(name: "f", displayPath: "f", file: file, sha256: [], isReload: false, control: nil))
     let staging = QualifiedName(schema: "public", name: "staging_\(workers)_\(chunkBytes)")
     var tables: [(QualifiedName, PostgresConnection)] = []
     for worker in 0..<workers {

@@ -105,8 +105,11 @@ import Testing
       let id = try await FileLedger.record(try Self.entry(), on: connection)
       let entries = (2..<2502).map { Self.reject(id, record: $0) }
       try await FileLedger.recordRejects(entries, on: connection)
-      #expect(try await FileLedger.rejects(.run(Self.run), on: connection) == entries)
-      #expect(try await FileLedger.rejects(.feed("orders"), limit: 2, on: connection) == Array(entries.prefix(2)))
+      var found = try await FileLedger.rejects(.run(Self.run), on: connection)
+      #expect(Set(found.map(\.rejectID)).count == 2500)
+      for index in found.indices { found[index].rejectID = nil }
+      #expect(found == entries)
+      #expect(try await FileLedger.rejects(.feed("orders"), limit: 2, on: connection).map(\.record) == [2, 3])
       #expect(try await FileLedger.rejects(.feed("customers"), on: connection).isEmpty)
       #expect(try await FileLedger.countRejects(.open(feed: nil), on: connection) == 2500)
       try await FileLedger.recordDuplicates(

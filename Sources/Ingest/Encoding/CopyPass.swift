@@ -38,6 +38,7 @@ final class CopyPass: Sendable {
     var failure: (any Error)?
     var tally: EncodingTally
     var controls: ControlAccumulator
+    var tail: FileTail
   }
 
   /// Chunks that wait for an encoder.
@@ -66,7 +67,7 @@ final class CopyPass: Sendable {
     state = Monitor(
       State(
         tally: EncodingTally(followsKeys: plan.columns.contains { $0.isSoleKey }),
-        controls: ControlAccumulator(plan.controls)))
+        controls: ControlAccumulator(plan.controls), tail: FileTail(plan.trailer)))
   }
 
   /// Ends the pass; the first failure is the one that counts.
@@ -95,7 +96,7 @@ final class CopyPass: Sendable {
     return EncodedSummary(
       recordsRead: state.tally.recordsRead, accepted: state.tally.accepted, rejects: state.tally.rejects,
       controls: state.controls.totals, controlProblem: problem, keysAscend: state.tally.keysAscend,
-      lateKeys: state.tally.lateKeys)
+      lateKeys: state.tally.lateKeys, tail: state.tail)
   }
 
   // MARK: Tasks
@@ -213,6 +214,7 @@ final class CopyPass: Sendable {
         encoder.begin(rejectBytes: work.rejectBytes)
         let rowsBefore = block.rows
         parser.parse(work.chunk) { record in encoder.encode(record, into: block) }
+        encoder.tail.note(work.chunk)
         deliver(encoder.outcome(number: work.number, accepted: block.rows - rowsBefore))
         block.fileBytes = work.fileBytes
       }
@@ -220,9 +222,10 @@ final class CopyPass: Sendable {
       if block.rows > 0 { exchange.handOver(block) }
       if !stays() { isAtEnd = true }
     }
-    let controls = encoder.controls
+    let (controls, tail) = (encoder.controls, encoder.tail)
     let hasFailed = state.change { state in
       state.controls.add(controls)
+      state.tail.merge(tail)
       return state.failure != nil
     }
     exchange.finish(complete: isAtEnd && !hasFailed)

@@ -32,6 +32,7 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
   /// The most bytes of a record, for messages.
   let maxRecordBytes: Int
   let zone: TimeZoneRules
+  let trailer: TrailerRule?
   /// The null tokens of the format, then of each column that has its own.
   private let nullTokens: [UnsafeMutableBufferPointer<ByteSpan>]
   private let texts: [UnsafeMutablePointer<UInt8>]
@@ -44,6 +45,7 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
       .sorted { $0.0 < $1.0 }
     self.fieldCount = fieldCount
     self.zone = zone
+    trailer = feed.trailer
     definitions = sourced.map(\.1)
     notation = NumberNotation(feed.format)
     encoding = feed.format.encoding

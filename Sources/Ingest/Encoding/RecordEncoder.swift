@@ -19,6 +19,7 @@ struct RecordEncoder: ~Copyable {
   private let hasControls: Bool
   private let rewritesNumbers: Bool
   private let decimalMark: UInt8
+  private let hasTrailer: Bool
   /// The control values of the record at hand.
   private let controlValues: UnsafeMutablePointer<Int128>
   private let controlPresent: UnsafeMutablePointer<Bool>
@@ -30,8 +31,10 @@ struct RecordEncoder: ~Copyable {
   private var keys: [Int64] = []
   /// Records of the chunk, the header not counted.
   private var recordsRead = 0
-  private var rejects = RejectLog()
+  private(set) var rejects = RejectLog()
   private(set) var controls: ControlAccumulator
+  /// What was seen of the end of the file.
+  var tail: FileTail
 
   init(plan: FilePlan, places: RowPlaces) {
     self.plan = plan
@@ -47,6 +50,8 @@ struct RecordEncoder: ~Copyable {
     hasControls = !plan.controls.isEmpty
     rewritesNumbers = !plan.notation.isPlain
     decimalMark = plan.notation.decimalMark
+    tail = FileTail(plan.trailer)
+    hasTrailer = plan.trailer != nil
   }
 
   deinit {
@@ -72,6 +77,7 @@ struct RecordEncoder: ~Copyable {
   /// Encodes one record into `block`, or keeps it as a reject.
   mutating func encode(_ record: borrowing ParsedRecord, into block: EncodedBlock) {
     if record.record == 1 { return }
+    if hasTrailer, tail.takes(record) { return }
     recordsRead &+= 1
     key = nil
     if let defect = record.defect { return refuse(record, defect) }

@@ -68,7 +68,7 @@ struct StagingLoader: Sendable {
       name: discovered.name, displayPath: discovered.displayPath, file: discovered.file, sha256: discovered.sha256,
       isReload: discovered.isReload, staging: table, dialect: dialect.expecting(fieldCount: header.fieldCount),
       started: started,
-      columns: header.columns, places: places, summary: summary)
+      columns: header.columns, places: places, summary: summary, header: header.names, control: discovered.control)
   }
 
   /// Runs `body`; what makes the file as a whole useless becomes a `FeedRefusal`.

@@ -15,6 +15,8 @@ struct DiscoveredFile: Sendable {
   var file: OpenFile
   var sha256: [UInt8]
   var isReload: Bool
+  /// What its control file says; nil when there is none.
+  let control: SenderStatement?
 }
 
 /// What was found in the inbox.
@@ -28,6 +30,10 @@ struct Discovery {
   /// Whether the feed has no loaded file yet.
   var isFirst = false
   var isInbox = true
+  /// Files of which it is known that nobody writes them.
+  var isFinished: Set<String> = []
+  /// Files that are there and not to be loaded yet, each with what it waits for.
+  var waiting: [Diagnostic] = []
 
   init(project: Project, feed: FeedDefinition) {
     self.feed = feed
@@ -36,9 +42,14 @@ struct Discovery {
     cache = FingerprintCache(projectRoot: project.root, feed: feed.name)
   }
 
+  /// Whether a path leads to what came by standard input.
+  func isSpooled(_ path: String) -> Bool { path.hasPrefix("\(root)/\(InputSpool.folder)/") }
+
   /// A path as a person of the project would write it.
   func display(_ path: String) -> String {
-    path.hasPrefix(root + "/") ? String(path.dropFirst(root.utf8.count + 1)) : path
+    // What is kept of standard input is gone when the message is read.
+    if isSpooled(path) { return path.split(separator: "/").last.map(String.init) ?? path }
+    return path.hasPrefix(root + "/") ? String(path.dropFirst(root.utf8.count + 1)) : path
   }
 }
 
@@ -58,8 +69,9 @@ extension FeedIngestion {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         try await take(name, path, file, isReload: reload, &known, &discovery)
       } catch let error as SystemError {
-        throw unreadable(path, error)
+        throw error.number == ENOENT ? missing(path) : unreadable(path, error)
       }
+      try await leaveUnfinished(&discovery)
     case .inbox, .reloadInbox:
       let names: (legible: [String], illegible: [String])
       do { names = try discovery.inbox.names(matching: feed.filePattern) } catch {
@@ -68,6 +80,7 @@ extension FeedIngestion {
       if let name = names.illegible.first { throw illegible("\(discovery.display(discovery.inbox.path))/\(name)") }
       for name in names.legible {
         try await look(at: name, isReload: selection == .reloadInbox, &known, &discovery)
+        try await leaveUnfinished(&discovery)
       }
     }
   }
@@ -127,10 +140,16 @@ extension FeedIngestion {
           "feed \(feed.name) has no key: loading this file again would append its rows a second time",
           notes: ["declared in \(feed.position)"], fix: "leave out --reload"))
     }
+    let control = try controlFile(of: name, path, discovery)
+    if control == nil, feed.controlFile == .required {
+      let absent = try controlFileAbsent(path, discovery)
+      return discovery.wait(absent)
+    }
     known.insert(sha256)
     discovery.files.append(
       DiscoveredFile(
-        name: name, displayPath: discovery.display(path), file: file, sha256: sha256, isReload: isReload && isKnown))
+        name: name, displayPath: discovery.display(path), file: file, sha256: sha256, isReload: isReload && isKnown,
+        control: control))
   }
 
   private func illegible(_ path: String) -> IngestError {
@@ -140,6 +159,14 @@ extension FeedIngestion {
         .error, code: "file_name", at: SourcePosition(file: path),
         "feed \(feed.name): the file's name matches \(feed.filePattern) but is not UTF-8",
         notes: ["state: nothing of this feed is committed"], fix: "rename the file, then run again"))
+  }
+
+  private func missing(_ path: String) -> IngestError {
+    IngestError(
+      .missingFile,
+      Diagnostic(
+        .error, code: "missing_file", at: SourcePosition(file: path), "feed \(feed.name): there is no such file",
+        notes: ["state: nothing of this feed is committed"], fix: "correct the path, or deliver the file"))
   }
 
   private func unreadable(_ path: String, _ error: SystemError) -> IngestError {

@@ -66,6 +66,17 @@ final class OpenFile: Sendable {
   /// A path that leads to this very file, even when its name was taken over by another.
   var stablePath: String { "/proc/self/fd/\(descriptor)" }
 
+  /// Whether the file still holds the bytes that were hashed.
+  ///
+  /// A change time that moved alone may be a new name or new permissions, or bytes written and their time set back:
+  /// the bytes are hashed again.
+  func holds(_ sha256: [UInt8]) throws -> Bool {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, !hasChanged else { return false }
+    if FileIdentity(status).changedNanoseconds == identity.changedNanoseconds { return true }
+    return try contentHash(of: self) { _ in try Task.checkCancellation() } == sha256
+  }
+
   /// Whether the file was written to since it was opened.
   var hasChanged: Bool {
     var status = stat()

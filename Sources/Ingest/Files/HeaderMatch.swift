@@ -11,6 +11,8 @@ struct HeaderMatch: Sendable {
   /// For each column of the feed, its field; nil where it has none.
   var fields: [Int?]
   var fieldCount: Int
+  /// The names as they stand; none in an empty file.
+  var names: [String]
   /// Columns the file fills or a constant does.
   var columns: [ColumnDefinition]
   /// Whether there is a header at all; an empty file has none, and no rows.
@@ -24,6 +26,7 @@ struct HeaderMatch: Sendable {
   init(_ names: [String]?, feed: FeedDefinition, file: String) throws(DiagnosticsError) {
     findings = []
     hasHeader = names != nil
+    self.names = names ?? []
     let at = SourcePosition(file: file, line: 1)
     guard let names else {
       fields = feed.columns.map { _ in nil }

@@ -28,7 +28,8 @@ struct Inbox: Sendable {
       let isMatch = (bytes + [0]).withUnsafeBytes { raw in
         raw.baseAddress.map { fnmatch(pattern, $0.assumingMemoryBound(to: CChar.self), FNM_PERIOD | FNM_PATHNAME) } == 0
       }
-      guard isMatch else { continue }
+      // Control files speak of feed files and are none, whatever the pattern allows.
+      guard isMatch, !bytes.suffix(4).elementsEqual(ControlFile.suffix.utf8) else { continue }
       if let name = String(validating: bytes, as: UTF8.self) {
         legible.append(name)
       } else {

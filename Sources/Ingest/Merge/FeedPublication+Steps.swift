@@ -28,7 +28,10 @@ extension FeedPublication {
   }
 
   /// Stops when the rejects so far are over the feed's limit, counted over all files of the call.
+  ///
+  /// Before the first file is merged, also when a file is not what its sender says.
   func checkLimit(_ staged: [StagedFile], _ done: [Merged]) throws {
+    if done.isEmpty { try checkStatements(staged) }
     let read = staged.reduce(0) { $0 + $1.summary.recordsRead }
     let logs = done.map(\.rejects) + staged.dropFirst(done.count).map(\.summary.rejects)
     let count = logs.reduce(0) { $0 + $1.count }
@@ -55,7 +58,7 @@ extension FeedPublication {
       files: zip(staged, logs).map { file, log in
         RefusedFile(
           name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, rowsRead: file.summary.recordsRead,
-          rejects: log, controls: file.summary.controls)
+          rejects: log, controls: file.summary.controls, header: file.header, statements: statements(file))
       })
   }
 
@@ -90,7 +93,8 @@ extension FeedPublication {
         files: [
           RefusedFile(
             name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes,
-            rowsRead: file.summary.recordsRead, rejects: merged.rejects, controls: file.summary.controls)
+            rowsRead: file.summary.recordsRead, rejects: merged.rejects, controls: file.summary.controls,
+            header: file.header)
         ])
     }
     return true
@@ -107,7 +111,8 @@ extension FeedPublication {
       FileEntry(
         fileID: number, feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
         status: .loaded, rows: merged.rows, controlSums: sums, path: merged.path,
-        wallMs: file.started.map { milliseconds(since: $0) }), on: connection)
+        wallMs: file.started.map { milliseconds(since: $0) }, header: file.header, statements: statements(file)),
+      on: connection)
     try await FileLedger.recordRejects(
       rejectEntries(merged.rejects, fileID: fileID, file: file.name), on: connection)
     if merged.duplicatesListed { try await recordDuplicates(fileID, file, on: connection) }

@@ -25,6 +25,8 @@ struct RefusedFile: Sendable {
   var rowsRead: Int
   var rejects: RejectLog
   var controls: ControlTotals
+  var header: [String]?
+  var statements: [StatementEntry] = []
 }
 
 /// A file is not what it was when it was parsed.

@@ -15,6 +15,8 @@ struct EncodedSummary: Sendable {
   var keysAscend: Bool
   /// Which keys may come twice.
   var lateKeys: LateKeys
+  /// How the file ended.
+  var tail: FileTail
 }
 
 /// A file whose good rows are in staging.
@@ -37,4 +39,9 @@ struct StagedFile: Sendable {
   /// Place of each of those columns in the file.
   var places: [String: Int]
   var summary: EncodedSummary
+  /// The names in the file's header.
+  var header: [String]
+  /// What the file's control file says; nil when there is none. Given by every way of reading a file, so that none
+  /// passes it over.
+  let control: SenderStatement?
 }

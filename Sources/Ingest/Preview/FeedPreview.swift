@@ -134,10 +134,9 @@ public struct FeedPreview: Sendable {
   /// - Throws: `IngestError`; of kind `.output` when nobody takes what is written.
   public func writeCSV(_ path: String, rows: Int?, to descriptor: Int32) throws(IngestError) -> Conversion {
     try withUsableFile(path) { file in
-      let dialect = try CSVDialect(delimiter: feed.format.delimiter, quote: feed.format.quote)
-      var reader = ChunkReader(
-        source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: readChunkBytes)
-      var parser = RecordParser(dialect: dialect)
+      let dialect = try FileDialect(feed.format)
+      var reader = try dialect.reader(of: file.stablePath, chunkBytes: readChunkBytes)
+      var parser = RecordParser(dialect: dialect.csv)
       var writer = CSVWriter(descriptor: descriptor, lineEnd: .crlf)
       var conversion = Conversion()
       let limit = rows ?? .max

@@ -10,7 +10,7 @@ internal import Money
 /// One feed's way through one file.
 struct FeedScan {
   let feed: FeedDefinition
-  let dialect: CSVDialect
+  let dialect: FileDialect
   let match: HeaderMatch
   let plan: FilePlan
 
@@ -19,8 +19,9 @@ struct FeedScan {
   /// - Throws: `DiagnosticsError` or `HeaderDefect` for a header that does not fit, `CSVError`.
   init(_ file: OpenFile, feed: FeedDefinition, displayPath: String, zone: TimeZoneRules) throws {
     self.feed = feed
-    dialect = try CSVDialect(delimiter: feed.format.delimiter, quote: feed.format.quote)
-    match = try HeaderMatch(try file.header(dialect: dialect), feed: feed, file: displayPath)
+    let format = try FileDialect(feed.format)
+    match = try HeaderMatch(try file.header(dialect: format), feed: feed, file: displayPath)
+    dialect = format.expecting(fieldCount: match.fieldCount)
     plan = FilePlan(feed: feed, fields: match.fields, fieldCount: match.fieldCount, zone: zone)
   }
 
@@ -42,10 +43,10 @@ struct FeedScan {
     _ file: OpenFile, byteLimit: Int = .max, each: (borrowing ParsedRecord, Bool) -> Void = { _, _ in },
     block: (EncodedBlock) -> Void = { _ in }
   ) throws -> Outcome {
-    var reader = ChunkReader(
-      source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: readChunkBytes)
-    var parser = RecordParser(dialect: dialect)
-    var encoder = RecordEncoder(plan: plan)
+    var reader = try dialect.reader(of: file.stablePath, chunkBytes: readChunkBytes)
+    var parser = RecordParser(dialect: dialect.csv)
+    var encoder = RecordEncoder(plan: plan, places: .staging)
+    var tally = EncodingTally(followsKeys: false)
     let rows = EncodedBlock(capacity: readChunkBytes + readChunkBytes / 2)
     var isComplete = true
     while let chunk = try reader.next() {
@@ -55,14 +56,16 @@ struct FeedScan {
         break
       }
       rows.removeAll()
+      encoder.begin(rejectBytes: tally.rejectBytesLeft)
       parser.parse(chunk) { record in
         let refused = encoder.rejects.count
         encoder.encode(record, into: rows)
         if record.record > 1 { each(record, encoder.rejects.count > refused) }
       }
       block(rows)
+      tally.add(encoder.outcome(number: tally.next, accepted: rows.rows))
     }
-    return Outcome(recordsRead: encoder.recordsRead, rejects: encoder.rejects, isComplete: isComplete)
+    return Outcome(recordsRead: tally.recordsRead, rejects: tally.rejects, isComplete: isComplete)
   }
 }
 

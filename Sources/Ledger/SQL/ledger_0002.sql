@@ -1,4 +1,4 @@
--- Migration 2: how files came in, batches of changes for views, chunks of loads that commit in pieces, requeued rejects.
+-- Migration 2: how files came in, batches of changes for views, chunks of loads that commit in pieces, statements of senders, requeued rejects.
 -- Applied in one transaction by the ledger; it also runs in psql as it stands, behind migration 1.
 
 -- A file that is being loaded in chunks is in the ledger from its first chunk on; its counts are those of the chunks so
@@ -73,3 +73,21 @@ CREATE INDEX batch_feed ON daybook.batch (feed, batch_id);
 
 -- The file whose rows closed a reject: a later one of the same name, or a requeued correction.
 ALTER TABLE daybook.reject ADD COLUMN resolved_by bigint;
+-- Why a person closed it without rows; null when rows closed it.
+ALTER TABLE daybook.reject ADD COLUMN dismissal text;
+-- The names in a file's header, by which the bytes of its rejects are taken apart again; null when not known.
+ALTER TABLE daybook.file ADD COLUMN header text[];
+-- Why a person does without a refused file; null while it is still wanted.
+ALTER TABLE daybook.file ADD COLUMN dismissal text;
+
+-- What a control file or a trailer said that a file holds, beside what was read of it. A difference refuses the file.
+CREATE TABLE daybook.file_statement (
+  file_id     bigint NOT NULL REFERENCES daybook.file ON DELETE CASCADE,
+  source      text NOT NULL CHECK (source IN ('control_file', 'trailer')),
+  -- Both empty for the number of rows.
+  column_name text NOT NULL,
+  currency    text NOT NULL,
+  stated      numeric NOT NULL,
+  read        numeric NOT NULL,
+  PRIMARY KEY (file_id, source, column_name, currency)
+);
