@@ -56,9 +56,9 @@ struct FeedScan {
       }
       rows.removeAll()
       parser.parse(chunk) { record in
-        let refused = encoder.rejects.count
+        let accepted = rows.rows
         encoder.encode(record, into: rows)
-        if record.record > 1 { each(record, encoder.rejects.count > refused) }
+        if record.record > 1 { each(record, rows.rows == accepted) }
       }
       block(rows)
     }
