@@ -155,7 +155,8 @@ public struct FeedInference: Sendable {
       proof.isComplete
       ? "all \(counted(proof.recordsRead, "record"))" : "the first \(counted(proof.recordsRead, "record"))"
     let refused = proof.evidence.count + proof.incurable.values.reduce(0, +)
-    return "Tried on \(all) of the file: \(refused == 0 ? "none is" : "\(counted(refused)) are") refused."
+    return
+      "Tried on \(all) of the file: \(refused == 0 ? "none is" : "\(counted(refused)) \(refused == 1 ? "is" : "are")") refused."
   }
 
   private func result(
@@ -174,16 +175,16 @@ public struct FeedInference: Sendable {
       findings.append(
         Diagnostic(
           .warning, code: "records_refused",
-          "\(counted(count)) records would be refused whatever the definition: \(reason)",
+          "\(counted(count, "record")) would be refused whatever the definition: \(reason)",
           fix: "see them: daybook feed preview \(guess.name) FILE; with rejects: { limit: 1% } the others are loaded"))
     }
     if let proof, !proof.evidence.isEmpty {
       findings.append(
         Diagnostic(
-          .warning, code: "records_refused", "\(counted(proof.evidence.count)) records would be refused",
+          .warning, code: "records_refused", "\(counted(proof.evidence.count, "record")) would be refused",
           fix: "see them: daybook feed preview \(guess.name) FILE"))
     }
-    if table.records == 0 {
+    if table.records == 0, (proof?.recordsRead ?? 0) == 0 {
       findings.append(
         Diagnostic(
           .warning, code: "no_records",

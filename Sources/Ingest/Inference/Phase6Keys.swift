@@ -39,7 +39,7 @@ enum KeysPhase {
       column: nil,
       evidence: "no column identifies a row in \(counted(table.records, "record"))\(repeats): rows are appended",
       alternatives: nearly(table, columns) + ranked.prefix(2).map { (columns[$0].name, "unique in the sample") }
-        + pairs(table, columns).map { ($0, "unique in the sample") })
+        + (ranked.isEmpty ? pairs(table, columns) : []).map { ($0, "unique in the sample") })
   }
 
   /// Columns named as identifiers that repeat now and then, as corrections do.

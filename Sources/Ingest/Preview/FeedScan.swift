@@ -58,9 +58,9 @@ struct FeedScan {
       rows.removeAll()
       encoder.begin(rejectBytes: tally.rejectBytesLeft)
       parser.parse(chunk) { record in
-        let refused = encoder.rejects.count
+        let accepted = rows.rows
         encoder.encode(record, into: rows)
-        if record.record > 1 { each(record, encoder.rejects.count > refused) }
+        if record.record > 1 { each(record, rows.rows == accepted) }
       }
       block(rows)
       tally.add(encoder.outcome(number: tally.next, accepted: rows.rows))
