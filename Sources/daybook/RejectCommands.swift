@@ -62,8 +62,9 @@ struct RejectsListCommand: Verb {
       let console = invocation.console
       for entry in entries {
         let column = entry.column.map { ", column \"\($0)\"" } ?? ""
+        let place = "\(entry.feed)  \(entry.file):\(entry.line)\(column)"
         console.data(
-          "\(entry.rejectID.map { "#\($0)" } ?? "-")  \(entry.feed)  \(entry.file):\(entry.line)\(column)  \(entry.code.rawValue)  \(visible(entry.reason))")
+          "\(entry.rejectID.map { "#\($0)" } ?? "-")  \(place)  \(entry.code.rawValue)  \(visible(entry.reason))")
       }
       console.note(
         entries.count == count ? counted(count, "reject") : "\(entries.count) of \(count) rejects; --limit shows more")
@@ -74,10 +75,9 @@ struct RejectsListCommand: Verb {
 
   static func json(_ entry: RejectEntry) -> JSONValue {
     [
-      "id": .optional(entry.rejectID.map { Int($0) }), "feed": .string(entry.feed), "file": .string(entry.file), "line": .integer(entry.line),
-      "record": .integer(entry.record), "byte_offset": .integer(entry.byteOffset),
+      "id": .optional(entry.rejectID.map { Int($0) }), "feed": .string(entry.feed), "file": .string(entry.file),
+      "line": .integer(entry.line), "record": .integer(entry.record), "byte_offset": .integer(entry.byteOffset),
       "column": .optional(entry.column), "code": .string(entry.code.rawValue), "reason": .string(entry.reason),
     ]
   }
 }
-
