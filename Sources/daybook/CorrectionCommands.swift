@@ -168,7 +168,7 @@ struct RejectsDismissCommand: Verb {
       }
       guard done.rejects + done.files > 0 else {
         throw StageFailure(
-          .usage, "usage", "none of them is open; nothing was changed", fix: "daybook rejects list shows what is open")
+          .usage, "usage", "none of them is open; nothing was changed", fix: "see what is open: daybook rejects list")
       }
       let files = done.files > 0 ? " and \(counted(done.files, "refused file"))" : ""
       invocation.console.note("dismissed \(counted(done.rejects, "reject"))\(files)")
