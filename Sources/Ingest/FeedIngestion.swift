@@ -79,6 +79,7 @@ public struct FeedIngestion: Sendable {
           .error, code: "time_zone", "this machine does not know the time zone \(project.calendar.timeZone)",
           fix: "install tzdata, or correct calendar.time_zone"))
     }
+    if case .correction(let path) = selection { return try await requeue(path, zone) }
     let dialect = try FileDialect(feed.format)
     let design = TableDesign(
       feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
@@ -120,7 +121,7 @@ public struct FeedIngestion: Sendable {
   }
 
   /// Drops the staging in a task of its own: the caller's may be cancelled, and its connection gone.
-  private func dropAfterFailure(_ area: StagingArea) async {
+  func dropAfterFailure(_ area: StagingArea) async {
     let pool = pool
     await Task {
       // Should this fail too, the next ingest sweeps.
@@ -158,7 +159,7 @@ public struct FeedIngestion: Sendable {
     return outcome
   }
 
-  private nonisolated(nonsending) func stageAndPublish(
+  nonisolated(nonsending) func stageAndPublish(
     _ files: [DiscoveredFile], _ publication: FeedPublication, _ area: StagingArea, _ zone: TimeZoneRules,
     on connection: PostgresConnection
   ) async throws -> IngestOutcome {
@@ -273,10 +274,14 @@ public struct FeedIngestion: Sendable {
         let fileID = try await FileLedger.record(
           FileEntry(
             feed: feed.name, name: file.name, sha256: file.sha256, bytes: file.bytes, runID: runID, asOf: asOf,
-            status: .refused, rows: rows, controlSums: sums, header: file.header, statements: file.statements),
+            status: .refused, rows: rows, controlSums: sums, header: file.header, statements: file.statements,
+            replacesNamesakes: publication.correction == nil),
           on: transaction)
-        try await FileLedger.recordRejects(
-          publication.rejectEntries(file.rejects, fileID: fileID, file: file.name), on: transaction)
+        // The rejects that a correction was about are open already.
+        if publication.correction == nil {
+          try await FileLedger.recordRejects(
+            publication.rejectEntries(file.rejects, fileID: fileID, file: file.name), on: transaction)
+        }
         outcomes.append(
           FileOutcome(
             name: file.name, sha256: file.sha256, bytes: file.bytes, rows: rows, controlSums: sums, fileID: fileID))

@@ -10,6 +10,8 @@ public enum FileSelection: Sendable, Hashable {
   case inbox
   /// One file, wherever it lies; with `reload` even when its content is loaded already.
   case file(String, reload: Bool)
+  /// A corrected export of rejects.
+  case correction(String)
   /// All files of the inbox that match, even those whose content is loaded already.
   case reloadInbox
 }

@@ -5,7 +5,7 @@ internal import Telemetry
 
 /// Thins updates out.
 final class ProgressMeter: Sendable {
-  private let sink: any ProgressSink
+  let sink: any ProgressSink
   private let feed: String
   private let last = Mutex<ContinuousClock.Instant?>(nil)
 

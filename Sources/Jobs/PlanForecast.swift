@@ -142,6 +142,7 @@ extension Plan {
     switch files {
     case .file("-", _): return .init(.load, "what comes by standard input", files: ["-"])
     case .file(let path, _): return .init(.load, path, files: [path])
+    case .correction(let path): return .init(.load, "corrected rejects of \(path)", files: [path])
     case .reloadInbox: return .init(.load, "again: \(Self.list(inbox.map(\.name)))", files: inbox.map(\.name))
     case .inbox: break
     }

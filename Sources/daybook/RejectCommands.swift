@@ -1,18 +1,18 @@
-// The verbs about refused records: rejects list, rejects export.
+// The verbs that look at refused records: rejects list. Those that correct or close them are in `CorrectionCommands`.
 
 internal import ArgumentParser
-internal import CSV
 internal import Definitions
 internal import Finding
-internal import Glibc
 internal import Jobs
 internal import Ledger
 internal import Postgres
 
 struct RejectsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rejects", abstract: "List or export records that were refused.",
-    subcommands: [RejectsListCommand.self, RejectsExportCommand.self])
+    commandName: "rejects", abstract: "List records that were refused, correct them, or do without them.",
+    subcommands: [
+      RejectsListCommand.self, RejectsExportCommand.self, RejectsRequeueCommand.self, RejectsDismissCommand.self,
+    ])
 }
 
 struct RejectSelectionOptions: ParsableArguments {
@@ -62,8 +62,9 @@ struct RejectsListCommand: Verb {
       let console = invocation.console
       for entry in entries {
         let column = entry.column.map { ", column \"\($0)\"" } ?? ""
+        let place = "\(entry.feed)  \(entry.file):\(entry.line)\(column)"
         console.data(
-          "\(entry.feed)  \(entry.file):\(entry.line)\(column)  \(entry.code.rawValue)  \(visible(entry.reason))")
+          "\(entry.rejectID.map { "#\($0)" } ?? "-")  \(place)  \(entry.code.rawValue)  \(visible(entry.reason))")
       }
       console.note(
         entries.count == count ? counted(count, "reject") : "\(entries.count) of \(count) rejects; --limit shows more")
@@ -74,59 +75,9 @@ struct RejectsListCommand: Verb {
 
   static func json(_ entry: RejectEntry) -> JSONValue {
     [
-      "feed": .string(entry.feed), "file": .string(entry.file), "line": .integer(entry.line),
-      "record": .integer(entry.record), "byte_offset": .integer(entry.byteOffset),
+      "id": .optional(entry.rejectID.map { Int($0) }), "feed": .string(entry.feed), "file": .string(entry.file),
+      "line": .integer(entry.line), "record": .integer(entry.record), "byte_offset": .integer(entry.byteOffset),
       "column": .optional(entry.column), "code": .string(entry.code.rawValue), "reason": .string(entry.reason),
     ]
-  }
-}
-
-struct RejectsExportCommand: Verb {
-  static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write refused records as CSV, with their original bytes.")
-
-  @Option(name: .long, help: ArgumentHelp("Write to this file; to standard output unless given.", valueName: "path"))
-  var output: String?
-  @OptionGroup var selection: RejectSelectionOptions
-  @OptionGroup var global: GlobalOptions
-
-  func validate() throws {
-    if global.json, output == nil { throw ValidationError("with --json, give --output: standard output is the object") }
-  }
-
-  func perform(_ invocation: Invocation) async throws -> ExitStatus {
-    let project = try invocation.loadProject()
-    return try await Session.open(project) { session in
-      let (entries, count) = try await selection.rejects(in: session)
-      do {
-        try Self.write(entries, to: output)
-      } catch {
-        throw StageFailure(.cannotWriteOutput, "cannot_write", output == nil ? "standard output: \(error)" : "\(error)")
-      }
-      if entries.count < count { invocation.console.note("\(entries.count) of \(count) rejects; --limit writes more") }
-      let object: JSONValue = [
-        "rejects": .integer(entries.count), "path": .optional(output), "exit_code": 0, "status": "success",
-      ]
-      invocation.console.json(object)
-      return .ok
-    }
-  }
-
-  private static func write(_ entries: [RejectEntry], to path: String?) throws(CSVError) {
-    var writer: CSVWriter
-    if let path {
-      writer = try CSVWriter(path: path)
-    } else {
-      writer = CSVWriter(descriptor: STDOUT_FILENO)
-    }
-    try writer.record(["feed", "file", "line", "record", "byte_offset", "column", "code", "reason", "raw"])
-    for entry in entries {
-      try writer.record([
-        entry.feed, entry.file, String(entry.line), String(entry.record), String(entry.byteOffset), entry.column ?? "",
-        entry.code.rawValue, entry.reason, String(decoding: entry.raw, as: UTF8.self),
-      ])
-    }
-    try writer.flush()
-    try writer.close()
   }
 }

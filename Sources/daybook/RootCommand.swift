@@ -16,6 +16,6 @@ struct RootCommand: ParsableCommand {
     subcommands: [
       RunCommand.self, IngestCommand.self, RefreshCommand.self, ReportCommand.self, CheckCommand.self,
       DoctorCommand.self, StatusCommand.self, RunsCommand.self, RetryCommand.self, RejectsCommand.self,
-      FeedCommand.self, SampleCommand.self, DatabaseCommand.self, BenchCommand.self,
+      FeedCommand.self, TraceCommand.self, SampleCommand.self, DatabaseCommand.self, BenchCommand.self,
     ])
 }

@@ -107,7 +107,7 @@ struct RetryCommand: Verb {
 
   /// The plan of the command that was typed then, for the business date it had then.
   private static func plan(again record: RunRecord, project: Project) throws -> Plan {
-    guard let parsed = try? RootCommand.parseAsRoot(record.arguments), let verb = parsed as? any PlanningVerb else {
+    guard let parsed = try? RootCommand.parseAsRoot(record.arguments), let verb = parsed as? any RepeatableVerb else {
       throw StageFailure(
         .usage, "usage",
         "run \(record.runID) was started by words that this program no longer understands: "

@@ -11,11 +11,15 @@ internal import Money
 internal import Postgres
 internal import Reports
 
-/// A verb that asks for a plan.
-protocol PlanningVerb: Verb {
-  var planning: PlanningOptions { get }
+/// A verb whose work a retry can ask for again.
+protocol RepeatableVerb: Verb {
   /// What is asked for.
   func request(asOf: CivilDate) -> PlanRequest
+}
+
+/// A verb that asks for a plan.
+protocol PlanningVerb: RepeatableVerb {
+  var planning: PlanningOptions { get }
 }
 
 struct PlanningOptions: ParsableArguments {

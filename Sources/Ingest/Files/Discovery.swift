@@ -62,6 +62,7 @@ extension FeedIngestion {
     discovery.isFirst = loaded.isEmpty
     var known = Set(loaded.map(\.sha256))
     switch selection {
+    case .correction: break
     case .file(let path, let reload):
       discovery.isInbox = false
       do {

@@ -4,6 +4,7 @@
 
 internal import Finding
 internal import Glibc
+internal import Ledger
 
 /// What came by standard input.
 public final class InputSpool: Sendable {
@@ -68,6 +69,26 @@ public final class InputSpool: Sendable {
       if place != path { unlink(place) }
       throw error
     }
+  }
+
+  /// A file that holds `bytes` and has no name any more: it is gone with this process, however that ends.
+  static func anonymousFile(_ bytes: [UInt8], in directory: String) throws -> OpenFile {
+    guard makePrivate(directory) else { throw problem(.output, directory, "the folder cannot be made", errno) }
+    let path = "\(directory)/incoming-\(getpid())-\(RunID.make())"
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw problem(.output, path, "cannot write", errno) }
+    defer { unlink(path) }
+    // Locked until it is open for reading, so that nobody sweeps it.
+    _ = flock(descriptor, LOCK_EX | LOCK_NB)
+    defer { close(descriptor) }
+    var written = 0
+    while written < bytes.count {
+      let step = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written) }
+      if step < 0, errno == EINTR { continue }
+      guard step > 0 else { throw problem(.output, path, "cannot write", errno) }
+      written += step
+    }
+    return try OpenFile(path)
   }
 
   /// Removes the file.

@@ -111,10 +111,14 @@ extension FeedPublication {
       FileEntry(
         fileID: number, feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
         status: .loaded, rows: merged.rows, controlSums: sums, path: merged.path,
-        wallMs: file.started.map { milliseconds(since: $0) }, header: file.header, statements: statements(file)),
-      on: connection)
-    try await FileLedger.recordRejects(
-      rejectEntries(merged.rejects, fileID: fileID, file: file.name), on: connection)
+        wallMs: file.started.map { milliseconds(since: $0) }, header: file.header, statements: statements(file),
+        replacesNamesakes: correction == nil), on: connection)
+    if let correction {
+      try await correction.settle(fileID, merged.rejects, file: file.name, on: connection)
+    } else {
+      try await FileLedger.recordRejects(
+        rejectEntries(merged.rejects, fileID: fileID, file: file.name), on: connection)
+    }
     if merged.duplicatesListed { try await recordDuplicates(fileID, file, on: connection) }
     return FileOutcome(
       name: file.name, sha256: file.sha256, bytes: bytes, rows: merged.rows, controlSums: sums, fileID: fileID)

@@ -60,6 +60,8 @@ struct FeedPublication: Sendable {
   let dialect: FileDialect
   let runID: RunID
   let asOf: CivilDate
+  /// What closes rejects, when the file is a correction of them.
+  var correction: Correction?
 
   /// What one file's merge did.
   struct Merged {
