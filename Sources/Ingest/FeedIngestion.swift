@@ -49,13 +49,13 @@ public struct FeedIngestion: Sendable {
     do {
       return try await load(selection)
     } catch let error as IngestError {
-      throw error
+      throw await advised(error)
     } catch let error as PostgresError where error.kind == .cancelled {
       throw cancelled
     } catch is CancellationError {
       throw cancelled
     } catch let error as PostgresError {
-      throw database(error)
+      throw await advised(database(error))
     } catch let error as FileChanged {
       throw IngestError(
         .fileRefused,
