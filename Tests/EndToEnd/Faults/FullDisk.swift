@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized) struct FullDisk {
   @Test func fullDiskBelowTheDatabaseIsNamedAndTheLoadIsDoneOnceThereIsRoom() async throws {
     try await TemporaryDirectory.with { directory in
-      try await SmallDisk.with(mountedAt: directory.appending("disk"), kilobytes: 400 << 10) { disk in
+      try await SmallDisk.with(mountedAt: directory.appending("disk"), kilobytes: 250 << 10) { disk in
         guard let disk else { return try await saidByTheServer() }
         let made = try NightProject(copying: NightProject.repository, into: directory)
         let file = made.inbox + "/customers_2024-02-01.csv"
@@ -32,7 +32,7 @@ import Testing
         // The log has room for what is to come; without it the server itself would go down, which is another trial.
         for _ in 1...3 { _ = try await rows("select pg_switch_wal()") + rows("checkpoint") }
         try await ChangedFiles.makeCustomers(file)
-        try await disk.leave(kilobytes: 3_000)
+        try await disk.fill(leaving: 3_000)
 
         let failed = try await daybook("ingest", "customers")
         failed.expectFailure(
@@ -42,7 +42,7 @@ import Testing
         #expect(try await rows(FaultPicture.leftOvers) == [])
         #expect(try await rows("select name, max(attempt) from daybook.stage_run group by 1") == ["customers|1"])
 
-        try await disk.leave(kilobytes: 200 << 10)
+        try await disk.empty()
         let outcome = try await daybook("ingest", "customers")
         #expect(outcome.status == 0, "\(outcome.stderr)")
         let table = try await rows(
@@ -55,6 +55,8 @@ import Testing
       }
     }
   }
+
+  @Test func fullDiskThatTheServerTellsOfIsNamedAndNotTriedAgain() async throws { try await saidByTheServer() }
 
   private func saidByTheServer() async throws {
     try await FaultGround.withTrial(.copy, .second) { trial, undisturbed in
@@ -82,9 +84,9 @@ import Testing
       try await SmallDisk.with(mountedAt: output, kilobytes: 64) { disk in
         let full: ProgramOutcome
         if let disk {
-          try await disk.shell("! head -c 10000000 /dev/zero > ballast 2> /dev/null")
+          try await disk.fill(leaving: 0)
           full = try await run(trial, on: disk)
-          try await disk.shell("rm ballast")
+          try await disk.empty()
         } else {
           try Data().write(to: URL(filePath: output + "/rejects"))
           full = try await trial.ingest()

@@ -55,11 +55,15 @@ struct SmallDisk: Sendable {
     return outcome.stdout
   }
 
-  /// Leaves so much room, whatever there was before.
-  func leave(kilobytes: Int) async throws {
-    let used = try #require(Int(try await shell("df --output=used -k . | tail -n 1").filter { $0.isNumber }))
-    try await shell("mount -o remount,size=\(used + kilobytes)k \"$PWD\"")
+  /// Fills the disk until only so much room is left.
+  func fill(leaving kilobytes: Int) async throws {
+    let free = try #require(Int(try await shell("df --output=avail -k . | tail -n 1").filter { $0.isNumber }))
+    try #require(free > kilobytes)
+    try await shell("fallocate -l $((\(free - kilobytes) * 1024)) ballast")
   }
+
+  /// Makes room again.
+  func empty() async throws { try await shell("rm ballast") }
 
   /// A path on the disk as it is seen from here.
   var pathFromOutside: String { "/proc/\(holder)/root\(path)" }
