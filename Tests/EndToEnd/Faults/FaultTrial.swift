@@ -66,7 +66,7 @@ struct FaultTrial: Sendable {
     #expect(picture.difference(from: undisturbed) == [], "\(comment())")
   }
 
-  /// The numbers of processes do not matter, but nothing may be left that a person would have to clean up.
+  /// Looks for what a run that ended by itself must have tidied up already.
   func expectNothingLeftOver() async throws {
     #expect(try await lines(FaultPicture.leftOvers, at: url) == [])
   }
@@ -113,9 +113,6 @@ struct FaultPicture: Sendable, Equatable {
       (facts.filter { !theirs.contains($0) }.map { "only here: \($0)" }
       + undisturbed.facts.filter { !mine.contains($0) }.map { "missing: \($0)" }).prefix(12).map { $0 }
   }
-
-  /// The facts of one kind, such as `table`.
-  func facts(of kind: String) -> [String] { facts.filter { $0.hasPrefix(kind + "|") } }
 
   private static let ledger = """
     select concat_ws('|', 'file', feed, name, status, rows_read, rows_inserted, rows_updated, rows_unchanged,
