@@ -12,6 +12,8 @@ inbox := $(or $(DAYBOOK_INBOX),.daybook/inbox)
 # What `make nightly` puts into an empty inbox: two years of a small shop, and three nights after them.
 SAMPLE ?= --customers 2000 --products 300 --orders 20000 --transactions 30000 --seed 1 --nights 3 --dirty 0.001
 ROUNDS ?= 5
+# How often `make soak` kills the program, for each way of loading and in each round.
+FAULTS ?= 50
 
 # Each package with a file that the build or the server needs of it.
 needs := \
@@ -43,10 +45,10 @@ build: $(program) ## build the release program when a source is newer
 lint: toolchain ## look for departures from .swift-format
 	@swift format lint --strict --parallel --recursive Package.swift Sources Tests
 
-soak: packages toolchain ## run the crash and end-to-end tests ROUNDS times (5)
+soak: packages toolchain ## run the crash and end-to-end tests ROUNDS times (5), with FAULTS kills each (50)
 	@swift build --build-tests
 	@for round in $$(seq $(ROUNDS)); do \
-	  swift test --skip-build --disable-xctest --filter 'Crash|EndToEnd' 2>&1 | sed -n "s/.*Test run with/round $$round:/p"; \
+	  DAYBOOK_FAULT_TRIALS=$(FAULTS) swift test --skip-build --disable-xctest --filter 'Crash|EndToEnd' 2>&1 | sed -n "s/.*Test run with/round $$round:/p"; \
 	done
 
 clean: ## remove what was built; the database in .daybook and the reports stay

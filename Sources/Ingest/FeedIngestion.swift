@@ -47,15 +47,21 @@ public struct FeedIngestion: Sendable {
   /// - Throws: `IngestError`; nothing of the feed is then published by this call.
   public func run(_ selection: FileSelection = .inbox) async throws(IngestError) -> IngestOutcome {
     do {
-      return try await load(selection)
+      while true {
+        do {
+          return try await load(selection)
+        } catch is LoadedMeanwhile {
+          // The inbox is looked at again; each time there is at least one new file fewer.
+        }
+      }
     } catch let error as IngestError {
-      throw error
+      throw await advised(error)
     } catch let error as PostgresError where error.kind == .cancelled {
       throw cancelled
     } catch is CancellationError {
       throw cancelled
     } catch let error as PostgresError {
-      throw database(error)
+      throw await advised(database(error))
     } catch let error as FileChanged {
       throw IngestError(
         .fileRefused,
@@ -115,18 +121,22 @@ public struct FeedIngestion: Sendable {
       discovery.cache.save()
       return outcome
     } catch {
-      await dropAfterFailure(area)
+      await dropAfterFailure(area, isServerLost: (error as? PostgresError)?.isServerLost == true)
       throw error
     }
   }
 
   /// Drops the staging in a task of its own: the caller's may be cancelled, and its connection gone.
-  func dropAfterFailure(_ area: StagingArea) async {
+  func dropAfterFailure(_ area: StagingArea, isServerLost: Bool = false) async {
     let pool = pool
-    await Task {
+    let drop = Task {
       // Should this fail too, the next ingest sweeps.
-      try? await pool.withConnection { connection in try await area.drop(on: connection) }
-    }.value
+      _ = try? await pool.withConnection { connection in try await area.drop(on: connection) }
+    }
+    // Only the session may be gone; but for a server that is, nobody should wait long just to tidy up.
+    let limit = isServerLost ? Task { if (try? await Task.sleep(for: .seconds(1))) != nil { drop.cancel() } } : nil
+    await drop.value
+    limit?.cancel()
   }
 
   /// A night without a new file: the table is made or compared when its definition changed, else nothing is done.
@@ -311,4 +321,9 @@ public struct FeedIngestion: Sendable {
         .error, code: "database", at: feed.position, "feed \(feed.name): \(error.message)\(state)", notes: notes,
         fix: error.hint), underlying: error)
   }
+}
+
+extension PostgresError {
+  /// Whether there may be no server any more that could be asked for anything.
+  fileprivate var isServerLost: Bool { [.connectionLost, .unreachable, .poolTimeout].contains(kind) }
 }

@@ -27,6 +27,8 @@ public struct IngestError: Error, Sendable, CustomStringConvertible {
     case output
     /// The server refused or was lost; see `underlying`.
     case database
+    /// The server was lost while it committed, so nobody knows whether it did; see `underlying`.
+    case commitUnknown = "commit_unknown"
     /// The task was cancelled.
     case cancelled
   }

@@ -78,9 +78,9 @@ public struct FailureText: Sendable {
     // A check changes nothing, and reports have a line of their own.
     let changing = report.stages.filter { $0.stage == "ingest" || $0.stage == "refresh" }
     let done = changing.filter(Self.isCommitted)
-    if done.isEmpty { return "nothing" }
     let failed = changing.filter { $0.result.status != .skipped && !Self.isCommitted($0) && $0.stage == "ingest" }
-      .map { "nothing of \($0.name)" }.uniqued()
+      .map { Self.isUnknown($0, in: changing) ? "perhaps \($0.name)" : "nothing of \($0.name)" }.uniqued()
+    if done.isEmpty { return failed.first { $0.hasPrefix("perhaps ") } ?? "nothing" }
     return ([Self.grouped(done.map { ($0.stage, $0.name) })] + failed.prefix(3)).joined(separator: "; ")
   }
 
@@ -88,6 +88,11 @@ public struct FailureText: Sendable {
   private static func isCommitted(_ stage: StageReport) -> Bool {
     let rows = stage.result.rows
     return stage.isChange || rows.inserted + rows.updated + rows.unchanged + rows.deleted > 0
+  }
+
+  /// Whether an attempt at the feed lost the server during its commit, and no later one came to see what became of it.
+  private static func isUnknown(_ stage: StageReport, in stages: [StageReport]) -> Bool {
+    stages.contains { $0.name == stage.name && $0.result.failure?.errorClass == "commit_unknown" }
   }
 
   private var skipped: String? {

@@ -94,7 +94,8 @@ public struct JobRunner: Sendable {
         report.failure = failure
         report.exitCode = failure.exitCode
       } else {
-        report.findings += failure.diagnostics
+        let known = report.failure?.diagnostics.map(\.message) ?? []
+        report.findings += failure.diagnostics.filter { !known.contains($0.message) }
       }
     }
   }
@@ -169,16 +170,22 @@ public struct JobRunner: Sendable {
 
   private func carryOut(_ unit: WorkUnit, _ deadline: Deadline?, _ progress: inout Progress) async {
     var attempt = 1
+    var first: StageFailure?
     while true {
       let (report, failure) = await tryOnce(unit, attempt: attempt, deadline, &progress)
       progress.report.stages.append(report)
       surroundings.observer?.stageFinished(report)
-      guard let failure else { return }
+      guard var failure else { return }
       if failure.isTransient, let pause = surroundings.retry.pause(after: attempt, jitter: surroundings.jitter()),
         (try? await withDeadline(deadline, { try await Task.sleep(for: pause) })) != nil
       {
         attempt += 1
+        first = first ?? failure
         continue
+      }
+      // A server that went down is later only one that does not answer.
+      if let first, first.message != failure.message, !failure.diagnostics.isEmpty {
+        failure.diagnostics[0].notes.insert("the first attempt: \(first.message)", at: 0)
       }
       progress.fail(failure)
       if case .ingest(let feed) = unit, failure.isConfined {

@@ -96,7 +96,8 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
       case .unreadable, .fileRefused, .reconciliation: .dataRefused
       case .tableDrift, .definition: .badDefinition
       case .output: .cannotWriteOutput
-      case .database: error.underlying.map { StageFailure(postgres: $0, stage: stage).exitCode } ?? .stageFailed
+      case .database, .commitUnknown:
+        error.underlying.map { StageFailure(postgres: $0, stage: stage).exitCode } ?? .stageFailed
       case .cancelled: .interrupted
       }
     self.init(

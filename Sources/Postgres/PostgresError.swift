@@ -61,8 +61,9 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     self.statement = statement
   }
 
-  /// Whether the same call may succeed later without any change: lost connections, a server that starts or
-  /// stops, a full disk, too many connections, deadlocks, serialization failures, locks.
+  /// Whether the same call may succeed a moment later without any change: lost connections, a server that starts or
+  /// stops, too many connections, deadlocks, serialization failures, locks. A full disk is not: nobody makes room within
+  /// seconds, and another attempt fills it again for everybody else.
   public var isTransient: Bool {
     guard let sqlState else { return kind == .unreachable || kind == .connectionLost || kind == .poolTimeout }
     if sqlState.hasPrefix("08") { return true }
@@ -70,7 +71,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   }
 
   private static let transientStates: Set<String> = [
-    "53100", "53300", "57P01", "57P02", "57P03", "40001", "40P01", "55P03",
+    "53300", "57P01", "57P02", "57P03", "40001", "40P01", "55P03",
   ]
 
   /// Everything but the statement, in one line.

@@ -53,6 +53,19 @@ import Testing
     }
   }
 
+  @Test func draftsOfKilledProcessesAreRemovedAndThoseOfLivingOnesAreNot() throws {
+    try TemporaryDirectory.with { directory in
+      // No process has the greatest number that there can be.
+      let dead = try directory.write("half", to: "orders.csv.4194305.tmp")
+      let living = try directory.write("half", to: "orders.csv.1.tmp")
+      let other = try directory.write("half", to: "orders.csv.old.tmp")
+      let path = directory.appending("orders.csv")
+      #expect(leftOverDrafts(of: path) == [dead])
+      #expect(replaceFile(path, with: Array("whole".utf8)) == 0)
+      #expect([dead, living, other, path].map(isPresent) == [false, true, true, true])
+    }
+  }
+
   @Test func aServerErrorNamesTheFeedAndLeavesNothing() async throws {
     try await FeedFixture.with { fixture in
       try fixture.deliver("payments_1.csv", Self.file(1...3))

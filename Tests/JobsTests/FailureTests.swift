@@ -132,6 +132,20 @@ import Views
     #expect(lines.last == "  next: \(command)")
   }
 
+  @Test func aFeedWhoseCommitWasNotAnsweredIsPerhapsCommitted() throws {
+    var report = try Self.report(StageFailure(.databaseUnreachable, "database_unreachable", "no answer"))
+    report.stages[2].result.failure = RunFailure(
+      stage: "ingest orders", errorClass: "commit_unknown", message: "lost", sqlState: nil)
+    #expect(FailureText(report).lines.contains("  committed: ingest customers; perhaps orders"))
+    report.stages.removeFirst(2)
+    #expect(FailureText(report).lines.contains("  committed: perhaps orders"))
+  }
+
+  @Test func aFullDiskIsNotTriedAgainAtOnce() {
+    #expect(!StageFailure(PostgresError(.server, "x", sqlState: "53100")).isTransient)
+    #expect(StageFailure(PostgresError(.server, "x", sqlState: "55P03")).isTransient)
+  }
+
   @Test func aRunAsJSONHasTheContractsShape() throws {
     var report = try Self.report(StageFailure(.missingFeed, "missing_feed", "no file of \"orders\" ever came"))
     report.stages.removeLast(4)

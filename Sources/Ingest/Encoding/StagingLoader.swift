@@ -79,6 +79,9 @@ struct StagingLoader: Sendable {
       return try await body()
     } catch let error as DiagnosticsError {
       throw refusal(discovered, error.diagnostics)
+    } catch is CSVError where discovered.file.hasChanged {
+      // A file that is cut short under the reader looks damaged, and is not.
+      throw changed(discovered)
     } catch let error as CSVError {
       throw refusal(
         discovered,
@@ -96,14 +99,18 @@ struct StagingLoader: Sendable {
             "the header is not a record: \(error.defect)", fix: "correct the first line of the file")
         ])
     } catch let error as FileChanged {
-      throw refusal(
-        discovered,
-        [
-          Diagnostic(
-            .error, code: "file_changed", at: SourcePosition(file: discovered.displayPath, line: error.line),
-            "the file changed while it was read", fix: "wait until it is complete, then run again")
-        ])
+      throw changed(discovered, line: error.line)
     }
+  }
+
+  private func changed(_ discovered: DiscoveredFile, line: Int? = nil) -> FeedRefusal {
+    refusal(
+      discovered,
+      [
+        Diagnostic(
+          .error, code: "file_changed", at: SourcePosition(file: discovered.displayPath, line: line),
+          "the file changed while it was read", fix: "wait until it is complete, then run again")
+      ])
   }
 
   /// Matches the file's header with the feed, and compiles what to do with its records.

@@ -43,9 +43,27 @@ func makeDirectories(_ path: String) -> Bool {
   return mkdir(path, 0o777) == 0 || errno == EEXIST
 }
 
-/// Replaces a file by rename, after its bytes are on disk.
+/// Drafts of a file that processes of this machine left when they were killed.
+func leftOverDrafts(of path: String) -> [String] {
+  guard let slash = path.lastIndex(of: "/") else { return [] }
+  let (directory, name) = (path[..<slash], path[path.index(after: slash)...])
+  guard let stream = opendir(String(directory)) else { return [] }
+  defer { closedir(stream) }
+  var drafts: [String] = []
+  while let entry = readdir(stream) {
+    let found = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    guard found.hasPrefix("\(name)."), found.hasSuffix(".tmp"),
+      let pid = pid_t(found.dropFirst(name.count + 1).dropLast(4)), kill(pid, 0) != 0, errno == ESRCH
+    else { continue }
+    drafts.append("\(directory)/\(found)")
+  }
+  return drafts
+}
+
+/// Replaces a file by rename, after its bytes are on disk. Drafts of killed processes go with it.
 /// - Returns: the operating system's error number, or 0.
 func replaceFile(_ path: String, with bytes: [UInt8]) -> Int32 {
+  for draft in leftOverDrafts(of: path) { unlink(draft) }
   let temporary = "\(path).\(getpid()).tmp"
   // The name can be foreseen: whatever stands there is a left-over or a trap, and a link is never written through.
   unlink(temporary)

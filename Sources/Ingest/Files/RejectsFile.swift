@@ -5,6 +5,7 @@
 
 internal import CSV
 internal import Finding
+internal import Glibc
 internal import Money
 internal import Postgres
 
@@ -16,8 +17,8 @@ struct RejectsFile: Sendable {
 
   var path: String { "\(output)/rejects/\(asOf)/\(feed).csv" }
 
-  /// Whether it was written before.
-  var isThere: Bool { isPresent(path) }
+  /// Whether it was written before, and no process was killed while it wrote it again.
+  var isThere: Bool { isPresent(path) && leftOverDrafts(of: path).isEmpty }
 
   static let columns = [
     "feed", "file", "line", "record", "byte_offset", "column", "code", "reason", "raw",
@@ -64,6 +65,7 @@ struct RejectsFile: Sendable {
     for folder in ["\(output)/rejects", directory] where isLink(folder) {
       throw IngestError.output(folder, "a symbolic link stands in its place")
     }
+    for draft in leftOverDrafts(of: path) { unlink(draft) }
     if readBytes(path) == bytes { return (path, isCut) }
     guard makeDirectories(directory) else { throw IngestError.output(path, "the folder cannot be made") }
     let number = replaceFile(path, with: bytes)

@@ -38,6 +38,9 @@ struct FileChanged: Error {
 /// The table is not, or no longer, one that a file can be copied straight into.
 struct NotInPlace: Error {}
 
+/// A file of this call became part of the data by another session, such as one whose client was killed amid its COMMIT.
+struct LoadedMeanwhile: Error {}
+
 /// How rows are written.
 enum WriteMode: Sendable {
   /// All rows of a file at once. A row that the server alone refuses fails the whole.
@@ -103,6 +106,11 @@ struct FeedPublication: Sendable {
         finish = try await suspendIndexes(staged, isInPlace: first != nil, on: transaction)
       }
       try await transaction.execute("lock table \(design.table.quoted) in share row exclusive mode")
+      // Who held the lock until now may have loaded what was new when the inbox was looked at.
+      for file in staged where !file.isReload {
+        let loaded = try await FileLedger.isLoaded(feed: feed.name, sha256: file.sha256, on: transaction)
+        if loaded != nil { throw LoadedMeanwhile() }
+      }
       var before = try await self.changes(on: transaction)
       var files = staged
       var done: [Merged] = []
