@@ -119,11 +119,13 @@ extension GoldenCase {
         error: Jobs/feeds/payments.yaml:7:11: "required" must be true or false, not "yes"
         """),
     GoldenCase(
-      name: "a way to load that has no effect yet",
+      name: "a way to load that a snapshot cannot take",
       files: [
         "Jobs/feeds/customers.yaml": """
         feed: customers
         files: customers_*.csv
+        mode: snapshot
+        max_deletes: 5%
         load: insert
         key: [customer_id]
         columns:
@@ -132,8 +134,8 @@ extension GoldenCase {
         """
       ],
       says: """
-        warning: Jobs/feeds/customers.yaml:3:7: this version loads every feed by copy; "load: insert" has no effect yet
-          fix: write load: auto or load: copy, or leave it for a later version
+        warning: Jobs/feeds/customers.yaml:5:7: a snapshot is compared as a whole and is loaded by copy; "load: insert" has no effect on it
+          fix: write load: auto or load: copy
         """),
     GoldenCase(
       name: "a pattern for files that is a path",

@@ -51,14 +51,14 @@ struct FeedReader {
     {
       feed.rejectLimit = limit
     }
-    if feed.load == .insert {
-      findings.warning(
-        "load_by_copy", at: reader.position(of: "load"),
-        "this version loads every feed by copy; \"load: insert\" has no effect yet",
-        fix: "write load: auto or load: copy, or leave it for a later version")
-    }
     readKey(reader, into: &feed)
     feed.mode = mode(reader, hasKey: !feed.key.isEmpty || reader.has("key"))
+    if feed.load == .insert, case .snapshot = feed.mode {
+      findings.warning(
+        "load_by_copy", at: reader.position(of: "load"),
+        "a snapshot is compared as a whole and is loaded by copy; \"load: insert\" has no effect on it",
+        fix: "write load: auto or load: copy")
+    }
     if feed.key.isEmpty, !reader.has("key"), reader.has("on_conflict") {
       findings.error(
         "missing_key", at: reader.position(of: "on_conflict"), "\"on_conflict\" has no meaning without a key",
