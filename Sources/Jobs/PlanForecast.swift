@@ -68,8 +68,7 @@ struct LedgerKnowledge: Sendable {
   var halfLoaded: [String: Set<String>] = [:]
 
   /// Reads it; an empty ledger when the schema is not there yet.
-  static func read(project: Project, on connection: PostgresConnection) async throws(PostgresError) -> LedgerKnowledge
-  {
+  static func read(project: Project, on connection: PostgresConnection) async throws(PostgresError) -> LedgerKnowledge {
     var knowledge = LedgerKnowledge()
     do {
       for feed in project.feeds {

@@ -38,7 +38,8 @@ extension ChunkedLoad {
       fix: "have the file delivered again")
   }
 
-  private func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal {
+  private func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
+  {
     var diagnostics = diagnostics
     for index in diagnostics.indices where diagnostics[index].severity == .error {
       diagnostics[index].notes.append("state: nothing of \(file.name) is committed")
@@ -250,7 +251,8 @@ extension ChunkedLoad {
       if let first { notes.insert(Self.firstRefused(first.column, first.code.rawValue, first.reason), at: 0) }
       throw refusal(
         file,
-        [limitFinding(file, first?.line, watch.log.count, watch.records, notes, fix: "; or raise rejects.limit")], watch)
+        [limitFinding(file, first?.line, watch.log.count, watch.records, notes, fix: "; or raise rejects.limit")], watch
+      )
     }
     let rows = pieces.values.reduce(RowCounts()) { $0 + $1.rows }
     let sums = try await ChunkLedger.controlSums(of: begun.fileID, on: connection)
@@ -301,7 +303,8 @@ extension ChunkedLoad {
       IngestError(
         .fileRefused,
         Diagnostic(
-          .error, code: code, at: SourcePosition(file: file.displayPath, line: line), message, notes: [state], fix: fix))
+          .error, code: code, at: SourcePosition(file: file.displayPath, line: line), message, notes: [state], fix: fix)
+      )
     }
     let again = "run again: daybook ingest \(feed.name)"
     let restart = feed.key.isEmpty ? "restore it as it was, then \(again)" : "daybook ingest \(feed.name) --reload"

@@ -90,7 +90,8 @@ struct ChunkedLoad: Sendable {
   ) async throws -> Result {
     let lock: [PostgresValue] = [
       .int4(Self.lockClass),
-      .int4(file.sha256.prefix(8).reduce(feed.name.utf8.reduce(0) { ($0 &* 31) &+ Int32($1) }) { ($0 &* 31) &+ Int32($1) }),
+      .int4(
+        file.sha256.prefix(8).reduce(feed.name.utf8.reduce(0) { ($0 &* 31) &+ Int32($1) }) { ($0 &* 31) &+ Int32($1) }),
     ]
     try await connection.execute("select pg_advisory_lock($1, $2)", lock)
     let result: Swift.Result<Result, any Error>
@@ -121,8 +122,8 @@ struct ChunkedLoad: Sendable {
     guard let begun else { return Result() }
     let told = header.findings + begun.findings
     let watch = RejectWatch(
-      limit: feed.rejectLimit, totalBytes: file.file.identity.bytes,
-      rejected: begun.committed.values.reduce(0) { $0 + $1.rows.rejected }, hasCommitted: !begun.committed.isEmpty)
+      limit: feed.rejectLimit, rejected: begun.committed.values.reduce(0) { $0 + $1.rows.rejected },
+      hasCommitted: !begun.committed.isEmpty)
     let isKey = plan.definitions.map { feed.key.contains($0.name) } + RecordEncoder.placeColumns.map { _ in false }
     let producer = PieceProducer(
       file: file.file, plan: plan, dialect: dialect, chunkPlan: begun.plan, isKey: isKey,

@@ -3,6 +3,7 @@
 // a resumed load meets the pieces that are on record. A chunk whose pieces are all committed is cut but not parsed.
 
 internal import CSV
+internal import Glibc
 internal import Ledger
 internal import Money
 
@@ -34,19 +35,23 @@ struct PieceProducer: Sendable {
       source: try FileByteSource(path: file.stablePath), dialect: dialect, chunkBytes: chunkPlan.chunkBytes)
     var parser = RecordParser(dialect: dialect)
     var number = 0
-    while let chunk = try reader.next() {
+    let isPlain = !file.isCompressed
+    var ahead = try reader.next()
+    while let chunk = ahead {
       try Task.checkCancellation()
       if watch.isStopped { break }
+      ahead = try reader.next()
+      let share = isPlain ? (done: chunk.byteOffset + chunk.bytes.count, of: file.identity.bytes) : nil
       let records = chunk.recordCount - (chunk.firstRecord == 1 ? 1 : 0)
       summary.records += records
       let known = (0..<chunkPlan.parts).compactMap { committed[PieceID(chunk: number, part: $0)] }
       try checkCuts(known, chunk)
       if known.reduce(0, { $0 + $1.rows.read }) == records {
         summary.isWhole = summary.isWhole && records == 0
-        watch.saw(records: records, fileBytes: reader.compressedBytesRead)
+        watch.saw(records: records, share: share, isLast: ahead == nil)
       } else {
         let pieces = try encode(chunk, number, &parser)
-        watch.saw(records: records, fileBytes: reader.compressedBytesRead)
+        watch.saw(records: records, share: share, isLast: ahead == nil)
         if committed[pieces[0].id] == nil, !watch.admit(pieces[0].rejects) { break }
         for piece in pieces where piece.recordsRead > 0 {
           summary.controls.add(piece.controls)
@@ -121,6 +126,16 @@ struct PieceProducer: Sendable {
         throw UncountableMoney(line: pieces[0].chunk.source.firstLine, isGroups: false)
       }
     }
+  }
+}
+
+extension OpenFile {
+  /// Whether the file begins as a gzip or zstd file does.
+  var isCompressed: Bool {
+    var magic: UInt32 = 0
+    guard pread(descriptor, &magic, 4, 0) == 4 else { return false }
+    magic = UInt32(bigEndian: magic)
+    return magic >> 16 == 0x1F8B || magic == 0x28B5_2FFD || magic & 0xF0FF_FFFF == 0x502A_4D18
   }
 }
 

@@ -1,8 +1,8 @@
 // The limit on refused records, watched while a file streams by.
 // Invariant: as long as no piece has been let commit, crossing the limit refuses the whole file, as the copy path does;
 // once one has, the piece that crosses it still commits, so that its refused records are listed, and no other begins.
-// A share of the records is judged against an estimate of the whole file that errs on the side of going on; what the
-// file really held is judged at its end.
+// A share of the records is judged against an estimate of the whole file that errs on the side of going on, and of a
+// compressed file at its last chunk only.
 
 internal import Definitions
 internal import Ledger
@@ -12,7 +12,8 @@ internal import Synchronization
 final class RejectWatch: Sendable {
   private struct State {
     var records = 0
-    var fileBytes = 0
+    /// The records of the whole file, at most; nil while that cannot be told.
+    var estimate: Int?
     var rejected: Int
     var hasGranted: Bool
     var isStopped = false
@@ -20,15 +21,13 @@ final class RejectWatch: Sendable {
   }
 
   private let limit: Limit
-  private let totalBytes: Int
   private let state: Mutex<State>
 
   /// - Parameters:
   ///   - rejected: what the pieces committed earlier refused.
   ///   - hasCommitted: whether there are such pieces.
-  init(limit: Limit, totalBytes: Int, rejected: Int, hasCommitted: Bool) {
+  init(limit: Limit, rejected: Int, hasCommitted: Bool) {
     self.limit = limit
-    self.totalBytes = totalBytes
     state = Mutex(State(rejected: rejected, hasGranted: hasCommitted))
   }
 
@@ -41,11 +40,20 @@ final class RejectWatch: Sendable {
   /// How many records have been read.
   var records: Int { state.withLock { $0.records } }
 
-  /// Counts records that were cut from the file, up to `fileBytes` of it.
-  func saw(records: Int, fileBytes: Int) {
+  /// Counts records that were cut from the file.
+  ///
+  /// - Parameters:
+  ///   - share: how much of how many bytes of the file has been cut; nil when that is not known.
+  ///   - isLast: whether there are no more records.
+  func saw(records: Int, share: (done: Int, of: Int)?, isLast: Bool) {
     state.withLock { state in
       state.records += records
-      state.fileBytes = fileBytes
+      state.estimate = nil
+      if isLast { state.estimate = state.records }
+      guard !isLast, let share, share.done > 0 else { return }
+      // What is left may hold twice as many records for each byte.
+      let left = 2 * Double(state.records) * Double(max(0, share.of - share.done)) / Double(share.done)
+      state.estimate = state.records + Int(left) + 1
     }
   }
 
@@ -73,17 +81,15 @@ final class RejectWatch: Sendable {
 
   private func judge(_ rejects: RejectLog, _ state: inout State) -> Bool {
     state.rejected += rejects.count
-    if rejects.isTruncated || !limit.allows(state.rejected, of: Self.estimate(state, totalBytes)) {
+    let isOver =
+      switch limit {
+      case .count: !limit.allows(state.rejected, of: state.records)
+      case .ratio: state.estimate.map { !limit.allows(state.rejected, of: $0) } ?? false
+      }
+    if rejects.isTruncated || isOver {
       state.isStopped = true
       return state.hasGranted
     }
     return true
-  }
-
-  /// The records of the whole file, at most: what is left may hold twice as many for each byte.
-  private static func estimate(_ state: State, _ totalBytes: Int) -> Int {
-    let left = max(0, totalBytes - state.fileBytes)
-    guard left > 0, state.fileBytes > 0 else { return state.records }
-    return state.records + Int(2 * Double(state.records) * Double(left) / Double(state.fileBytes)) + 1
   }
 }
