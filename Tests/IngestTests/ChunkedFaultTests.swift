@@ -234,6 +234,38 @@ import Testing
     }
   }
 
+  @Test func aReloadThatStoppedPartWayGoesOnTheNextNight() async throws {
+    try await FeedFixture.with { fixture in
+      try await fixture.makeTableWithProvenance(payments())
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...200))
+      _ = try await fixture.ingestInChunks(payments())
+      try await fixture.database.psql("delete from finance.payments where id >= 100", Self.stopAt150)
+      _ = await #expect(throws: IngestError.self) {
+        try await fixture.ingestInChunks(payments(), .reloadInbox, chunkBytes: 1200)
+      }
+      try await fixture.database.psql(Self.goOn)
+      let outcome = try await fixture.ingestInChunks(payments())
+      #expect(outcome.rows == RowCounts(read: 200, inserted: 101, unchanged: 99))
+      #expect(
+        try await fixture.query(
+          "select status, count(*) from daybook.file where name = 'payments_1.csv' group by 1 order by 1")
+          == "loaded|1\nsuperseded|1")
+      #expect(try await fixture.ingestInChunks(payments()).findings.isEmpty)
+    }
+  }
+
+  @Test func aPoolWithoutMoreConnectionsHoldsNobodyUp() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...300))
+      try await fixture.database.withPool(max: 2) { pool in
+        let outcome = try await pool.withConnection { _ in
+          try await fixture.ingestInChunks(payments(), chunkBytes: 2000, pool: pool)
+        }
+        #expect(outcome.rows == RowCounts(read: 300, inserted: 300))
+      }
+    }
+  }
+
   /// Waits until a query says true.
   private nonisolated(nonsending) func until(_ fixture: FeedFixture, _ sql: String) async throws {
     let deadline = ContinuousClock.now + .seconds(60)

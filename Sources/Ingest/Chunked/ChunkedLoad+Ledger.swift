@@ -88,6 +88,7 @@ extension ChunkedLoad {
   nonisolated(nonsending) func begin(
     _ file: DiscoveredFile, isRestart: Bool, on connection: PostgresConnection
   ) async throws -> Begun? {
+    let underWay = try await ChunkLedger.loading(feed: feed.name, on: connection)
     let isLoaded = try await FileLedger.isLoaded(feed: feed.name, sha256: file.sha256, on: connection) != nil
     if isLoaded, !file.isReload { return nil }
     let prepared = try await TableChanges(design: design, feed: feed).prepare(for: [file.sha256], on: connection)
@@ -97,8 +98,7 @@ extension ChunkedLoad {
     let hasProvenance = try await hasProvenance(on: connection)
 
     var resumed: LoadingFile?
-    for loading in try await ChunkLedger.loading(feed: feed.name, on: connection)
-    where loading.sha256 == file.sha256 || loading.name == file.name {
+    for loading in underWay where loading.sha256 == file.sha256 || loading.name == file.name {
       if loading.pieces == 0, loading.sha256 != file.sha256 || isRestart {
         try await ChunkLedger.forget(loading.fileID, on: connection)
       } else if loading.sha256 == file.sha256, !isRestart {

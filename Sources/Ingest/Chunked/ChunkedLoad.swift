@@ -53,7 +53,7 @@ struct ChunkedLoad: Sendable {
   }
 
   private static let lockClass: Int32 = 0x6461_7963  // "dayc"
-  private static let maximumFailures = 6
+  private static let maximumFailures = 5
 
   /// The plan for a file that is begun now.
   func plan(for bytes: Int) -> ChunkPlan {
@@ -77,8 +77,11 @@ struct ChunkedLoad: Sendable {
         }
       } catch let error as PostgresError {
         let isRace = error.sqlState == "23505" && error.table == "chunk"
-        failures += 1
-        guard error.isTransient || isRace, failures <= Self.maximumFailures, !Task.isCancelled else { throw error }
+        // An attempt that got somewhere is no reason to give up.
+        failures = ContinuousClock.now - started > .seconds(60) ? 1 : failures + 1
+        guard error.isTransient || isRace, error.kind != .poolTimeout, failures <= Self.maximumFailures,
+          !Task.isCancelled
+        else { throw error }
       }
       try await Task.sleep(for: .milliseconds(100 << failures))
     }
