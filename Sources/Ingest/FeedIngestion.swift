@@ -21,6 +21,10 @@ public struct FeedIngestion: Sendable {
   let asOf: CivilDate
   let meter: ProgressMeter
   let workers: Int?
+  /// Bytes of a chunk, for files whose load by chunks begins now.
+  var chunkBytes = 1 << 20
+  /// A chunk is not dealt out to more parts than leave each about so many bytes.
+  var chunkShareBytes = 256 << 10
 
   /// Creates the ingest of one feed; nothing happens before `run`.
   ///
@@ -57,9 +61,9 @@ public struct FeedIngestion: Sendable {
     } catch let error as IngestError {
       throw await advised(error)
     } catch let error as PostgresError where error.kind == .cancelled {
-      throw cancelled
+      throw cancelled()
     } catch is CancellationError {
-      throw cancelled
+      throw cancelled()
     } catch let error as PostgresError {
       throw await advised(database(error))
     } catch let error as FileChanged {
@@ -92,8 +96,10 @@ public struct FeedIngestion: Sendable {
     let publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)
     var discovery = Discovery(project: project, feed: feed)
     let area = StagingArea(runID: runID, feed: feed.name)
+    var choice: LoadChoice?
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
       try await discover(selection, &discovery, on: connection)
+      choice = try await choose(for: &discovery, selection, on: connection)
       // Also on a night without files: a killed run may have been the last one with any.
       try await StagingArea.sweep(on: connection)
       return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
@@ -101,6 +107,14 @@ public struct FeedIngestion: Sendable {
     if let prepared { return prepared }
     let files = discovery.files
     let found = discovery.findings
+    if choice?.path == .insert {
+      var outcome = try await loadInChunks(files, selection, publication, zone)
+      outcome.choice = choice
+      outcome.findings = found + outcome.findings
+      if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
+      discovery.cache.save()
+      return outcome
+    }
     do {
       var outcome = try await pool.withConnection { connection in
         try await area.lock(on: connection)
@@ -116,6 +130,7 @@ public struct FeedIngestion: Sendable {
         try await area.unlock(on: connection)
         return outcome
       }
+      outcome.choice = choice
       outcome.findings = found + outcome.findings
       if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
       discovery.cache.save()
@@ -190,6 +205,14 @@ public struct FeedIngestion: Sendable {
     }
     outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
     outcome.findings = findings
+    try await reportRejects(&outcome, on: connection)
+    return outcome
+  }
+
+  /// Writes the CSV of the refused records, where there are any, and says how many within the limit there were.
+  nonisolated(nonsending) func reportRejects(
+    _ outcome: inout IngestOutcome, on connection: PostgresConnection
+  ) async throws {
     if outcome.rows.rejected > 0 {
       try await writeRejects(&outcome, on: connection)
       if outcome.status == .loaded {
@@ -201,7 +224,6 @@ public struct FeedIngestion: Sendable {
               + "the limit is \(feed.rejectLimit)"))
       }
     }
-    return outcome
   }
 
   /// Brings the files into the table by the shortest way that holds: the first one straight into an empty table, else
@@ -273,7 +295,7 @@ public struct FeedIngestion: Sendable {
   }
 
   /// Records the refused files and their records in a transaction of their own.
-  private nonisolated(nonsending) func recordRefusal(
+  nonisolated(nonsending) func recordRefusal(
     _ refusal: FeedRefusal, _ publication: FeedPublication, on connection: PostgresConnection
   ) async throws -> [FileOutcome] {
     try await connection.withTransaction { transaction in
@@ -302,16 +324,16 @@ public struct FeedIngestion: Sendable {
 
   // MARK: Errors
 
-  private var cancelled: IngestError {
+  func cancelled(_ state: String = "nothing of this feed is committed") -> IngestError {
     IngestError(
       .cancelled,
       Diagnostic(
         .error, code: "cancelled", at: feed.position, "feed \(feed.name) was cancelled",
-        notes: ["state: nothing of this feed is committed"], fix: "run again: daybook ingest \(feed.name)"))
+        notes: ["state: \(state)"], fix: "run again: daybook ingest \(feed.name)"))
   }
 
-  private func database(_ error: PostgresError) -> IngestError {
-    var notes = ["state: nothing of this feed is committed; safe to run again: daybook ingest \(feed.name)"]
+  func database(_ error: PostgresError, _ state: String = "nothing of this feed is committed") -> IngestError {
+    var notes = ["state: \(state); safe to run again: daybook ingest \(feed.name)"]
     if let detail = error.detail { notes.insert("detail: \(detail)", at: 0) }
     if let context = error.context { notes.insert("context: \(context)", at: 0) }
     let state = error.sqlState.map { " (SQLSTATE \($0))" } ?? ""

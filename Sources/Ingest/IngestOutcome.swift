@@ -59,6 +59,9 @@ public struct IngestOutcome: Sendable, Hashable {
   /// Why the CSV of the refused records could not be written; what was loaded is committed all the same.
   public var outputProblem: [Diagnostic] = []
 
+  /// The way the rows took and why; nil where the definition left no choice.
+  public var choice: LoadChoice?
+
   /// The sums over all files, by column, currency and outcome.
   public var controlSums: [ControlSumEntry] { ControlTotals(files.flatMap(\.controlSums)).entries }
 }

@@ -62,14 +62,21 @@ struct LedgerKnowledge: Sendable {
   var loaded: [String: Set<InboxFile>] = [:]
   var versions: [String: Int64] = [:]
   var views: [String: ViewState] = [:]
+  /// What the way of each feed's files depends on.
+  var conditions: [String: LoadConditions] = [:]
+  /// The files that are part way in, by feed.
+  var halfLoaded: [String: Set<String>] = [:]
 
   /// Reads it; an empty ledger when the schema is not there yet.
-  static func read(feeds: [String], on connection: PostgresConnection) async throws(PostgresError) -> LedgerKnowledge {
+  static func read(project: Project, on connection: PostgresConnection) async throws(PostgresError) -> LedgerKnowledge {
     var knowledge = LedgerKnowledge()
     do {
-      for feed in feeds {
-        let files = try await FileLedger.loaded(feed: feed, on: connection)
-        knowledge.loaded[feed] = Set(files.map { InboxFile(name: $0.name, bytes: $0.bytes) })
+      for feed in project.feeds {
+        let files = try await FileLedger.loaded(feed: feed.name, on: connection)
+        knowledge.loaded[feed.name] = Set(files.map { InboxFile(name: $0.name, bytes: $0.bytes) })
+        knowledge.conditions[feed.name] = try await LoadConditions.read(feed, project, on: connection)
+        knowledge.halfLoaded[feed.name] = Set(
+          try await ChunkLedger.loading(feed: feed.name, on: connection).map(\.name))
       }
       knowledge.versions = try await DataVersions.current(on: connection)
       knowledge.views = try await ViewStates.current(on: connection)
@@ -89,7 +96,7 @@ extension Plan {
     var remark: String?
     if let connection {
       do {
-        knowledge = try await LedgerKnowledge.read(feeds: project.feeds.map(\.name), on: connection)
+        knowledge = try await LedgerKnowledge.read(project: project, on: connection)
       } catch {
         remark = "the ledger could not be read: \(error.message)"
       }
@@ -153,8 +160,18 @@ extension Plan {
         : .init(.unknown, "in the inbox: \(Self.list(inbox.map(\.name)))", files: inbox.map(\.name))
     }
     let loaded = knowledge.loaded[name] ?? []
-    let new = inbox.filter { !loaded.contains($0) }.map(\.name)
-    if !new.isEmpty { return .init(.load, Self.list(new), files: new) }
+    let new = inbox.filter { !loaded.contains($0) }
+    if !new.isEmpty {
+      let names = new.map(\.name)
+      var reason = Self.list(names)
+      if let feed, let conditions = knowledge.conditions[name] {
+        let isResumed = !(knowledge.halfLoaded[name] ?? []).isDisjoint(with: names)
+        let choice = LoadChoice.make(
+          feed, files: new.map { ($0.name, $0.bytes) }, isResumed: isResumed, conditions)
+        if feed.load != .copy || isResumed { reason += "; \(choice.sentence)" }
+      }
+      return .init(.load, reason, files: names)
+    }
     if inbox.isEmpty, loaded.isEmpty {
       return feed?.isRequired == true
         ? .init(.fail, "required, and no file ever came") : .init(.skip, "no file ever came")

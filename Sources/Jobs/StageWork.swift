@@ -98,8 +98,9 @@ struct RoomWork: StageWork {
       progress: progress
     ).run(plan.files)
     var unit = UnitOutcome(ingest: outcome, feed: name)
-    // There is one way to load in this version, so the choice has one answer.
-    if feed.load == .auto, outcome.status == .loaded { unit.detail = unit.detail.map { "\($0); auto: by copy" } }
+    if let choice = outcome.choice, outcome.status == .loaded {
+      unit.detail = [unit.detail, choice.sentence].compactMap { $0 }.joined(separator: "; ")
+    }
     return unit
   }
 

@@ -58,6 +58,9 @@ enum BinaryEncoding {
     case .int8Array(let values):
       appendArray(values, of: TypeOID.int8, to: &bytes) { append($0, to: &$1) }
       return Declared(oid: TypeOID.int8Array)
+    case .encoded(let type, let value):
+      bytes.append(contentsOf: value)
+      return Declared(oid: type)
     }
   }
 

@@ -74,7 +74,7 @@ extension String: PostgresDecodable {
     case .timestamp(let microseconds): CivilText.timestamp(microsecondsSince1970: microseconds)
     case .timestamptz(let microseconds): CivilText.timestamp(microsecondsSince1970: microseconds, suffix: "Z")
     case .uuid(let bytes): CivilText.uuid(bytes)
-    case .null, .float8, .bytes, .textArray, .int8Array: nil
+    case .null, .float8, .bytes, .textArray, .int8Array, .encoded: nil
     }
   }
 }
@@ -150,6 +150,7 @@ extension PostgresValue {
     case .json: "json"
     case .textArray: "text[]"
     case .int8Array: "bigint[]"
+    case .encoded: "encoded"
     }
   }
 }

@@ -34,6 +34,8 @@ public enum PostgresValue: Sendable, Hashable {
   case textArray([String?])
   /// bigint[]
   case int8Array([Int64?])
+  /// A value in the binary format of the type with this number, sent as it is; never read.
+  case encoded(type: UInt32, [UInt8])
 }
 
 extension PostgresValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

@@ -15,6 +15,8 @@ struct LedgerState: Sendable {
   var loadedThrough: [String: CivilDate] = [:]
   /// Files refused for this as-of date and not loaded since, as `feed: file`.
   var refused: [String] = []
+  /// Files that are part way into their tables, with their feeds.
+  var halfLoaded: [String] = []
   /// Rows rejected in this as-of's files.
   var rejectedRows = 0
   /// Changes whenever the ledger of files or rejects changes.
@@ -31,7 +33,8 @@ struct LedgerState: Sendable {
       SELECT feed,
         max(as_of) FILTER (WHERE status = 'loaded'),
         coalesce(sum(rows_rejected) FILTER (WHERE as_of = $1 AND status <> 'superseded'), 0)::bigint,
-        concat_ws('/', count(*), max(file_id), count(*) FILTER (WHERE status = 'superseded'))
+        concat_ws('/', count(*), max(file_id), count(*) FILTER (WHERE status = 'superseded'),
+          count(*) FILTER (WHERE status = 'loading'))
       FROM daybook.file GROUP BY feed ORDER BY feed
       """, [date])
     for row in files {
@@ -53,12 +56,18 @@ struct LedgerState: Sendable {
     for row in refused {
       state.refused.append("\(try row.decode(0, as: String.self)): \(try row.decode(1, as: String.self))")
     }
+    let loading = try await connection.query(
+      "SELECT DISTINCT feed, name FROM daybook.file WHERE status = 'loading' ORDER BY feed, name")
+    for row in loading {
+      state.halfLoaded.append("\(try row.decode(0, as: String.self)): \(try row.decode(1, as: String.self))")
+    }
     return state
   }
 
   /// Why the figures of `project` are not final, in words.
   func draftReasons(_ project: Project) -> [String] {
     var reasons = refused.map { "A file was refused and is not in these figures: \($0)." }
+    reasons += halfLoaded.map { "A file is only partly in these figures, because its load was interrupted: \($0)." }
     for feed in project.feeds where feed.isRequired && loadedThrough[feed.name] == nil {
       reasons.append("No file of the feed \(feed.name) has been loaded yet.")
     }

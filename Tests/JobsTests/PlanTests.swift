@@ -93,6 +93,15 @@ import Testing
     #expect(forecast.outlook(.refresh, "trend") == .init(.refresh, "daily changed"))
     #expect(forecast.outlook(.report, "revenue") == .init(.publish, "trend changed"))
 
+    knowledge.conditions = ["orders": LoadConditions(tableRows: 4_000)]
+    #expect(
+      plan.forecast(project: project, inbox: inbox, knowledge: knowledge).outlook(.ingest, "orders")?.reason
+        == "orders_2.csv; by copy: 5 B for a table of about 4000 rows; nothing is measured yet")
+    knowledge.halfLoaded = ["orders": ["orders_2.csv"]]
+    #expect(
+      plan.forecast(project: project, inbox: inbox, knowledge: knowledge).outlook(.ingest, "orders")?.reason
+        == "orders_2.csv; by insert: a file is part way in and goes on where it stopped")
+
     let quiet = plan.forecast(project: project, inbox: [:], knowledge: knowledge)
     #expect(quiet.outlook(.ingest, "orders") == .init(.fail, "required, and no file ever came"))
     #expect(quiet.outlook(.refresh, "daily") == .init(.skip, "up to date"))

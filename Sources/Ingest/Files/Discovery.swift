@@ -60,7 +60,18 @@ extension FeedIngestion {
   ) async throws {
     let loaded = try await FileLedger.loaded(feed: feed.name, on: connection)
     discovery.isFirst = loaded.isEmpty
-    var known = Set(loaded.map(\.sha256))
+    let known = Set(loaded.map(\.sha256))
+    // A file that is part way in, by a reload too, is to be gone on with.
+    var passedOver = known.subtracting(try await ChunkLedger.loading(feed: feed.name, on: connection).map(\.sha256))
+    try await find(selection, &passedOver, &discovery)
+    for index in discovery.files.indices where known.contains(discovery.files[index].sha256) {
+      discovery.files[index].isReload = true
+    }
+  }
+
+  private nonisolated(nonsending) func find(
+    _ selection: FileSelection, _ known: inout Set<[UInt8]>, _ discovery: inout Discovery
+  ) async throws {
     switch selection {
     case .correction: break
     case .file(let path, let reload):
