@@ -243,7 +243,8 @@ public struct FeedIngestion: Sendable {
       try publication.checkLimit(staged, [])
     }
     var mode = WriteMode.together
-    if try await publication.mayCopyInPlace(files, on: connection) {
+    // One transaction has one connection: who asks for more gets them by way of staging.
+    if (workers ?? 1) == 1, try await publication.mayCopyInPlace(files, on: connection) {
       try await stage(1..<files.count)
       var warnings: [Diagnostic] = []
       let first = FileInPlace(sha256: files[0].sha256) { transaction, number in

@@ -13,8 +13,8 @@ struct IngestSetting: Sendable, Hashable {
   /// How rows reach the table.
   var load: LoadStrategy = .auto
 
-  /// The numbers of connections that the ingest can be told to use. This one uses a single connection.
-  static let connectionCounts = [1]
+  /// The numbers of connections that are compared.
+  static let connectionCounts = [1, 2, 4]
 }
 
 /// What stands for chunked parallel inserts.
@@ -62,7 +62,8 @@ extension ScratchShop {
     _ feed: FeedDefinition, _ files: FileSelection, connections: Int?
   ) async throws -> IngestOutcome {
     try await FeedIngestion(
-      project: session.project, feed: feed, pool: session.pool, runID: .make(), asOf: Moment.now().dayInUTC
+      project: session.project, feed: feed, pool: session.pool, runID: .make(), asOf: Moment.now().dayInUTC,
+      workers: connections
     ).run(files)
   }
 }

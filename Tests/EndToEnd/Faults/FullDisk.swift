@@ -17,6 +17,8 @@ import Testing
         try "customer_id,name,email,country,segment,signed_up_on\n0,first,,US,consumer,2024-01-02\n".write(
           toFile: made.inbox + "/customers_2024-01-01.csv", atomically: true, encoding: .utf8)
         try await disk.shell("mkdir project && cp -a '\(made.root)/Jobs' project")
+        // Left to choose, the ingest would see how little room there is and load by chunks.
+        try await disk.shell("echo 'load: copy' >> project/Jobs/feeds/customers.yaml")
         let program = try BuiltProgram().path
         let root = disk.path + "/project"
         func daybook(_ arguments: String...) async throws -> ProgramOutcome {

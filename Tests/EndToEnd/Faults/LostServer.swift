@@ -100,8 +100,9 @@ import Testing
     }
     if loss != .backendKilled || outcome.status != 0 {
       outcome.expectFailure(
-        69, saying: "the first attempt: ", "stage: ingest transactions", "nothing of transactions",
-        "next: daybook doctor")
+        69, saying: "the first attempt: ", "stage: ingest transactions", "next: daybook doctor")
+      // Where the server did not answer a COMMIT, nobody can know yet.
+      #expect(outcome.message.contains("nothing of transactions") || outcome.message.contains("perhaps transactions"))
       #expect(outcome.message.components(separatedBy: "error:").count == 2, "said twice: \(outcome.message)")
     }
     // The next command finds the server stopped, starting or left over, and mends it.
