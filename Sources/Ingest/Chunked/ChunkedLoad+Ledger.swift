@@ -40,17 +40,8 @@ extension ChunkedLoad {
 
   private func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
   {
-    var diagnostics = diagnostics
-    for index in diagnostics.indices where diagnostics[index].severity == .error {
-      diagnostics[index].notes.append("state: nothing of \(file.name) is committed")
-    }
-    return FeedRefusal(
-      findings: diagnostics,
-      files: [
-        RefusedFile(
-          name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, rowsRead: watch?.records ?? 0,
-          rejects: watch?.log ?? RejectLog(), controls: ControlTotals())
-      ])
+    FeedRefusal(
+      file, diagnostics, nothingOf: file.name, rowsRead: watch?.records ?? 0, rejects: watch?.log ?? RejectLog())
   }
 
   func statements(_ header: HeaderMatch, _ plan: FilePlan, _ hasProvenance: Bool) -> PieceStatements {

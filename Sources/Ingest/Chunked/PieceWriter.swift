@@ -65,7 +65,7 @@ struct PieceWriter: Sendable {
     try await connection.executeScript(statements.begin)
     // Numbered only under the lock on the table, so that no reader of the journal passes over it.
     let batch = try await BatchLedger.drawNumber(on: connection)
-    let before = try await changes(on: connection)
+    let before = try await transactionChanges(of: table, on: connection)
     var work = Work(
       rows: RowCounts(read: piece.recordsRead, rejected: piece.rejects.count), controls: piece.controls)
     var left = Array(piece.rows.indices)
@@ -75,7 +75,7 @@ struct PieceWriter: Sendable {
       try await changePresent(piece, &left, batch, &work, on: connection)
       try await insertNew(piece, left, batch, &work, on: connection)
     }
-    try reconcile(piece, work, before: before, after: try await changes(on: connection))
+    try reconcile(piece, work, before: before, after: try await transactionChanges(of: table, on: connection))
     let hasChanged = work.images.plus + work.images.minus > 0
     try await ChunkLedger.record(
       ChunkEntry(
@@ -275,18 +275,6 @@ struct PieceWriter: Sendable {
       return
     }
     work.controls.add(amount, column: try row.decode(2), currency: try row.decode(3), outcome)
-  }
-
-  /// Rows that this session inserted, updated and deleted in the table, whoever did it; nil when it does not count.
-  private nonisolated(nonsending) func changes(on connection: PostgresConnection) async throws -> RowCounts? {
-    let rows = try await connection.query(
-      """
-      select pg_stat_get_xact_tuples_inserted(c.oid), pg_stat_get_xact_tuples_updated(c.oid),
-        pg_stat_get_xact_tuples_deleted(c.oid)
-      from to_regclass($1) as c(oid) where current_setting('track_counts')::boolean
-      """, [.text(table.quoted)])
-    guard let row = rows.first else { return nil }
-    return RowCounts(inserted: try row.decode(0), updated: try row.decode(1), deleted: try row.decode(2))
   }
 
   private func reconcile(_ piece: Piece, _ work: Work, before: RowCounts?, after: RowCounts?) throws {

@@ -179,16 +179,6 @@ struct StagingLoader: Sendable {
   }
 
   private func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic]) -> FeedRefusal {
-    var diagnostics = diagnostics
-    for index in diagnostics.indices where diagnostics[index].severity == .error {
-      diagnostics[index].notes.append("state: nothing of feed \(feed.name) is committed")
-    }
-    return FeedRefusal(
-      findings: diagnostics,
-      files: [
-        RefusedFile(
-          name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, rowsRead: 0, rejects: RejectLog(),
-          controls: ControlTotals())
-      ])
+    FeedRefusal(file, diagnostics, nothingOf: "feed \(feed.name)")
   }
 }

@@ -111,7 +111,8 @@ extension FeedPublication {
       FileEntry(
         fileID: number, feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
         status: .loaded, rows: merged.rows, controlSums: sums, path: merged.path,
-        wallMs: file.started.map { milliseconds(since: $0) }, header: file.header, statements: statements(file),
+        wallMs: file.started.map { Int((ContinuousClock.now - $0) / .milliseconds(1)) }, header: file.header,
+        statements: statements(file),
         replacesNamesakes: correction == nil), on: connection)
     if let correction {
       try await correction.settle(fileID, merged.rejects, file: file.name, on: connection)
@@ -178,10 +179,4 @@ extension FeedPublication {
         + " that comes again later in the file; the last one of each key was taken",
       notes: ["listed, with the line that was taken, in data/duplicates.csv beside the next reports"])
   }
-}
-
-/// Milliseconds from `start` until now.
-private func milliseconds(since start: ContinuousClock.Instant) -> Int {
-  let (seconds, attoseconds) = (ContinuousClock.now - start).components
-  return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
 }

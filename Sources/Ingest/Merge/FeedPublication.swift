@@ -15,6 +15,29 @@ struct FeedRefusal: Error {
   var findings: [Diagnostic]
   /// What is to be recorded about each file, in load order.
   var files: [RefusedFile]
+
+  init(findings: [Diagnostic], files: [RefusedFile]) {
+    self.findings = findings
+    self.files = files
+  }
+
+  /// Refuses one file as a whole, before anything of it was merged.
+  ///
+  /// - Parameter what: of what nothing is committed, as the state behind each error says it.
+  init(
+    _ file: DiscoveredFile, _ diagnostics: [Diagnostic], nothingOf what: String, rowsRead: Int = 0,
+    rejects: RejectLog = RejectLog()
+  ) {
+    findings = diagnostics
+    for index in findings.indices where findings[index].severity == .error {
+      findings[index].notes.append("state: nothing of \(what) is committed")
+    }
+    files = [
+      RefusedFile(
+        name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, rowsRead: rowsRead, rejects: rejects,
+        controls: ControlTotals())
+    ]
+  }
 }
 
 /// A file of which nothing is published.
@@ -228,16 +251,8 @@ struct FeedPublication: Sendable {
     return try filled.first.map { try !$0.decode(0, as: Bool.self) } ?? true
   }
 
-  /// Rows that this transaction inserted, updated and deleted in the table, whoever did it; nil when the server
-  /// does not count.
+  /// What this transaction changed in the table so far.
   nonisolated(nonsending) func changes(on connection: PostgresConnection) async throws -> RowCounts? {
-    let rows = try await connection.query(
-      """
-      select pg_stat_get_xact_tuples_inserted(c.oid), pg_stat_get_xact_tuples_updated(c.oid),
-        pg_stat_get_xact_tuples_deleted(c.oid)
-      from to_regclass($1) as c(oid) where current_setting('track_counts')::boolean
-      """, [.text(design.table.quoted)])
-    guard let row = rows.first else { return nil }
-    return RowCounts(inserted: try row.decode(0), updated: try row.decode(1), deleted: try row.decode(2))
+    try await transactionChanges(of: design.table, on: connection)
   }
 }

@@ -6,6 +6,7 @@ internal import Definitions
 internal import Finding
 internal import Ledger
 internal import Money
+internal import Postgres
 
 /// Proves that one file adds up.
 struct Reconciliation {
@@ -62,4 +63,19 @@ struct Reconciliation {
         notes: notes + ["state: nothing of this feed is committed"],
         fix: fix ?? "look for a trigger or rule on the table; then run again: daybook ingest \(feed)"))
   }
+}
+
+/// Rows that this transaction inserted, updated and deleted in a table, whoever did it; nil when the server does not
+/// count.
+nonisolated(nonsending) func transactionChanges(
+  of table: QualifiedName, on connection: PostgresConnection
+) async throws -> RowCounts? {
+  let rows = try await connection.query(
+    """
+    select pg_stat_get_xact_tuples_inserted(c.oid), pg_stat_get_xact_tuples_updated(c.oid),
+      pg_stat_get_xact_tuples_deleted(c.oid)
+    from to_regclass($1) as c(oid) where current_setting('track_counts')::boolean
+    """, [.text(table.quoted)])
+  guard let row = rows.first else { return nil }
+  return RowCounts(inserted: try row.decode(0), updated: try row.decode(1), deleted: try row.decode(2))
 }
