@@ -129,6 +129,8 @@ struct FeedPublication: Sendable {
         finish = try await suspendIndexes(staged, isInPlace: first != nil, on: transaction)
       }
       try await transaction.execute("lock table \(design.table.quoted) in share row exclusive mode")
+      var proof: ReferenceProof?
+      if mode == .together, !staged.isEmpty { proof = try await ReferenceProof.prepare(design, on: transaction) }
       // Who held the lock until now may have loaded what was new when the inbox was looked at.
       for file in staged where !file.isReload {
         let loaded = try await FileLedger.isLoaded(feed: feed.name, sha256: file.sha256, on: transaction)
@@ -165,7 +167,7 @@ struct FeedPublication: Sendable {
       for file in staged {
         try Task.checkCancellation()
         let number = try await FileLedger.drawNumber(on: transaction)
-        var merge = FileMerge(self, file, number: number, mode: mode, rowsAre: .staged)
+        var merge = FileMerge(self, file, number: number, mode: mode, proof: proof, rowsAre: .staged)
         try await merge.run(on: transaction)
         before = before.map { $0 + merge.undone }
         // The first file meets a table without indexes; the files behind it look keys up.

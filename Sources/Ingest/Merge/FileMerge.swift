@@ -17,6 +17,8 @@ struct FileMerge {
   let file: StagedFile
   let number: Int64
   let mode: WriteMode
+  /// What lets the look for orphans stand in for the server's checks of the rows that are inserted.
+  let proof: ReferenceProof?
   let sql: MergeStatements
   var merged: FeedPublication.Merged
   /// The batch of this file, once something was to be journaled.
@@ -30,9 +32,10 @@ struct FileMerge {
 
   init(
     _ publication: FeedPublication, _ file: StagedFile, number: Int64, mode: WriteMode,
-    rowsAre: MergeStatements.RowsAre
+    proof: ReferenceProof? = nil, rowsAre: MergeStatements.RowsAre
   ) {
     self.publication = publication
+    self.proof = proof
     feed = publication.feed
     self.file = file
     self.number = number
@@ -173,10 +176,13 @@ struct FileMerge {
   ) async throws {
     let batch = try await batchNumber(on: connection)
     let (sql, isSorted) = (sql, isSorted)
+    let isProven = mode == .together && proof?.covers(sql.references) == true
+    if isProven { try await ReferenceProof.suspendChecks(on: connection) }
     let written = try await write(on: connection) { span in
       let statement = sql.insertNew(isSorted: isSorted && span == nil, hasPresent: hasPresent, within: span)
       return [sql.returningSums(statement, alias: sql.base, journaling: batch)]
     }
+    if isProven { try await ReferenceProof.resumeChecks(on: connection) }
     try add(written, .inserted)
     merged.rows.inserted = written.count
     if batch != nil { merged.imagesPlus += written.count }
