@@ -9,7 +9,7 @@ import Testing
 @Suite struct HouseTests {
   static let root = String(#filePath.dropLast("/Tests/HouseTests/HouseTests.swift".count))
 
-  private static func sources(_ directory: String) throws -> [(room: String, source: SourceText)] {
+  static func sources(_ directory: String) throws -> [(room: String, source: SourceText)] {
     let names = try FileManager.default.subpathsOfDirectory(atPath: "\(root)/\(directory)").sorted()
     return try names.filter { $0.hasSuffix(".swift") }.map { name in
       let text = try String(contentsOfFile: "\(root)/\(directory)/\(name)", encoding: .utf8)

@@ -29,7 +29,7 @@ import Testing
       let user = words.first { $0.hasPrefix("user=") }.map { " \($0)" } ?? ""
       var configuration = try PostgresConfiguration(
         url: "host=127.0.0.1,\(socket) port=\(hole.port),\(port) dbname=\(name)\(user)")
-      configuration.connectTimeout = .seconds(1)
+      configuration.connectTimeout = .seconds(5)
       let connection = try await PostgresConnection.connect(configuration)
       try await expectUsable(connection)
       await connection.close()
@@ -112,6 +112,8 @@ private final class BlackHole {
   init() throws {
     struct NoSocket: Error {}
     socketDescriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    // A child of another test would keep the port open.
+    _ = fcntl(socketDescriptor, F_SETFD, FD_CLOEXEC)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian

@@ -97,7 +97,7 @@ import Testing
         }
         await struck.set(end: clock.now)
       }
-      #expect(try #require(await struck.wall) < .seconds(20))
+      #expect(try #require(await struck.wall) < .seconds(50))
       outcome.expectFailure(
         signal == SIGTERM ? 143 : 130, saying: signal == SIGTERM ? "SIGTERM" : "SIGINT", "rolled back", "next:")
       try await trial.expectNothingLeftOver()
