@@ -1,5 +1,5 @@
 // The page that proves that every row is accounted for: file by file in rows, currency by currency in money, what was
-// rejected and where, and base tables against the views made from them. Differences are said out loud, also when
+// rejected and where, what the senders stated (`ReconciliationPage+Statements`), and base tables against the views made from them. Differences are said out loud, also when
 // they are zero.
 
 internal import Definitions
@@ -16,19 +16,21 @@ struct ReconciliationPage {
   static let shownFiles = 100
   static let shownRejects = 50
 
-  private var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
+  var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
 
   /// - Parameter views: what `viewTotals` gave in the same snapshot.
   func content(views: Dataset) async throws -> ReportContent {
     let files = try await self.files()
     let money = try await self.money()
-    var blocks = verdicts(files: files, money: money, views: views)
+    let statements = try await self.statements()
+    var blocks = verdicts(files: files, money: money, views: views) + statements.verdicts
     blocks.append(
       ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
     blocks.append(
       ContentBlock(
         title: "Money by currency", body: .table, dataset: money,
         lead: "Sums of the controlled columns over the same files. Currencies are never added together."))
+    blocks += statements.tables
     blocks += try await rejects()
     blocks.append(
       ContentBlock(
@@ -94,7 +96,7 @@ struct ReconciliationPage {
   // MARK: Files and money
 
   /// The as-of date whose files the page is about: this one, or the newest before it that had any.
-  private static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
+  static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
 
   private func files() async throws -> (dataset: Dataset, lead: String) {
     let rows = try await queries.connection.query(

@@ -101,6 +101,55 @@ private func object(_ file: String) throws -> [String: Any] {
     }
   }
 
+  @Test func whatTheSendersStatedStandsBesideWhatWasRead() async throws {
+    try await inShop { shop, _ in
+      try await shop.pool.withConnection { connection in
+        try await connection.executeScript(
+          """
+          insert into daybook.file_statement
+          select file_id, 'control_file', '', '', rows_read, rows_read from daybook.file where feed = 'transactions'
+          union all select file_id, 'control_file', 'amount', currency, amount, amount
+          from daybook.file_control_sum where outcome = 'read'
+          """)
+      }
+      let first = try await shop.publisher().publish()
+      let good = String(decoding: try Data(contentsOf: URL(filePath: first.reports[3].path)), as: UTF8.self)
+      #expect(good.contains("What was read is what the senders stated: 4 figures compared, difference 0."))
+      let json = try object("\(first.directory)/report.json")
+      let reports = try #require(json["reports"] as? [[String: Any]])
+      let page = try #require(reports.first { $0["name"] as? String == "reconciliation" })
+      let sections = try #require(page["sections"] as? [[String: Any]])
+      let sums = try #require(sections.first { $0["title"] as? String == "Money as stated by the senders" })
+      let rows = try #require(sums["rows"] as? [[String: Any]])
+      #expect(rows.count == 3 && rows.allSatisfy { $0["difference"] as? String == "0.00" }, "\(rows)")
+      #expect(rows.allSatisfy { $0["stated"] as? String == $0["read"] as? String })
+      #expect(rows.allSatisfy { $0["source"] as? String == "control file" })
+
+      // A refused file: its name and its currency are the sender's words.
+      try await shop.pool.withConnection { connection in
+        try await connection.executeScript(
+          """
+          insert into daybook.file (feed, name, sha256, bytes, run_id, as_of, status, rows_read, rows_inserted,
+            rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected)
+          select feed, '<b>evil</b>.csv', sha256, bytes, run_id, as_of, 'refused', 3, 0, 0, 0, 0, 0, 0
+          from daybook.file where feed = 'transactions';
+          insert into daybook.file_statement
+          select file_id, 'trailer', '', '', 4, 3 from daybook.file where status = 'refused'
+          union all select file_id, 'trailer', 'amount', 'E&R', 10.50, 10.00 from daybook.file where status = 'refused';
+          """)
+      }
+      let second = try await shop.publisher().publish(force: true)
+      let bad = String(decoding: try Data(contentsOf: URL(filePath: second.reports[3].path)), as: UTF8.self)
+      #expect(bad.contains("What was read is not what the senders stated: 2 of 6 figures differ"))
+      #expect(bad.contains("&lt;b&gt;evil&lt;/b&gt;.csv") && !bad.contains("<b>evil"))
+      #expect(bad.contains("E&amp;R") && bad.contains("(0.50)"))
+      #expect(markupDefect(bad) == nil)
+      let csv = try String(contentsOfFile: "\(second.directory)/data/stated_sums.csv", encoding: .utf8)
+      #expect(csv.hasPrefix("feed,file,status,source,column,currency,stated,read,difference\n"))
+      #expect(csv.contains("transactions,<b>evil</b>.csv,refused,trailer,amount,E&R,10.50,10.00,-0.50\n"), "\(csv)")
+    }
+  }
+
   @Test func secondPublicationWritesNothing() async throws {
     try await inShop { shop, _ in
       let first = try await shop.publisher().publish()
