@@ -2,6 +2,8 @@
 
 internal import ArgumentParser
 internal import Definitions
+internal import Finding
+internal import Glibc
 internal import Jobs
 internal import Ledger
 internal import Money
@@ -19,6 +21,7 @@ struct StatusCommand: Verb {
     return try await Session.open(project) { session in
       let runs = try await session.ledger.runs(limit: 50)
       let feeds = try await session.ledger.feeds()
+      let partWay = try await session.ledger.partWay()
       let isRunning = try await session.ledger.isRunLockHeld()
       let published = Publication.state(of: project.output)
       // A run that works is not a failure yet; without its lock it is one that was lost.
@@ -49,6 +52,9 @@ struct StatusCommand: Verb {
         }
         console.data("feed       \(feed.name): \(told ?? "no file yet")")
       }
+      for file in partWay {
+        for line in lines(file, project, isRunning: isRunning) { console.data(line) }
+      }
       let object: JSONValue = [
         "project": .string(project.name), "running": .bool(isRunning),
         "last_run": runs.first.map(RunText.json) ?? .null, "last_success": lastGood.map(RunText.json) ?? .null,
@@ -63,10 +69,39 @@ struct StatusCommand: Verb {
               "open_rejects": .integer(known?.openRejects ?? 0),
             ]
           }),
+        "part_way": .array(
+          partWay.map { file in
+            [
+              "feed": .string(file.feed), "file": .string(file.name), "chunks": .integer(file.chunks),
+              "chunks_planned": .optional(file.plannedChunks), "records": .integer(file.rows.read),
+              "began_at": .string(file.beganAt.description),
+              "last_committed_at": .optional(file.lastCommittedAt?.description),
+              "next": .optional(isRunning ? nil : "daybook ingest \(file.feed)\(global.commandSuffix)"),
+            ]
+          }),
       ]
       console.json(object)
       return .ok
     }
+  }
+
+  /// A file that is part way in, and the command that goes on with it.
+  private func lines(_ file: PartWayFile, _ project: Project, isRunning: Bool) -> [String] {
+    let planned = file.plannedChunks.map { " of about \($0)" } ?? ""
+    let state =
+      "part way   \(file.feed): \(visible(file.name)), \(file.chunks)\(planned) chunks committed with "
+      + "\(counted(file.rows.read, "record")), begun at \(file.beganAt)"
+      + (file.lastCommittedAt.map { ", the last chunk at \($0)" } ?? "")
+    if isRunning { return [state] }
+    let isInInbox = access("\(project.inbox)/\(file.name)", R_OK) == 0
+    let command = "daybook ingest \(file.feed)"
+    return [
+      state,
+      "           goes on with: "
+        + (isInInbox
+          ? command + global.commandSuffix
+          : "\(command) --file FILE\(global.commandSuffix), for it is not in the inbox; or put it back there"),
+    ]
   }
 }
 
