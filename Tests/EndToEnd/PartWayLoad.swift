@@ -32,8 +32,6 @@ import Testing
         let project = try NightProject(copying: NightProject.repository, into: directory, database: database)
         let path = project.root + "/Jobs/feeds/readings.yaml"
         try Self.definition.write(toFile: path, atomically: true, encoding: .utf8)
-        try Self.readings().write(
-          toFile: project.inbox + "/readings_1.csv", atomically: true, encoding: .utf8)
         try "id,place,value\n0,first,1.00\n".write(
           toFile: project.inbox + "/readings_0.csv", atomically: true, encoding: .utf8)
         try #require(try await project.daybook("ingest", "readings").status == 0)

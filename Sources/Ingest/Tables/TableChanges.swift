@@ -58,7 +58,7 @@ struct TableChanges: Sendable {
     let create = "create schema if not exists \(quoteIdentifier(name))"
     do {
       // In a transaction this is a savepoint, so that the collision costs nothing else.
-      try await connection.withTransaction { try await $0.execute(create) }
+      _ = try await connection.withTransaction { try await $0.execute(create) }
     } catch let error as PostgresError where ["23505", "42P06"].contains(error.sqlState) {
       guard try await isThere() else { throw error }
     }
