@@ -50,7 +50,7 @@ extension ReconciliationPage {
       SELECT f.feed, f.name AS file, f.status, replace(s.source, '_', ' ') AS source, \(columns)s.stated, s.read,
         s.read - s.stated AS difference
       FROM daybook.file f JOIN daybook.file_statement s USING (file_id)
-      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf) AND \(condition)
+      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf) AND \(condition)
       ORDER BY s.read = s.stated, f.feed, f.file_id, s.source, s.column_name, s.currency
       """, [asOf])
     var dataset = try ReportQueries.dataset(rows, described: [], shown: Self.shownFiles, csvPath: csvPath)
