@@ -82,7 +82,7 @@ public struct FailureText: Sendable {
     let failed = changing.filter {
       $0.stage == "ingest" && $0.result.status != .skipped && !isDone.contains($0.name)
     }.map { stage in
-      if isPart(stage) { return "of \(stage.name) the chunks that daybook status tells" }
+      if isPart(stage) { return "of \(stage.name) the chunks listed by: daybook status" }
       return Self.isUnknown(stage, in: changing) ? "perhaps \(stage.name)" : "nothing of \(stage.name)"
     }.uniqued()
     if done.isEmpty { return failed.first { !$0.hasPrefix("nothing of ") } ?? "nothing" }

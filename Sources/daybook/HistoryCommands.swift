@@ -19,14 +19,15 @@ struct StatusCommand: Verb {
     let project = try invocation.loadProject()
     let console = invocation.console
     return try await Session.open(project) { session in
-      let runs = try await session.ledger.runs(limit: 50)
+      let recorded = try await session.ledger.runs(limit: 50)
       let feeds = try await session.ledger.feeds()
       let partWay = try await session.ledger.partWay()
       let isRunning = try await session.ledger.isRunLockHeld()
+      let runs = recorded.map { $0.seen(isLockHeld: isRunning) }
       let published = Publication.state(of: project.output)
       // A run that works is not a failure yet; without its lock it is one that was lost.
       let open = RunSummary.openFailure(
-        among: runs.filter { $0.status != .running || !isRunning }, jobs: Set(project.jobs.map(\.name)))
+        among: runs.filter { $0.status != .running }, jobs: Set(project.jobs.map(\.name)))
       let next = open?.nextCommand(options: global.commandSuffix)
       let lastGood = runs.first { $0.status == .success || $0.status == .warning }
 
@@ -40,6 +41,8 @@ struct StatusCommand: Verb {
         if open.record.runID != runs.first?.record.runID { console.data("failed     " + RunText.line(open)) }
         if let failure = open.failure {
           console.data("failure    \(failure.stage.isEmpty ? "" : failure.stage + ": ")\(failure.message)")
+        } else if open.status == .lost {
+          console.data("failure    it ended without a word, with its process or its server; what it committed counts")
         }
         console.data("next       \(next)")
       }
@@ -124,7 +127,8 @@ struct RunsListCommand: Verb {
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     return try await Session.open(project) { session in
-      let runs = try await session.ledger.runs(limit: limit)
+      let isRunning = try await session.ledger.isRunLockHeld()
+      let runs = try await session.ledger.runs(limit: limit).map { $0.seen(isLockHeld: isRunning) }
       for run in runs { invocation.console.data(RunText.line(run)) }
       if runs.isEmpty { invocation.console.note("there are no runs yet") }
       invocation.console.json(["runs": .array(runs.map(RunText.json))])
@@ -143,11 +147,22 @@ struct RunsShowCommand: Verb {
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     return try await Session.open(project) { session in
-      let found = try await RunLookup(session: session).run(named: run)
+      let isRunning = try await session.ledger.isRunLockHeld()
+      let found = try await RunLookup(session: session).run(named: run).seen(isLockHeld: isRunning)
       let stages = try await session.ledger.stages(run: found.record.runID)
       for line in RunText.details(found, stages) { invocation.console.data(line) }
       invocation.console.json(RunText.json(found, stages))
       return .ok
     }
+  }
+}
+
+extension RunSummary {
+  /// The run as it stands: one that still counts as running while nobody holds the run lock was lost. The next run
+  /// writes that down.
+  func seen(isLockHeld: Bool) -> RunSummary {
+    var seen = self
+    if status == .running, !isLockHeld { seen.status = .lost }
+    return seen
   }
 }

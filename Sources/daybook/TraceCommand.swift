@@ -111,6 +111,7 @@ struct TraceCommand: Verb {
   private func told(_ state: RowHistory.Reject.State, of feed: FeedDefinition) -> String {
     switch state {
     case .open: "open: daybook rejects export --feed \(feed.name)\(global.commandSuffix)"
+    case .ofRefusedFile: "open: correct its file, which was refused as a whole"
     case .replaced(let file): "closed" + (file.map { " by \(visible($0))" } ?? "")
     case .dismissed(let reason): "done without: \(shown(reason))"
     }
@@ -119,7 +120,7 @@ struct TraceCommand: Verb {
   private func json(_ reject: RowHistory.Reject) -> JSONValue {
     let (state, by, reason): (String, String?, String?) =
       switch reject.state {
-      case .open: ("open", nil, nil)
+      case .open, .ofRefusedFile: ("open", nil, nil)
       case .replaced(let file): ("closed", file, nil)
       case .dismissed(let reason): ("dismissed", nil, reason)
       }

@@ -52,7 +52,7 @@ import Testing
         let stopped = try await project.daybook("ingest", "readings")
         stopped.expectFailure(
           1, saying: "53100", "the chunks that are committed stay", "make room there",
-          "committed: of readings the chunks that daybook status tells", "next:")
+          "committed: of readings the chunks listed by: daybook status", "next:")
 
         let status = try await project.daybook("status")
         let line = try #require(

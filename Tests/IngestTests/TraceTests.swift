@@ -77,6 +77,11 @@ import Testing
       #expect(
         later.rejects.map(\.state) == [.dismissed("a test record"), .replaced(by: "words_1.csv"), .open, .open])
       #expect(later.remarks.isEmpty)
+      var strict = words
+      strict.rejectLimit = .count(0)
+      try fixture.deliver("words_2.csv", "id,word,n\n70,a,x\n")
+      #expect(try await fixture.ingest(strict).status == .refused)
+      #expect(try await trace(words, ["70"], fixture).rejects.map(\.state) == [.ofRefusedFile])
     }
   }
 

@@ -165,14 +165,14 @@ import Views
     failure.isByChunks = true
     #expect(
       FailureText(try Self.report(failure)).lines.contains(
-        "  committed: ingest customers; of orders the chunks that daybook status tells"))
+        "  committed: ingest customers; of orders the chunks listed by: daybook status"))
     var report = try Self.report(StageFailure(stage: "ingest orders", .dataRefused, "reject_limit", "too many"))
     report.stages[2].result.failure = RunFailure(
       stage: "ingest orders", errorClass: "reject_limit", message: "too many", sqlState: nil)
     report.stages[2].result.rows = RowCounts(read: 10, inserted: 8, rejected: 2)
     #expect(
       FailureText(report).lines.contains(
-        "  committed: ingest customers; of orders the chunks that daybook status tells"))
+        "  committed: ingest customers; of orders the chunks listed by: daybook status"))
   }
 
   @Test func aFullDiskIsNotTriedAgainAtOnce() {

@@ -15,6 +15,8 @@ extension RowHistory {
     public enum State: Sendable, Hashable {
       /// It waits for a correction.
       case open
+      /// Its whole file was refused and waits to be corrected.
+      case ofRefusedFile
       /// The rows of a later file took its place; the file, when known.
       case replaced(by: String?)
       /// A person decided to do without it, for this reason.
@@ -52,7 +54,7 @@ extension RowTrace {
     let rows = try await connection.query(
       """
       select r.file, r.line, r.column_name, r.code, r.reason, substring(r.raw from 1 for \(Self.candidateBytes)),
-        f.header, r.resolved_at is null, r.dismissal, c.name
+        f.header, r.resolved_at is null, r.dismissal, c.name, f.status
       from (select * from daybook.reject order by reject_id desc limit \(searchedRejects)) as r
       join daybook.file f on f.file_id = r.file_id left join daybook.file c on c.file_id = r.resolved_by
       where r.feed = $1 \(conditions) order by r.reject_id desc limit \(Self.candidates)
@@ -65,7 +67,7 @@ extension RowTrace {
       let dismissal: String? = try row.decode(8)
       let state: RowHistory.Reject.State =
         if try row.decode(7, as: Bool.self) {
-          .open
+          try row.decode(10, as: String.self) == "refused" ? .ofRefusedFile : .open
         } else if let dismissal {
           .dismissed(dismissal)
         } else {
