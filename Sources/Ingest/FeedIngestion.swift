@@ -221,9 +221,11 @@ public struct FeedIngestion: Sendable {
   nonisolated(nonsending) func reportRejects(
     _ outcome: inout IngestOutcome, on connection: PostgresConnection
   ) async throws {
-    if outcome.rows.rejected > 0 {
+    // Also without rejects of its own: a run that was killed behind the commit of an earlier file, or of chunks, left
+    // that to this one; and a file that replaces a refused one closes the rejects that are listed.
+    if outcome.rows.rejected > 0 || outcome.status == .loaded {
       try await writeRejects(&outcome, on: connection)
-      if outcome.status == .loaded {
+      if outcome.status == .loaded, outcome.rows.rejected > 0 {
         outcome.findings.append(
           Diagnostic(
             .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },

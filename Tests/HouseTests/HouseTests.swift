@@ -30,7 +30,7 @@ import Testing
     return try await TemporaryDirectory.with { scratch in
       let outcome = try await ProgramRun.run(
         swift, ["package", "--package-path", root, "--scratch-path", scratch.path, "dump-package"],
-        environment: ["PATH": path, "HOME": environment["HOME"] ?? scratch.path], timeout: .seconds(60))
+        environment: ["PATH": path, "HOME": environment["HOME"] ?? scratch.path], timeout: .seconds(300))
       try #require(outcome.status == 0, "\(outcome.stderr)")
       return try JSONDecoder().decode(Manifest.self, from: Data(outcome.stdout.utf8))
     }

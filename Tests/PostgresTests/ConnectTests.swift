@@ -8,7 +8,7 @@ import Testing
 @Suite struct ConnectTests {
   // The upper bound is wide: other tests share the threads that resume this one. Without a deadline of its own the
   // connect would never end at all.
-  @Test(.timeLimit(.minutes(2))) func aHostThatAcceptsAndNeverAnswersTimesOut() async throws {
+  @Test(.timeLimit(.minutes(10))) func aHostThatAcceptsAndNeverAnswersTimesOut() async throws {
     let hole = try BlackHole()
     var configuration = try PostgresConfiguration(url: "postgresql://127.0.0.1:\(hole.port)/db")
     configuration.connectTimeout = .milliseconds(300)
@@ -16,7 +16,7 @@ import Testing
     let error = await #expect(throws: PostgresError.self) { try await PostgresConnection.connect(configuration) }
     let waited = began.duration(to: .now)
     #expect(error?.kind == .timeout)
-    #expect(waited >= .milliseconds(300) && waited < .seconds(60), "waited \(waited)")
+    #expect(waited >= .milliseconds(300) && waited < .seconds(500), "waited \(waited)")
   }
 
   @Test func theNextHostIsTriedAfterOneThatNeverAnswers() async throws {

@@ -42,7 +42,7 @@ struct FaultTrial: Sendable {
   var words: [String] { ["ingest"] + Self.feeds + ["--as-of", night.asOf] }
 
   /// Loads the night, however many disturbances are to come.
-  func ingest(timeout: Duration = .seconds(120)) async throws -> ProgramOutcome {
+  func ingest(timeout: Duration = .seconds(300)) async throws -> ProgramOutcome {
     try await project.daybook(words, timeout: timeout)
   }
 

@@ -100,7 +100,7 @@ import Testing
       case .backendKilled: kill(backend, SIGKILL)
       }
       // The gate stays closed until that session is gone: let through in its last moment it could still commit.
-      for _ in 0..<3_000 where !isEnded(backend) { try await Task.sleep(for: .milliseconds(20)) }
+      for _ in 0..<15_000 where !isEnded(backend) { try await Task.sleep(for: .milliseconds(20)) }
       #expect(isEnded(backend))
     }
     if loss != .backendKilled || outcome.status != 0 {
