@@ -38,7 +38,10 @@ nightly: $(program) ## load the feeds, refresh the views, write the reports (sam
 
 test: packages toolchain lint ## build and run every test, live database included
 	@swift build --build-tests
-	@swift test --skip-build --disable-xctest 2>&1 | tee .build/test.log | sed -u '/ started\.$$/d; /^◇ Test case /d'
+	@swift test --skip-build --disable-xctest 2>&1 | tee .build/test.log | sed -u '/ started\.$$/d; /^◇ Test case /d' \
+	  || { status=$$?; \
+	    failed=$$(grep -m 200 '^✘' .build/test.log) || failed=$$(tail -n 20 .build/test.log); \
+	    printf '\nmake test: what failed (all of it: .build/test.log)\n%s\n' "$$failed"; exit $$status; }
 
 build: $(program) ## build the release program when a source is newer
 

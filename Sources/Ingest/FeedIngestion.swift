@@ -102,13 +102,21 @@ public struct FeedIngestion: Sendable {
       choice = try await choose(for: &discovery, selection, on: connection)
       // Also on a night without files: a killed run may have been the last one with any.
       try await StagingArea.sweep(on: connection)
+      // Committed by itself, so that feeds that begin at once do not wait for each other's first load.
+      try await TableChanges.makeSchema(project.database.schema, on: connection)
       return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
     }
     if let prepared { return prepared }
     let files = discovery.files
     let found = discovery.findings
     if choice?.path == .insert {
-      var outcome = try await loadInChunks(files, selection, publication, zone)
+      var outcome: IngestOutcome
+      do {
+        outcome = try await loadInChunks(files, selection, publication, zone)
+      } catch var error as IngestError {
+        error.isByChunks = true
+        throw error
+      }
       outcome.choice = choice
       outcome.findings = found + outcome.findings
       if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
@@ -213,9 +221,11 @@ public struct FeedIngestion: Sendable {
   nonisolated(nonsending) func reportRejects(
     _ outcome: inout IngestOutcome, on connection: PostgresConnection
   ) async throws {
-    if outcome.rows.rejected > 0 {
+    // Also without rejects of its own: a run that was killed behind the commit of an earlier file, or of chunks, left
+    // that to this one; and a file that replaces a refused one closes the rejects that are listed.
+    if outcome.rows.rejected > 0 || outcome.status == .loaded {
       try await writeRejects(&outcome, on: connection)
-      if outcome.status == .loaded {
+      if outcome.status == .loaded, outcome.rows.rejected > 0 {
         outcome.findings.append(
           Diagnostic(
             .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },

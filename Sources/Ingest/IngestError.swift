@@ -1,6 +1,6 @@
 // What stops the ingest of a feed. A bad record is not an error: it is a reject beside the good rows.
-// Invariant: when one is thrown nothing of the feed was published by that call, and its diagnostic says so
-// together with what to type next. Exit codes are given by `Jobs`, from `kind`.
+// Invariant: when one is thrown nothing of the feed was published by that call, but for the chunks that a load by chunks
+// had committed before; its diagnostic says which of the two, together with what to type next. Exit codes are given by `Jobs`, from `kind`.
 
 public import Finding
 public import Postgres
@@ -39,6 +39,8 @@ public struct IngestError: Error, Sendable, CustomStringConvertible {
   public let diagnostics: [Diagnostic]
   /// What the server said, when it was the server.
   public let underlying: PostgresError?
+  /// Whether the file was being loaded by chunks: those that had committed before stay, and `daybook status` tells them.
+  public var isByChunks = false
 
   init(_ kind: Kind, _ diagnostics: [Diagnostic], underlying: PostgresError? = nil) {
     self.kind = kind

@@ -29,14 +29,19 @@ extension FeedIngestion {
         holders.isEmpty
         ? "run again; or raise lock_timeout" : "wait for who holds it, or end that session; or raise lock_timeout"
     default:
-      guard server.kind == .connectionLost, server.statement == "COMMIT" else { return error }
+      // Only what was sent and not answered is unknown; what broke off before it is rolled back.
+      guard server.kind == .connectionLost, server.statement == "COMMIT", server.wasSent else { return error }
       kind = .commitUnknown
+      let what =
+        error.isByChunks ? "the last chunk under way is committed; those before it are" : "this feed is committed"
       diagnostic.notes = [
-        "state: the connection broke during COMMIT, so it is not known whether this feed is committed",
+        "state: the connection broke during COMMIT, so it is not known whether \(what)",
         "running again finds out and loads nothing twice: daybook ingest \(feed.name)",
       ]
     }
-    return IngestError(kind, [diagnostic] + error.diagnostics.dropFirst(), underlying: server)
+    var advised = IngestError(kind, [diagnostic] + error.diagnostics.dropFirst(), underlying: server)
+    advised.isByChunks = error.isByChunks
+    return advised
   }
 
   /// A limit of time as sessions of this role get it; nil when there is none.

@@ -77,11 +77,23 @@ public struct FailureText: Sendable {
   private var committed: String {
     // A check changes nothing, and reports have a line of their own.
     let changing = report.stages.filter { $0.stage == "ingest" || $0.stage == "refresh" }
-    let done = changing.filter(Self.isCommitted)
-    let failed = changing.filter { $0.result.status != .skipped && !Self.isCommitted($0) && $0.stage == "ingest" }
-      .map { Self.isUnknown($0, in: changing) ? "perhaps \($0.name)" : "nothing of \($0.name)" }.uniqued()
-    if done.isEmpty { return failed.first { $0.hasPrefix("perhaps ") } ?? "nothing" }
+    let done = changing.filter { Self.isCommitted($0) && !isPart($0) || Self.wasFoundCommitted($0, in: changing) }
+    let isDone = Set(done.filter { $0.stage == "ingest" }.map(\.name))
+    let failed = changing.filter {
+      $0.stage == "ingest" && $0.result.status != .skipped && !isDone.contains($0.name)
+    }.map { stage in
+      if isPart(stage) { return "of \(stage.name) the chunks listed by: daybook status" }
+      return Self.isUnknown(stage, in: changing) ? "perhaps \(stage.name)" : "nothing of \(stage.name)"
+    }.uniqued()
+    if done.isEmpty { return failed.first { !$0.hasPrefix("nothing of ") } ?? "nothing" }
     return ([Self.grouped(done.map { ($0.stage, $0.name) })] + failed.prefix(3)).joined(separator: "; ")
+  }
+
+  /// Whether a feed stopped amid its chunks: by an error, or behind the limit on refused records.
+  private func isPart(_ stage: StageReport) -> Bool {
+    guard stage.stage == "ingest" else { return false }
+    if let failure = report.failure, failure.isByChunks, failure.stage == "ingest \(stage.name)" { return true }
+    return stage.result.failure?.errorClass == "reject_limit" && Self.isCommitted(stage)
   }
 
   /// A feed that failed has rows in the table only when it failed after its commit, at the list of its rejects.
@@ -92,7 +104,22 @@ public struct FailureText: Sendable {
 
   /// Whether an attempt at the feed lost the server during its commit, and no later one came to see what became of it.
   private static func isUnknown(_ stage: StageReport, in stages: [StageReport]) -> Bool {
-    stages.contains { $0.name == stage.name && $0.result.failure?.errorClass == "commit_unknown" }
+    guard let lost = lostCommit(of: stage.name, in: stages) else { return false }
+    return !stages[(lost + 1)...].contains { $0.name == stage.name && $0.result.failure == nil }
+  }
+
+  /// Whether an attempt found nothing to do because the one before it, whose COMMIT was not answered, had committed.
+  private static func wasFoundCommitted(_ stage: StageReport, in stages: [StageReport]) -> Bool {
+    guard stage.stage == "ingest", stage.result.failure == nil, let lost = lostCommit(of: stage.name, in: stages) else {
+      return false
+    }
+    return stages[(lost + 1)...].contains { $0.name == stage.name && $0.result.failure == nil }
+  }
+
+  private static func lostCommit(of name: String, in stages: [StageReport]) -> Int? {
+    stages.lastIndex {
+      $0.stage == "ingest" && $0.name == name && $0.result.failure?.errorClass == "commit_unknown"
+    }
   }
 
   private var skipped: String? {

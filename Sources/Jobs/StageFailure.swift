@@ -23,6 +23,8 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   public var sqlState: String?
   /// Whether the same may succeed when it is tried again.
   public var isTransient: Bool
+  /// Whether chunks of the feed that were committed before it stay.
+  public var isByChunks = false
 
   /// Creates a failure.
   public init(
@@ -103,6 +105,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
     self.init(
       stage: stage, exitCode: code, errorClass: error.kind.rawValue, diagnostics: error.diagnostics,
       sqlState: error.underlying?.sqlState, isTransient: error.isTransient)
+    isByChunks = error.isByChunks
   }
 
   private init(view error: ViewError, stage: String) {

@@ -218,6 +218,8 @@ struct EmbeddedServerPostmaster: Sendable {
     let statements = "CREATE DATABASE \(EmbeddedServerSettings.database);\n"
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw .files("make a pipe for", programs.postgres, errno) }
+    // A child that another task starts now must not keep the end that this server waits for.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let input = ends[0]
     defer { close(input) }
     // Fits the pipe's buffer, so it is there before the server reads.

@@ -45,9 +45,12 @@ extension PostgresConnection {
   {
     guard let handle, !isCloseRequested else {
       // Whoever comes after the call that saw the server go must hear of that too, and not of a mistake of its own.
-      throw isCloseRequested
+      var error =
+        isCloseRequested
         ? PostgresError(.misuse, "the connection is closed", statement: sql)
         : PostgresError(.connectionLost, "the connection was lost before this statement", statement: sql)
+      error.wasSent = false
+      throw error
     }
     guard self.activity == .idle else {
       throw PostgresError(.misuse, "the connection is in use by another call", statement: sql)
@@ -155,6 +158,8 @@ extension PostgresConnection {
       default: failure = failure ?? serverError(result, statement, on: handle)
       }
     }
+    // A COMMIT that was answered has taken effect, whatever became of the session a moment later.
+    if let last, statement == "COMMIT", last.commandTag == "COMMIT" { return last }
     if let failure { throw failure }
     guard let last, !handle.isBroken else { throw Interruption.lost }
     return last

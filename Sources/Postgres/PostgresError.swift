@@ -52,6 +52,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var position: Int?
   /// The SQL text, without parameter values.
   public var statement: String?
+  /// Whether the statement can have come to the server; false when the connection was known to be lost before it.
+  public var wasSent = true
 
   /// Makes an error of this kind; the server's fields are set afterwards where there are any.
   public init(_ kind: Kind, _ message: String, sqlState: String? = nil, statement: String? = nil) {

@@ -31,7 +31,9 @@ struct IndexPage {
     blocks.append(
       ContentBlock(
         title: "What arrived", body: .table, dataset: feeds,
-        lead: "Rows of this date's files by feed. The proof is under Reconciliation."))
+        lead:
+          "Rows of this date's files by feed; refused is how many of the files were. The proof is under Reconciliation."
+      ))
     return ReportContent(
       name: Self.name, title: Self.title, description: "The headline figures of every report, and what arrived.",
       blocks: blocks)
@@ -40,13 +42,14 @@ struct IndexPage {
   private func feeds() async throws -> Dataset {
     let rows = try await queries.connection.query(
       """
-      SELECT f.feed, count(*) AS files, sum(rows_read)::bigint AS read, sum(rows_inserted)::bigint AS inserted,
+      SELECT f.feed, count(*) AS files, count(*) FILTER (WHERE status = 'refused') AS refused,
+        sum(rows_read)::bigint AS read, sum(rows_inserted)::bigint AS inserted,
         sum(rows_updated)::bigint AS updated, sum(rows_unchanged)::bigint AS unchanged,
         sum(rows_deleted)::bigint AS deleted, sum(rows_duplicate)::bigint AS duplicate,
         sum(rows_rejected)::bigint AS rejected
-      FROM daybook.file f WHERE status <> 'superseded' AND as_of = $1 GROUP BY feed ORDER BY feed
+      FROM daybook.file f WHERE \(ReportQueries.isStanding) AND as_of = $1 GROUP BY feed ORDER BY feed
       """, [.date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970))])
-    let counts = ["files", "read", "inserted", "updated", "unchanged", "deleted", "duplicate", "rejected"]
+    let counts = ["files", "refused", "read", "inserted", "updated", "unchanged", "deleted", "duplicate", "rejected"]
     return try ReportQueries.dataset(
       rows,
       described: [ColumnFormat(column: "feed", kind: .text)] + counts.map { ColumnFormat(column: $0, kind: .integer) },

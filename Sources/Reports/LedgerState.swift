@@ -32,10 +32,10 @@ struct LedgerState: Sendable {
       """
       SELECT feed,
         max(as_of) FILTER (WHERE status = 'loaded'),
-        coalesce(sum(rows_rejected) FILTER (WHERE as_of = $1 AND status <> 'superseded'), 0)::bigint,
+        coalesce(sum(rows_rejected) FILTER (WHERE as_of = $1 AND \(ReportQueries.isStanding)), 0)::bigint,
         concat_ws('/', count(*), max(file_id), count(*) FILTER (WHERE status = 'superseded'),
           count(*) FILTER (WHERE status = 'loading'))
-      FROM daybook.file GROUP BY feed ORDER BY feed
+      FROM daybook.file f GROUP BY feed ORDER BY feed
       """, [date])
     for row in files {
       let feed: String = try row.decode(0)
@@ -90,7 +90,7 @@ struct LedgerState: Sendable {
 /// The fingerprints of the pages of a set.
 struct PageFingerprints: Sendable {
   /// Raised whenever the same inputs would give other bytes.
-  static let rendererVersion = "2"
+  static let rendererVersion = "3"
 
   private let project: Project
   private let state: LedgerState

@@ -1,5 +1,5 @@
 // The page that proves that every row is accounted for: file by file in rows, currency by currency in money, what was
-// rejected and where, and base tables against the views made from them. Differences are said out loud, also when
+// rejected and where, what the senders stated (`ReconciliationPage+Statements`), and base tables against the views made from them. Differences are said out loud, also when
 // they are zero.
 
 internal import Definitions
@@ -16,19 +16,22 @@ struct ReconciliationPage {
   static let shownFiles = 100
   static let shownRejects = 50
 
-  private var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
+  var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
 
   /// - Parameter views: what `viewTotals` gave in the same snapshot.
   func content(views: Dataset) async throws -> ReportContent {
     let files = try await self.files()
     let money = try await self.money()
-    var blocks = verdicts(files: files, money: money, views: views)
+    let statements = try await self.statements()
+    var blocks = [try await rowVerdict()] + (try await notLoaded())
+    blocks += verdicts(money: money, views: views) + statements.verdicts
     blocks.append(
       ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
     blocks.append(
       ContentBlock(
         title: "Money by currency", body: .table, dataset: money,
         lead: "Sums of the controlled columns over the same files. Currencies are never added together."))
+    blocks += statements.tables
     blocks += try await rejects()
     blocks.append(
       ContentBlock(
@@ -41,8 +44,8 @@ struct ReconciliationPage {
 
   // MARK: Verdicts
 
-  private func verdicts(files: (dataset: Dataset, lead: String), money: Dataset, views: Dataset) -> [ContentBlock] {
-    var blocks = [rowVerdict(files.dataset)]
+  private func verdicts(money: Dataset, views: Dataset) -> [ContentBlock] {
+    var blocks: [ContentBlock] = []
     var currencies: [String: ExactDecimal] = [:]
     var worst: String?
     for row in money.rows {
@@ -72,29 +75,79 @@ struct ReconciliationPage {
     return blocks
   }
 
-  private func rowVerdict(_ files: Dataset) -> ContentBlock {
-    func sum(_ column: String) -> ExactDecimal {
-      guard let place = files.index(of: column) else { return .zero }
-      return files.rows.compactMap { $0[place].number }.reduce(.zero) { $0.adding($1) ?? $0 }
-    }
-    let difference = files.rows.compactMap { row in files.index(of: "difference").flatMap { row[$0].number } }
-      .reduce(ExactDecimal.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
-    let count = FigureFormat.integer
-    if files.totalRows == 0 {
+  /// The equation over all files that are loaded, and not only over those that are listed.
+  private func rowVerdict() async throws -> ContentBlock {
+    let outcomes = ["inserted", "updated", "unchanged", "duplicate", "rejected"]
+    let sums = (["read"] + outcomes).map { "coalesce(sum(rows_\($0)), 0)::bigint" }.joined(separator: ", ")
+    let off = "rows_read - rows_inserted - rows_updated - rows_unchanged - rows_duplicate - rows_rejected"
+    let rows = try await queries.connection.query(
+      """
+      SELECT count(*), coalesce(sum(abs(\(off))), 0)::bigint, \(sums) FROM daybook.file f
+      WHERE status = 'loaded' AND as_of = \(Self.newestAsOf)
+      """, [asOf])
+    var figures: [Int] = []
+    if let row = rows.first { for place in 0..<(outcomes.count + 3) { figures.append(try row.decode(place)) } }
+    guard let files = figures.first, files > 0 else {
       return ContentBlock(
-        title: "Rows", body: .verdict(isGood: true, "No file has arrived for this date or before it."))
+        title: "Rows", body: .verdict(isGood: true, "No file of this date was loaded."))
     }
-    let parts = ["inserted", "updated", "unchanged", "duplicate", "rejected"].map { "\(count.spelled(sum($0))) \($0)" }
+    func spelled(_ place: Int) -> String { FigureFormat.integer.spelled(ExactDecimal(figures[place])) }
+    let parts = outcomes.enumerated().map { "\(spelled($0.offset + 3)) \($0.element)" }
     let text =
-      "\(count.spelled(sum("read"))) rows read = \(parts.joined(separator: " + ")). "
-      + "Difference \(count.spelled(difference))."
-    return ContentBlock(title: "Rows", body: .verdict(isGood: difference.isZero, text))
+      "\(spelled(2)) rows read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
+    return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text))
+  }
+
+  /// What is not in the equation: files that were refused as a whole, and those that are part way in.
+  private func notLoaded() async throws -> [ContentBlock] {
+    let rows = try await queries.connection.query(
+      """
+      SELECT count(*) FILTER (WHERE status = 'refused' AND dismissal IS NULL),
+        coalesce(sum(rows_read) FILTER (WHERE status = 'refused' AND dismissal IS NULL), 0)::bigint,
+        count(*) FILTER (WHERE status = 'refused' AND dismissal IS NOT NULL), count(*) FILTER (WHERE status = 'loading')
+      FROM daybook.file f WHERE \(ReportQueries.isStanding) AND as_of = \(Self.newestAsOf)
+      """, [asOf])
+    guard let row = rows.first else { return [] }
+    func files(_ count: Int, _ one: String, _ many: String) -> String {
+      "\(count) file\(count == 1 ? one : "s" + many)"
+    }
+    let (refused, read): (Int, Int) = (try row.decode(0), try row.decode(1))
+    let (dismissed, loading): (Int, Int) = (try row.decode(2), try row.decode(3))
+    var blocks: [ContentBlock] = []
+    if refused > 0 {
+      let count = FigureFormat.integer.spelled(ExactDecimal(read))
+      blocks.append(
+        ContentBlock(
+          title: "Refused files",
+          body: .verdict(
+            isGood: false,
+            files(refused, " was refused as a whole: its", " were refused as a whole: their")
+              + " \(count) \(read == 1 ? "row is" : "rows are") not in these figures.")))
+    }
+    if dismissed > 0 {
+      blocks.append(
+        ContentBlock(
+          title: "Refused files done without",
+          body: .verdict(
+            isGood: true,
+            files(dismissed, " that was refused is", " that were refused are")
+              + " done without, by a person's decision.")))
+    }
+    if loading > 0 {
+      blocks.append(
+        ContentBlock(
+          title: "Files part way in",
+          body: .verdict(
+            isGood: false,
+            files(loading, " is part way in: its", " are part way in: their") + " rows are not counted here.")))
+    }
+    return blocks
   }
 
   // MARK: Files and money
 
   /// The as-of date whose files the page is about: this one, or the newest before it that had any.
-  private static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
+  static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
 
   private func files() async throws -> (dataset: Dataset, lead: String) {
     let rows = try await queries.connection.query(
@@ -103,7 +156,7 @@ struct ReconciliationPage {
         rows_unchanged AS unchanged, rows_duplicate AS duplicate, rows_rejected AS rejected,
         CASE WHEN status = 'loaded' THEN rows_read - rows_inserted - rows_updated - rows_unchanged
           - rows_duplicate - rows_rejected ELSE 0 END AS difference, rows_deleted AS deleted, bytes, as_of
-      FROM daybook.file WHERE status <> 'superseded' AND as_of = \(Self.newestAsOf)
+      FROM daybook.file f WHERE \(ReportQueries.isStanding) AND as_of = \(Self.newestAsOf)
       ORDER BY feed, file_id
       """, [asOf])
     let counts = ["read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleted", "bytes"]
@@ -120,7 +173,9 @@ struct ReconciliationPage {
     } else {
       lead =
         dataset.rows.isEmpty
-        ? "" : "Every file of this date. read = inserted + updated + unchanged + duplicate + rejected."
+        ? ""
+        : "Every file of this date. Of a loaded one read = inserted + updated + unchanged + duplicate + rejected; a "
+          + "refused one that came again under its name counts as it ended."
     }
     return (dataset, lead)
   }
@@ -139,7 +194,8 @@ struct ReconciliationPage {
           - coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0) AS difference
       FROM daybook.file f JOIN daybook.file_control_sum s USING (file_id)
       WHERE f.status = 'loaded' AND f.as_of = \(Self.newestAsOf)
-      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+      GROUP BY 1, 2, 3 ORDER BY coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
+        = coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0), 1, 2, 3
       """, [asOf])
     var dataset = try ReportQueries.dataset(rows, described: [], shown: 500, csvPath: "data/control_sums.csv")
     let currency = dataset.index(of: "currency")
@@ -158,7 +214,7 @@ struct ReconciliationPage {
       """
       SELECT r.feed, r.code, r.column_name AS "column", count(*) AS rows, min(r.line) AS first_line
       FROM daybook.reject r JOIN daybook.file f USING (file_id)
-      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf)
+      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf)
       GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
       """, [asOf])
     var byCause = try ReportQueries.dataset(causes, described: [], shown: 200, csvPath: "data/reject_causes.csv")
@@ -168,7 +224,7 @@ struct ReconciliationPage {
       """
       SELECT r.feed, r.file, r.line, r.column_name AS "column", r.code, r.reason, r.raw, r.record, r.byte_offset
       FROM daybook.reject r JOIN daybook.file f USING (file_id)
-      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf)
+      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf)
       ORDER BY r.feed, r.file, r.line, r.reject_id
       """, [asOf])
     let listed = try rows(
@@ -178,7 +234,7 @@ struct ReconciliationPage {
       """
       SELECT d.feed, d.file, d.line, d.key, d.kept_line, d.record, d.byte_offset
       FROM daybook.duplicate_row d JOIN daybook.file f USING (file_id)
-      WHERE f.status <> 'superseded' AND f.as_of = \(Self.newestAsOf)
+      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf)
       ORDER BY d.feed, d.file, d.line, d.duplicate_id
       """, [asOf])
     let duplicates = try rows(

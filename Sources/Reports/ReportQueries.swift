@@ -43,6 +43,12 @@ struct ReportQueries: Sendable {
       rows, described: section.columns, shown: SectionRendering.keptRows(section), csvPath: csvPath)
   }
 
+  /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.
+  static let isStanding = """
+    f.status <> 'superseded' AND NOT (f.status = 'refused' AND EXISTS (SELECT FROM daybook.file later
+      WHERE later.feed = f.feed AND later.name = f.name AND later.file_id > f.file_id))
+    """
+
   /// A dataset of rows as the server sent them.
   static func dataset(_ rows: PostgresRows, described: [ColumnFormat], shown: Int, csvPath: String) throws -> Dataset {
     let names = rows.columnNames

@@ -52,6 +52,10 @@ struct DoctorCommand: Verb {
       console.data("\(finding.status.rawValue.padded(to: 7))  \(name)  \(finding.message)")
       if let fix = finding.fix { console.data("         fix: \(fix)") }
     }
+    if examination.exitCode == .ok {
+      console.note(
+        "nothing here stops a run; how the last one ended and what to type next: daybook status\(global.commandSuffix)")
+    }
     let object: JSONValue = [
       "status": .string(examination.exitCode == .ok ? "success" : "failed"),
       "exit_code": .integer(Int(examination.exitCode.rawValue)),

@@ -2,6 +2,8 @@
 
 internal import ArgumentParser
 internal import Definitions
+internal import Finding
+internal import Glibc
 internal import Jobs
 internal import Ledger
 internal import Money
@@ -17,13 +19,15 @@ struct StatusCommand: Verb {
     let project = try invocation.loadProject()
     let console = invocation.console
     return try await Session.open(project) { session in
-      let runs = try await session.ledger.runs(limit: 50)
+      let recorded = try await session.ledger.runs(limit: 50)
       let feeds = try await session.ledger.feeds()
+      let partWay = try await session.ledger.partWay()
       let isRunning = try await session.ledger.isRunLockHeld()
+      let runs = recorded.map { $0.seen(isLockHeld: isRunning) }
       let published = Publication.state(of: project.output)
       // A run that works is not a failure yet; without its lock it is one that was lost.
       let open = RunSummary.openFailure(
-        among: runs.filter { $0.status != .running || !isRunning }, jobs: Set(project.jobs.map(\.name)))
+        among: runs.filter { $0.status != .running }, jobs: Set(project.jobs.map(\.name)))
       let next = open?.nextCommand(options: global.commandSuffix)
       let lastGood = runs.first { $0.status == .success || $0.status == .warning }
 
@@ -37,6 +41,8 @@ struct StatusCommand: Verb {
         if open.record.runID != runs.first?.record.runID { console.data("failed     " + RunText.line(open)) }
         if let failure = open.failure {
           console.data("failure    \(failure.stage.isEmpty ? "" : failure.stage + ": ")\(failure.message)")
+        } else if open.status == .lost {
+          console.data("failure    it ended without a word, with its process or its server; what it committed counts")
         }
         console.data("next       \(next)")
       }
@@ -48,6 +54,9 @@ struct StatusCommand: Verb {
             + (summary.openRejects > 0 ? ", \(counted(summary.openRejects, "open reject"))" : "")
         }
         console.data("feed       \(feed.name): \(told ?? "no file yet")")
+      }
+      for file in partWay {
+        for line in lines(file, project, isRunning: isRunning) { console.data(line) }
       }
       let object: JSONValue = [
         "project": .string(project.name), "running": .bool(isRunning),
@@ -63,10 +72,39 @@ struct StatusCommand: Verb {
               "open_rejects": .integer(known?.openRejects ?? 0),
             ]
           }),
+        "part_way": .array(
+          partWay.map { file in
+            [
+              "feed": .string(file.feed), "file": .string(file.name), "chunks": .integer(file.chunks),
+              "chunks_planned": .optional(file.plannedChunks), "records": .integer(file.rows.read),
+              "began_at": .string(file.beganAt.description),
+              "last_committed_at": .optional(file.lastCommittedAt?.description),
+              "next": .optional(isRunning ? nil : "daybook ingest \(file.feed)\(global.commandSuffix)"),
+            ]
+          }),
       ]
       console.json(object)
       return .ok
     }
+  }
+
+  /// A file that is part way in, and the command that goes on with it.
+  private func lines(_ file: PartWayFile, _ project: Project, isRunning: Bool) -> [String] {
+    let planned = file.plannedChunks.map { " of about \($0)" } ?? ""
+    let state =
+      "part way   \(file.feed): \(visible(file.name)), \(file.chunks)\(planned) chunks committed with "
+      + "\(counted(file.rows.read, "record")), begun at \(file.beganAt)"
+      + (file.lastCommittedAt.map { ", the last chunk at \($0)" } ?? "")
+    if isRunning { return [state] }
+    let isInInbox = access("\(project.inbox)/\(file.name)", R_OK) == 0
+    let command = "daybook ingest \(file.feed)"
+    return [
+      state,
+      "           goes on with: "
+        + (isInInbox
+          ? command + global.commandSuffix
+          : "\(command) --file FILE\(global.commandSuffix), for it is not in the inbox; or put it back there"),
+    ]
   }
 }
 
@@ -89,7 +127,8 @@ struct RunsListCommand: Verb {
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     return try await Session.open(project) { session in
-      let runs = try await session.ledger.runs(limit: limit)
+      let isRunning = try await session.ledger.isRunLockHeld()
+      let runs = try await session.ledger.runs(limit: limit).map { $0.seen(isLockHeld: isRunning) }
       for run in runs { invocation.console.data(RunText.line(run)) }
       if runs.isEmpty { invocation.console.note("there are no runs yet") }
       invocation.console.json(["runs": .array(runs.map(RunText.json))])
@@ -108,11 +147,22 @@ struct RunsShowCommand: Verb {
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     return try await Session.open(project) { session in
-      let found = try await RunLookup(session: session).run(named: run)
+      let isRunning = try await session.ledger.isRunLockHeld()
+      let found = try await RunLookup(session: session).run(named: run).seen(isLockHeld: isRunning)
       let stages = try await session.ledger.stages(run: found.record.runID)
       for line in RunText.details(found, stages) { invocation.console.data(line) }
       invocation.console.json(RunText.json(found, stages))
       return .ok
     }
+  }
+}
+
+extension RunSummary {
+  /// The run as it stands: one that still counts as running while nobody holds the run lock was lost. The next run
+  /// writes that down.
+  func seen(isLockHeld: Bool) -> RunSummary {
+    var seen = self
+    if status == .running, !isLockHeld { seen.status = .lost }
+    return seen
   }
 }

@@ -58,6 +58,7 @@ struct TraceCommand: Verb {
       if !isKnown {
         invocation.console.problem("\(table) has no row with \(named(feed, values)), and none is known of")
         if !history.duplicates.isEmpty { invocation.console.problem("  duplicates of that key are listed above") }
+        if !history.rejects.isEmpty { invocation.console.problem("  refused records with that key are listed above") }
       }
       invocation.console.json(json(history, feed, values, status))
       return status
@@ -91,6 +92,11 @@ struct TraceCommand: Verb {
         "duplicate  \(visible(duplicate.file)):\(duplicate.line) did not count"
           + (duplicate.keptLine.map { ", line \($0) did" } ?? ""))
     }
+    for reject in history.rejects {
+      lines.append(
+        "reject     \(visible(reject.file)):\(reject.line)\(reject.column.map { ", column \"\($0)\"" } ?? ""): "
+          + "\(reject.code): \(shown(reject.reason)); \(told(reject.state, of: feed))")
+    }
     if history.isPresent {
       lines.append("now        \(named(feed, values)) in \(table)")
       for (column, value) in history.row where !feed.key.contains(column) {
@@ -100,6 +106,29 @@ struct TraceCommand: Verb {
       lines.append("now        not in \(table)")
     }
     return lines + history.remarks.map { "note       \($0)" }
+  }
+
+  private func told(_ state: RowHistory.Reject.State, of feed: FeedDefinition) -> String {
+    switch state {
+    case .open: "open: daybook rejects export --feed \(feed.name)\(global.commandSuffix)"
+    case .ofRefusedFile: "open: correct its file, which was refused as a whole"
+    case .replaced(let file): "closed" + (file.map { " by \(visible($0))" } ?? "")
+    case .dismissed(let reason): "done without: \(shown(reason))"
+    }
+  }
+
+  private func json(_ reject: RowHistory.Reject) -> JSONValue {
+    let (state, by, reason): (String, String?, String?) =
+      switch reject.state {
+      case .open, .ofRefusedFile: ("open", nil, nil)
+      case .replaced(let file): ("closed", file, nil)
+      case .dismissed(let reason): ("dismissed", nil, reason)
+      }
+    return [
+      "file": .string(reject.file), "line": .integer(reject.line), "column": .optional(reject.column),
+      "code": .string(reject.code), "reason": .string(reject.reason), "state": .string(state),
+      "closed_by": .optional(by), "dismissal": .optional(reason),
+    ]
   }
 
   private func json(
@@ -126,6 +155,7 @@ struct TraceCommand: Verb {
         history.duplicates.map {
           ["file": .string($0.file), "line": .integer($0.line), "kept_line": .optional($0.keptLine)]
         }),
+      "rejects": .array(history.rejects.map(json)),
       "remarks": .array(history.remarks.map { .string($0) }),
       "status": .string(status == .ok ? "success" : "failed"), "exit_code": .integer(Int(status.rawValue)),
     ]

@@ -117,7 +117,7 @@ struct WriterTests {
   @Test func aBorrowedDescriptorStaysOpen() throws {
     try withScratchDirectory { directory in
       let path = directory + "/shared.csv"
-      let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
+      let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
       defer { close(descriptor) }
       for name in ["first", "second"] {
         var writer = CSVWriter(descriptor: descriptor)

@@ -54,7 +54,7 @@ import Testing
           }
           var last = try await project.daybook("ingest", "transactions")
           // The server may need a moment to notice that the killed program is gone.
-          for _ in 0..<50 where last.status == 75 {
+          for _ in 0..<300 where last.status == 75 {
             try await Task.sleep(for: .milliseconds(100))
             last = try await project.daybook("ingest", "transactions")
           }

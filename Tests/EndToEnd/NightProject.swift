@@ -32,14 +32,14 @@ struct NightProject: Sendable {
 
   /// Runs the program in the project.
   func daybook(
-    _ arguments: String..., timeout: Duration = .seconds(120), started: (@Sendable (Int32) -> Void)? = nil
+    _ arguments: String..., timeout: Duration = .seconds(300), started: (@Sendable (Int32) -> Void)? = nil
   ) async throws -> ProgramOutcome {
     try await daybook(arguments, timeout: timeout, started: started)
   }
 
   /// Runs the program in the project.
   func daybook(
-    _ arguments: [String], timeout: Duration = .seconds(120), started: (@Sendable (Int32) -> Void)? = nil
+    _ arguments: [String], timeout: Duration = .seconds(300), started: (@Sendable (Int32) -> Void)? = nil
   ) async throws -> ProgramOutcome {
     var environment = ["DAYBOOK_INBOX": inbox]
     if let databaseURL { environment["DATABASE_URL"] = databaseURL }

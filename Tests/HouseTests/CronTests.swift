@@ -25,13 +25,13 @@ import Testing
     var variables = ["PATH": "/usr/bin:/bin", "DAYBOOK": project.appending("stand-in")]
     variables.merge(environment) { _, given in given }
     return try await ProgramRun.run(
-      "/bin/sh", [Self.script, project.path], environment: variables, timeout: .seconds(60))
+      "/bin/sh", [Self.script, project.path], environment: variables, timeout: .seconds(300))
   }
 
   private func log(_ project: TemporaryDirectory) async throws -> String {
     try await ProgramRun.run(
       "/bin/sh", ["-c", "cat \"$1\"/.daybook/log/nightly-*.log", "sh", project.path],
-      environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(10)
+      environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(300)
     ).stdout
   }
 
@@ -75,9 +75,10 @@ import Testing
   }
 
   @Test func nightThatTakesTooLongIsEndedWith124() async throws {
-    try await night("echo begun; exec sleep 60", environment: ["DAYBOOK_TIMEOUT": "0.2s"]) { outcome, _ in
+    try await night("echo begun; exec sleep 600", environment: ["DAYBOOK_TIMEOUT": "0.2s"]) { outcome, _ in
       #expect(outcome.status == 124)
-      #expect(outcome.wall < .seconds(59))
+      // How long it took tells nothing on a machine that does a dozen other things; what ended it does.
+      #expect(!outcome.timedOut)
       #expect(outcome.stderr.contains("was ended after 0.2s"))
       #expect(outcome.stderr.contains("begun"))
     }
@@ -103,13 +104,13 @@ import Testing
       #expect(outcome.status == 69)
     }
     let outcome = try await ProgramRun.run(
-      "/bin/sh", [Self.script, "/nowhere"], environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(10))
+      "/bin/sh", [Self.script, "/nowhere"], environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(300))
     #expect(outcome.status == 64)
   }
 
   @Test func crontabIsOneThatCronReads() async throws {
     let text = try await ProgramRun.run(
-      "/bin/cat", [HouseTests.root + "/cron/daybook"], environment: [:], timeout: .seconds(10)
+      "/bin/cat", [HouseTests.root + "/cron/daybook"], environment: [:], timeout: .seconds(300)
     ).stdout
     #expect(text.hasSuffix("\n"))
     let lines = text.split(separator: "\n").filter { !$0.hasPrefix("#") }

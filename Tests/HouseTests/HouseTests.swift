@@ -9,7 +9,7 @@ import Testing
 @Suite struct HouseTests {
   static let root = String(#filePath.dropLast("/Tests/HouseTests/HouseTests.swift".count))
 
-  private static func sources(_ directory: String) throws -> [(room: String, source: SourceText)] {
+  static func sources(_ directory: String) throws -> [(room: String, source: SourceText)] {
     let names = try FileManager.default.subpathsOfDirectory(atPath: "\(root)/\(directory)").sorted()
     return try names.filter { $0.hasSuffix(".swift") }.map { name in
       let text = try String(contentsOfFile: "\(root)/\(directory)/\(name)", encoding: .utf8)
@@ -30,7 +30,7 @@ import Testing
     return try await TemporaryDirectory.with { scratch in
       let outcome = try await ProgramRun.run(
         swift, ["package", "--package-path", root, "--scratch-path", scratch.path, "dump-package"],
-        environment: ["PATH": path, "HOME": environment["HOME"] ?? scratch.path], timeout: .seconds(60))
+        environment: ["PATH": path, "HOME": environment["HOME"] ?? scratch.path], timeout: .seconds(300))
       try #require(outcome.status == 0, "\(outcome.stderr)")
       return try JSONDecoder().decode(Manifest.self, from: Data(outcome.stdout.utf8))
     }

@@ -110,7 +110,7 @@ import Testing
       let path = try directory.write(
         "id;note;more\n1;'a;b';\n2;say \"no\";''\n3;'two\nlines';x, y\n4;'bad\n5;ok;\n", to: "odd.csv")
       func written(_ rows: Int?) throws -> (String, FeedPreview.Conversion) {
-        let descriptor = open(directory.appending("out.csv"), O_RDWR | O_CREAT | O_TRUNC, 0o600)
+        let descriptor = open(directory.appending("out.csv"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         defer { close(descriptor) }
         let conversion = try FeedPreview(feed: odd, timeZone: "UTC").writeCSV(path, rows: rows, to: descriptor)
         return (try directory.read("out.csv"), conversion)

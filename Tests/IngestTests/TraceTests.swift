@@ -57,6 +57,55 @@ import Testing
     }
   }
 
+  @Test func refusedRecordsOfAKeyAreToldWithWhatBecameOfThem() async throws {
+    let words = feed("words", mode: .delta, key: ["id"])
+    try await FeedFixture.with { fixture in
+      try fixture.deliver(
+        "words_1.csv", "word,id,n\na, 007 ,x\nb,7,y\nc,77,z\n\"d\",7\n7,8,bad\ne,7,\"open\nf,9,1\n")
+      _ = try await fixture.ingest(words)
+      let history = try await trace(words, ["7"], fixture)
+      #expect(!history.isPresent)
+      // Not the one whose key is 77, nor the one that has the 7 in another column.
+      #expect(history.rejects.map(\.line) == [2, 3, 5, 7], "\(history.rejects)")
+      #expect(history.rejects.map(\.code) == ["wrong_type", "wrong_type", "field_count", "unterminated_quote"])
+      #expect(history.rejects.allSatisfy { $0.file == "words_1.csv" && $0.state == .open && !$0.reason.isEmpty })
+      #expect(history.rejects.map(\.column) == ["id", "n", nil, nil])
+      try await fixture.database.psql(
+        "update daybook.reject set resolved_at = now(), dismissal = 'a test record' where line = 2",
+        "update daybook.reject set resolved_at = now(), resolved_by = file_id where line = 3")
+      let later = try await trace(words, ["7"], fixture)
+      #expect(
+        later.rejects.map(\.state) == [.dismissed("a test record"), .replaced(by: "words_1.csv"), .open, .open])
+      #expect(later.remarks.isEmpty)
+      var strict = words
+      strict.rejectLimit = .count(0)
+      try fixture.deliver("words_2.csv", "id,word,n\n70,a,x\n")
+      #expect(try await fixture.ingest(strict).status == .refused)
+      #expect(try await trace(words, ["70"], fixture).rejects.map(\.state) == [.ofRefusedFile])
+    }
+  }
+
+  @Test func theSearchForRejectsIsBoundedAndSaysSo() async throws {
+    let words = feed("words", mode: .delta, key: ["word", "id"])
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("words_1.csv", "id,word,n\n1,a,x\n2,b,x\n3,c,x\n")
+      _ = try await fixture.ingest(words)
+      let project = fixture.project([words])
+      var trace = RowTrace(feed: words, project: project)
+      trace.searchedRejects = 2
+      let bounded = trace
+      let (first, last) = try await fixture.pool.withConnection { connection in
+        (
+          try await bounded.history(of: ["a", "1"], on: connection),
+          try await bounded.history(of: ["c", "3"], on: connection)
+        )
+      }
+      #expect(first.rejects.isEmpty)
+      #expect(last.rejects.map(\.line) == [4])
+      #expect(first.remarks == ["only the newest 2 rejects of the ledger were searched for that key"])
+    }
+  }
+
   @Test func aTableThatWasNeverMadeHasNoRows() async throws {
     try await FeedFixture.with { fixture in
       let history = try await trace(payments(), ["1"], fixture)

@@ -144,6 +144,8 @@ import Testing
   private static func pipe(_ text: String) throws -> Int32 {
     var ends: [Int32] = [-1, -1]
     try #require(Glibc.pipe(&ends) == 0)
+    // A child of another test must not keep the end whose closing is waited for.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let bytes = Array(text.utf8)
     try #require(write(ends[1], bytes, bytes.count) == bytes.count)
     close(ends[1])

@@ -141,6 +141,40 @@ import Views
     #expect(FailureText(report).lines.contains("  committed: perhaps orders"))
   }
 
+  /// A second attempt looks into the ledger: what it finds is no longer unknown.
+  @Test func aLaterAttemptThatEndedWellDecidesWhatTheUnansweredCommitDid() throws {
+    let lost = RunFailure(stage: "ingest orders", errorClass: "commit_unknown", message: "lost", sqlState: nil)
+    func committed(_ second: StageReport) throws -> String? {
+      var report = try Self.report(StageFailure(stage: "refresh daily", .stageFailed, "x", "no room"))
+      report.stages[2].result.failure = lost
+      report.stages.insert(second, at: 3)
+      return FailureText(report).lines.first { $0.hasPrefix("  committed: ") }
+    }
+    #expect(try committed(Self.stage("ingest", "orders", .success)) == "  committed: ingest customers, orders")
+    // Nothing new: the commit that nobody heard of had brought the files in.
+    #expect(
+      try committed(Self.stage("ingest", "orders", .skipped, "nothing new")) == "  committed: ingest customers, orders")
+    var failed = Self.stage("ingest", "orders", .failed)
+    failed.result.failure = RunFailure(
+      stage: "ingest orders", errorClass: "database_unreachable", message: "gone", sqlState: nil)
+    #expect(try committed(failed) == "  committed: ingest customers; perhaps orders")
+  }
+
+  @Test func ofAFeedThatFailedAmidItsChunksSomeAreCommitted() throws {
+    var failure = StageFailure(stage: "ingest orders", .databaseUnreachable, "database", "gone")
+    failure.isByChunks = true
+    #expect(
+      FailureText(try Self.report(failure)).lines.contains(
+        "  committed: ingest customers; of orders the chunks listed by: daybook status"))
+    var report = try Self.report(StageFailure(stage: "ingest orders", .dataRefused, "reject_limit", "too many"))
+    report.stages[2].result.failure = RunFailure(
+      stage: "ingest orders", errorClass: "reject_limit", message: "too many", sqlState: nil)
+    report.stages[2].result.rows = RowCounts(read: 10, inserted: 8, rejected: 2)
+    #expect(
+      FailureText(report).lines.contains(
+        "  committed: ingest customers; of orders the chunks listed by: daybook status"))
+  }
+
   @Test func aFullDiskIsNotTriedAgainAtOnce() {
     #expect(!StageFailure(PostgresError(.server, "x", sqlState: "53100")).isTransient)
     #expect(StageFailure(PostgresError(.server, "x", sqlState: "55P03")).isTransient)

@@ -132,16 +132,17 @@ private final class ScriptedWork: StageWork {
     let ended = Flag()
     let work = ScriptedWork([
       "ingest orders": { _ in
-        do { try await Task.sleep(for: .seconds(60)) } catch {
+        do { try await Task.sleep(for: .seconds(600)) } catch {
           ended.set()
           throw error
         }
         return UnitOutcome()
       }
     ])
-    let limit = Duration.milliseconds(300)
+    // Long enough for a loaded machine to come to the stage at all.
+    let limit = Duration.seconds(2)
     try await Self.run(
-      work, timeout: limitsTheStage ? .seconds(60) : limit, stageTimeout: limitsTheStage ? limit : nil
+      work, timeout: limitsTheStage ? .seconds(600) : limit, stageTimeout: limitsTheStage ? limit : nil
     ) { report, session in
       #expect(report.exitCode == .timeout)
       #expect(report.status == .timeout)
@@ -158,7 +159,7 @@ private final class ScriptedWork: StageWork {
     let work = ScriptedWork([
       "ingest orders": { _ in
         start.yield()
-        try await Task.sleep(for: .seconds(60))
+        try await Task.sleep(for: .seconds(600))
         return UnitOutcome()
       }
     ])

@@ -87,7 +87,10 @@ import Testing
           #expect(try await second.isRunLockHeld())
           await first.close()
           // A session's locks go with it; the server may take a moment to notice.
-          for _ in 0..<200 where try await second.isRunLockHeld() { try await Task.sleep(for: .milliseconds(5)) }
+          for _ in 0..<4_000 {
+            guard try await second.isRunLockHeld() else { break }
+            try await Task.sleep(for: .milliseconds(5))
+          }
           #expect(try await second.acquireRunLock())
           try await second.releaseRunLock()
           #expect(try await second.isRunLockHeld() == false)

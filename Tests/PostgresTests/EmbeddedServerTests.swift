@@ -202,7 +202,7 @@ actor TemplateCluster {
     let state = try await source.value
     try FileSystem.makeDirectories(server.stateDirectory, mode: 0o711)
     let copy = ChildProcess("/bin/cp", ["-a", state + "/postgres", server.stateDirectory + "/postgres"])
-    let outcome = try await ProgramRun.run(copy, timeout: .seconds(60))
+    let outcome = try await ProgramRun.run(copy, timeout: .seconds(300))
     try #require(outcome.status == 0, "\(outcome.stderr)")
   }
 }

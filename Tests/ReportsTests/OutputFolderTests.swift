@@ -111,10 +111,13 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
       try directory.write("x", to: ".daybook-set-1-dead/index.html")
       try directory.write("x", to: ".daybook-set-2-alive/index.html")
       symlink("2026-11-19", directory.appending(".daybook-latest-1-dead"))
-      let descriptor = open(directory.appending(".daybook-set-2-alive"), O_RDONLY | O_DIRECTORY)
+      let descriptor = open(directory.appending(".daybook-set-2-alive"), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       #expect(flock(descriptor, LOCK_EX) == 0)
       try publish(folder, [("index.html", "one")])
       #expect(names(in: directory.path) == [".daybook-set-2-alive", "2026-11-20", "latest"])
+      // Given back and not only closed: a child that another test starts at this moment has a copy of the descriptor
+      // until it executes its program, and the lock lasts as long as any copy.
+      flock(descriptor, LOCK_UN)
       close(descriptor)
       folder.sweep()
       #expect(names(in: directory.path) == ["2026-11-20", "latest"])

@@ -45,6 +45,16 @@ private func object(_ file: String) throws -> [String: Any] {
   return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
 }
 
+/// Numbers as a reader sees them.
+private enum FigureFormatting {
+  static func grouped(_ number: Int) -> String {
+    let digits = Array(String(number))
+    return digits.enumerated().map { index, digit in
+      (index > 0 && (digits.count - index) % 3 == 0 ? "," : "") + String(digit)
+    }.joined()
+  }
+}
+
 @Suite struct PublishingTests {
   @Test func shippedReportsHoldTheFiguresOfTheDatabase() async throws {
     try await inShop { shop, _ in
@@ -98,6 +108,98 @@ private func object(_ file: String) throws -> [String: Any] {
       #expect(proof.contains("The views agree with their tables"))
       let csv = try String(contentsOfFile: "\(outcome.directory)/data/rejects.csv", encoding: .utf8)
       #expect(csv.contains("transactions,transactions_2026-11-20.csv,100,amount,wrong_type,"))
+    }
+  }
+
+  @Test func whatTheSendersStatedStandsBesideWhatWasRead() async throws {
+    try await inShop { shop, _ in
+      try await shop.pool.withConnection { connection in
+        try await connection.executeScript(
+          """
+          insert into daybook.file_statement
+          select file_id, 'control_file', '', '', rows_read, rows_read from daybook.file where feed = 'transactions'
+          union all select file_id, 'control_file', 'amount', currency, amount, amount
+          from daybook.file_control_sum where outcome = 'read'
+          """)
+      }
+      let first = try await shop.publisher().publish()
+      let good = String(decoding: try Data(contentsOf: URL(filePath: first.reports[3].path)), as: UTF8.self)
+      #expect(good.contains("What was read is what the senders stated: 4 figures compared, difference 0."))
+      let json = try object("\(first.directory)/report.json")
+      let reports = try #require(json["reports"] as? [[String: Any]])
+      let page = try #require(reports.first { $0["name"] as? String == "reconciliation" })
+      let sections = try #require(page["sections"] as? [[String: Any]])
+      let sums = try #require(sections.first { $0["title"] as? String == "Money as stated by the senders" })
+      let rows = try #require(sums["rows"] as? [[String: Any]])
+      #expect(rows.count == 3 && rows.allSatisfy { $0["difference"] as? String == "0.00" }, "\(rows)")
+      #expect(rows.allSatisfy { $0["stated"] as? String == $0["read"] as? String })
+      #expect(rows.allSatisfy { $0["source"] as? String == "control file" })
+
+      // A refused file: its name and its currency are the sender's words.
+      try await shop.pool.withConnection { connection in
+        try await connection.executeScript(
+          """
+          insert into daybook.file (feed, name, sha256, bytes, run_id, as_of, status, rows_read, rows_inserted,
+            rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected)
+          select feed, '<b>evil</b>.csv', sha256, bytes, run_id, as_of, 'refused', 3, 0, 0, 0, 0, 0, 0
+          from daybook.file where feed = 'transactions';
+          insert into daybook.file_statement
+          select file_id, 'trailer', '', '', 4, 3 from daybook.file where status = 'refused'
+          union all select file_id, 'trailer', 'amount', 'E&R', 10.50, 10.00 from daybook.file where status = 'refused';
+          """)
+      }
+      let second = try await shop.publisher().publish(force: true)
+      let bad = String(decoding: try Data(contentsOf: URL(filePath: second.reports[3].path)), as: UTF8.self)
+      #expect(bad.contains("What was read is not what the senders stated: 2 of 6 figures differ"))
+      #expect(bad.contains("&lt;b&gt;evil&lt;/b&gt;.csv") && !bad.contains("<b>evil"))
+      #expect(bad.contains("E&amp;R") && bad.contains("(0.50)"))
+      #expect(markupDefect(bad) == nil)
+      let csv = try String(contentsOfFile: "\(second.directory)/data/stated_sums.csv", encoding: .utf8)
+      #expect(csv.hasPrefix("feed,file,status,source,column,currency,stated,read,difference\n"))
+      #expect(csv.contains("transactions,<b>evil</b>.csv,refused,trailer,amount,E&R,10.50,10.00,-0.50\n"), "\(csv)")
+    }
+  }
+
+  /// Three deliveries of one name, of which two were refused, and one of another name: what is said must add up.
+  @Test func aRefusedFileIsNotInTheEquationAndOneThatCameAgainCountsOnce() async throws {
+    try await inShop { shop, _ in
+      let before = try await shop.pool.withConnection { connection in
+        let read = try await connection.query("select sum(rows_read)::bigint from daybook.file")[0].decode(
+          0, as: Int.self)
+        func refuse(_ name: String, _ count: Int) async throws {
+          try await connection.executeScript(
+            """
+            insert into daybook.file (feed, name, sha256, bytes, run_id, as_of, status, rows_read, rows_inserted,
+              rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected)
+            select feed, '\(name)', sha256, bytes, run_id, as_of, 'refused', 13, 0, 0, 0, 0, 0, 2
+            from daybook.file, generate_series(1, \(count)) where feed = 'orders' and status = 'loaded'
+            """)
+        }
+        try await refuse("again.csv", 2)
+        try await connection.executeScript(
+          """
+          insert into daybook.file (feed, name, sha256, bytes, run_id, as_of, status, rows_read, rows_inserted,
+            rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected)
+          select feed, 'again.csv', decode(repeat('ab', 32), 'hex'), bytes, run_id, as_of, 'loaded', 13, 13, 0, 0, 0, 0, 0
+          from daybook.file where feed = 'orders' and status = 'loaded'
+          """)
+        try await refuse("never.csv", 2)
+        return read
+      }
+      let outcome = try await shop.publisher().publish(force: true)
+      let page = String(decoding: try Data(contentsOf: URL(filePath: outcome.reports[3].path)), as: UTF8.self)
+      let total = FigureFormatting.grouped(before + 13)
+      #expect(page.contains("\(total) rows read = "), "\(total)")
+      #expect(page.contains("1 file was refused as a whole: its 13 rows are not in these figures."))
+      #expect(page.contains("rejected. Difference 0."))
+      let files = try String(contentsOfFile: "\(outcome.directory)/data/files.csv", encoding: .utf8)
+      #expect(
+        files.components(separatedBy: "again.csv").count == 2 && files.components(separatedBy: "never.csv").count == 2)
+      let feeds = try String(contentsOfFile: "\(outcome.directory)/data/feeds.csv", encoding: .utf8)
+      #expect(feeds.hasPrefix("feed,files,refused,read,"))
+      #expect(feeds.contains("\norders,3,1,"), "\(feeds)")
+      let summary = try String(contentsOfFile: "\(outcome.directory)/summary.txt", encoding: .utf8)
+      #expect(summary.contains("Rejected: 5 rows"), "\(summary)")
     }
   }
 

@@ -45,7 +45,7 @@ public struct BuiltProgram: Sendable {
   ///   - timeout: after this the program is ended by SIGKILL.
   ///   - started: gets the process id as soon as there is one, for tests that send signals.
   public func run(
-    _ arguments: [String], environment: [String: String] = [:], in directory: String, timeout: Duration = .seconds(120),
+    _ arguments: [String], environment: [String: String] = [:], in directory: String, timeout: Duration = .seconds(300),
     started: (@Sendable (Int32) -> Void)? = nil
   ) async throws -> ProgramOutcome {
     var variables = [

@@ -106,7 +106,7 @@ package enum Psql {
       ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname=\(url)"]
       + statements.flatMap { ["--command", $0] }
     let outcome = try await ProgramRun.run(
-      ChildProcess(program, arguments, environment: ChildProcess.bareEnvironment), timeout: .seconds(60))
+      ChildProcess(program, arguments, environment: ChildProcess.bareEnvironment), timeout: .seconds(300))
     guard outcome.status == 0 else {
       throw TestSupportError("psql ended with \(outcome.status): \(outcome.stderr)")
     }

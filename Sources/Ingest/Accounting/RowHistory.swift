@@ -1,5 +1,5 @@
 // Where a row came from and what changed it since: read from the row itself, from the journal's signed images, and from
-// the ledger's batches, files and runs. Invariant: only reads, values travel as parameters, and what is not known is
+// the ledger's batches, files and runs. What was refused of it is in `RowHistory+Rejects`. Invariant: only reads, values travel as parameters, and what is not known is
 // said instead of guessed: rows that came by bulk load have no images, only the file and line that they carry.
 
 internal import CSV
@@ -70,6 +70,8 @@ public struct RowHistory: Sendable, Hashable {
   public var events: [RowEvent] = []
   /// Records with the same key that did not count.
   public var duplicates: [Duplicate] = []
+  /// Records with the same key that were refused, oldest first.
+  public var rejects: [Reject] = []
   /// What a reader should know about what is not in the history.
   public var remarks: [String] = []
 
@@ -85,6 +87,8 @@ public struct RowTrace: Sendable {
   let feed: FeedDefinition
   let design: TableDesign
   let journal: Journal
+  /// So many rejects, the newest of the ledger, are searched for a key.
+  var searchedRejects = 100_000
 
   /// Creates the reader.
   public init(feed: FeedDefinition, project: Project) {
@@ -160,6 +164,7 @@ public struct RowTrace: Sendable {
         RowEvent(kind: .loaded, batch: nil, origin: place(origin?.file, origin?.line, nil), changes: []))
     }
     history.duplicates = try await duplicates(parameters, on: connection)
+    try await addRejects(of: key, to: &history, on: connection)
     return history
   }
 

@@ -29,7 +29,8 @@ struct RejectsFile: Sendable {
 
   /// Writes the file from the ledger.
   ///
-  /// - Returns: its path, or nil when nothing was refused; and whether records were left out.
+  /// - Returns: its path, or nil when nothing is open, and then the file is not there either; and whether records were
+  ///   left out.
   nonisolated(nonsending) func write(
     on connection: PostgresConnection, atMost maximum: Int = maximumRecords
   ) async throws -> (path: String?, isCut: Bool) {
@@ -58,14 +59,19 @@ struct RejectsFile: Sendable {
       try writer.field(raw, formulaGuard: true)
       try writer.endRecord()
     }
-    if count == 0 { return (nil, false) }
     let bytes = writer.takeBytes()
     let directory = "\(output)/rejects/\(asOf)"
+    // What was listed is all corrected or done without by now.
+    if count == 0, !isPresent(path) { return (nil, false) }
     // Nothing is written outside of Output: a link in a folder's place would lead there.
     for folder in ["\(output)/rejects", directory] where isLink(folder) {
       throw IngestError.output(folder, "a symbolic link stands in its place")
     }
     for draft in leftOverDrafts(of: path) { unlink(draft) }
+    if count == 0 {
+      guard unlink(path) == 0 else { throw IngestError.output(path, SystemError(number: errno).description) }
+      return (nil, false)
+    }
     if readBytes(path) == bytes { return (path, isCut) }
     guard makeDirectories(directory) else { throw IngestError.output(path, "the folder cannot be made") }
     let number = replaceFile(path, with: bytes)

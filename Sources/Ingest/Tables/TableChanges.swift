@@ -32,7 +32,7 @@ struct TableChanges: Sendable {
     }
     guard let existing = try await design.existing(on: connection) else {
       try await refuseLoss(staged, on: connection)
-      try await connection.execute("create schema if not exists \(quoteIdentifier(design.table.schema))")
+      try await Self.makeSchema(design.table.schema, on: connection)
       try await connection.execute(design.createTable)
       return (true, [])
     }
@@ -41,6 +41,27 @@ struct TableChanges: Sendable {
     if !drift.errors.isEmpty { throw IngestError(.tableDrift, drift.errors) }
     for statement in drift.additions { try await connection.execute(statement) }
     return (false, drift.warnings)
+  }
+
+  /// Makes the schema of the feeds when it is not there, in whatever transaction is open; best in none.
+  ///
+  /// `create schema if not exists` looks before it waits: of two sessions that begin at once the later one fails with
+  /// 23505 when the earlier one commits, or with 42P06 when it came a moment sooner. By then the schema is there. And it
+  /// asks for the right to create schemas also where there is nothing to create.
+  /// - Complexity: one query where the schema is there.
+  static nonisolated(nonsending) func makeSchema(_ name: String, on connection: PostgresConnection) async throws {
+    func isThere() async throws -> Bool {
+      let found = try await connection.query("select to_regnamespace($1) is not null", [.text(quoteIdentifier(name))])
+      return try found.first?.decode(0, as: Bool.self) ?? false
+    }
+    if try await isThere() { return }
+    let create = "create schema if not exists \(quoteIdentifier(name))"
+    do {
+      // In a transaction this is a savepoint, so that the collision costs nothing else.
+      _ = try await connection.withTransaction { try await $0.execute(create) }
+    } catch let error as PostgresError where ["23505", "42P06"].contains(error.sqlState) {
+      guard try await isThere() else { throw error }
+    }
   }
 
   /// Stops when the table is gone with rows that the ledger holds for loaded: their files would never come again.

@@ -95,7 +95,7 @@ import Testing
       """
     let outcome = try await ProgramRun.run(
       "/bin/sh", ["-c", script, "sh", header, isCompressed ? "gzip -1" : "cat", path],
-      environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(60))
+      environment: ["PATH": "/usr/bin:/bin"], timeout: .seconds(300))
     try #require(outcome.status == 0, "\(outcome.stderr)")
   }
 

@@ -62,7 +62,7 @@ struct FaultGate: Sendable {
   /// Waits until a session stands at the gate.
   private func waitUntilReached(_ load: Task<ProgramOutcome, any Error>) async throws -> Int32 {
     let watcher = try await PostgresConnection.connect(PostgresConfiguration(url: url))
-    let deadline = ContinuousClock.now + .seconds(120)
+    let deadline = ContinuousClock.now + .seconds(300)
     var backend: Int?
     while backend == nil, ContinuousClock.now < deadline {
       let rows = try await watcher.query(
@@ -76,7 +76,7 @@ struct FaultGate: Sendable {
     await watcher.close()
     guard let backend else {
       load.cancel()
-      throw TestSupportError("no load came to the gate within two minutes")
+      throw TestSupportError("no load came to the gate within five minutes")
     }
     return Int32(backend)
   }

@@ -42,7 +42,7 @@ struct FaultTrial: Sendable {
   var words: [String] { ["ingest"] + Self.feeds + ["--as-of", night.asOf] }
 
   /// Loads the night, however many disturbances are to come.
-  func ingest(timeout: Duration = .seconds(120)) async throws -> ProgramOutcome {
+  func ingest(timeout: Duration = .seconds(300)) async throws -> ProgramOutcome {
     try await project.daybook(words, timeout: timeout)
   }
 
@@ -57,7 +57,7 @@ struct FaultTrial: Sendable {
   /// yet missed.
   func expectMended(as undisturbed: FaultPicture, _ comment: @autoclosure () -> String = "") async throws {
     var outcome = try await ingest()
-    for _ in 0..<100 where outcome.status == 75 {
+    for _ in 0..<300 where outcome.status == 75 {
       try await Task.sleep(for: .milliseconds(100))
       outcome = try await ingest()
     }

@@ -92,12 +92,12 @@ import Testing
         await struck.set(clock.now)
         kill(program, signal)
         // The gate stays closed until the program is gone: the statement itself has to be cancelled.
-        for _ in 0..<3_000 where !isEnded(program) {
+        for _ in 0..<15_000 where !isEnded(program) {
           try await Task.sleep(for: .milliseconds(20))
         }
         await struck.set(end: clock.now)
       }
-      #expect(try #require(await struck.wall) < .seconds(20))
+      #expect(try #require(await struck.wall) < .seconds(300))
       outcome.expectFailure(
         signal == SIGTERM ? 143 : 130, saying: signal == SIGTERM ? "SIGTERM" : "SIGINT", "rolled back", "next:")
       try await trial.expectNothingLeftOver()

@@ -34,7 +34,7 @@ struct SmallDisk: Sendable {
   /// Runs a program that sees the disk.
   func run(
     _ program: String, _ arguments: [String], environment: [String: String] = [:], in directory: String = "/",
-    timeout: Duration = .seconds(120)
+    timeout: Duration = .seconds(300)
   ) async throws -> ProgramOutcome {
     var variables = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C.UTF-8", "TZ": "UTC"]
     variables.merge(environment) { $1 }

@@ -88,8 +88,8 @@ import Testing
 
   /// Waits for the program while the gate stays closed.
   private func waitForEnd(of program: Int32) async throws {
-    for _ in 0..<3_000 where !isEnded(program) { try await Task.sleep(for: .milliseconds(20)) }
-    #expect(isEnded(program), "the program still waits after a minute")
+    for _ in 0..<15_000 where !isEnded(program) { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(isEnded(program), "the program still waits after five minutes")
   }
 
   /// Holds the table of the transactions as a careless report would.
