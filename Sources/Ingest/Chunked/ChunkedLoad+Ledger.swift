@@ -77,7 +77,7 @@ extension ChunkedLoad {
 
   /// Makes the table ready and the file known; nil when its content was loaded meanwhile.
   nonisolated(nonsending) func begin(
-    _ file: DiscoveredFile, isRestart: Bool, on connection: PostgresConnection
+    _ file: DiscoveredFile, _ header: HeaderMatch, isRestart: Bool, on connection: PostgresConnection
   ) async throws -> Begun? {
     let underWay = try await ChunkLedger.loading(feed: feed.name, on: connection)
     let isLoaded = try await FileLedger.isLoaded(feed: feed.name, sha256: file.sha256, on: connection) != nil
@@ -116,7 +116,7 @@ extension ChunkedLoad {
     let fileID = try await FileLedger.record(
       FileEntry(
         feed: feed.name, name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, runID: runID,
-        asOf: asOf, status: .loading, rows: RowCounts(), path: .insert), on: connection)
+        asOf: asOf, status: .loading, rows: RowCounts(), path: .insert, header: header.names), on: connection)
     try await ChunkLedger.record(plan, of: fileID, on: connection)
     return Begun(fileID: fileID, plan: plan, committed: [:], hasProvenance: hasProvenance, findings: findings)
   }

@@ -101,7 +101,7 @@ struct ChunkedLoad: Sendable {
     do {
       let restart = isRestart
       let begun = try await connection.withTransaction { transaction in
-        try await self.begin(file, isRestart: restart, on: transaction)
+        try await self.begin(file, header, isRestart: restart, on: transaction)
       }
       isRestart = false
       result = .success(
