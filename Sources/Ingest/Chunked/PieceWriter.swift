@@ -113,7 +113,7 @@ struct PieceWriter: Sendable {
     _ piece: Piece, _ left: inout [Int], _ work: inout Work, on connection: PostgresConnection
   ) async throws {
     guard let (incoming, sql) = statements.orphans, !left.isEmpty else { return }
-    let found = try await connection.query(
+    let found = try await connection.queryPrepared(
       sql, piece.arrays(incoming.fields, types: incoming.types, of: left))
     guard !found.isEmpty else { return }
     var orphans: Set<Int> = []
@@ -158,7 +158,7 @@ struct PieceWriter: Sendable {
   ) async throws -> [String] {
     guard !rows.isEmpty else { return [] }
     let (incoming, sql) = statements.keyTexts
-    return try await connection.query(sql, piece.arrays(incoming.fields, types: incoming.types, of: rows)).map {
+    return try await connection.queryPrepared(sql, piece.arrays(incoming.fields, types: incoming.types, of: rows)).map {
       try $0.decode(0, as: String.self)
     }
   }
@@ -179,7 +179,7 @@ struct PieceWriter: Sendable {
     guard !feed.key.isEmpty else { return }
     let (incoming, sql) = statements.present
     var present: [Int] = []
-    for row in try await connection.query(sql, piece.arrays(incoming.fields, types: incoming.types, of: left)) {
+    for row in try await connection.queryPrepared(sql, piece.arrays(incoming.fields, types: incoming.types, of: left)) {
       present.append(left[try row.decode(0, as: Int.self) - 1])
     }
     guard !present.isEmpty else { return }
@@ -191,7 +191,7 @@ struct PieceWriter: Sendable {
       return
     }
     let change = statements.change
-    let rows = try await connection.query(
+    let rows = try await connection.queryPrepared(
       change.sql,
       piece.arrays(change.incoming.fields, types: change.incoming.types, of: present)
         + [.int8(fileID), .int8(batch)])
@@ -251,7 +251,7 @@ struct PieceWriter: Sendable {
   ) async throws {
     guard !left.isEmpty else { return }
     let insert = statements.insert
-    let rows = try await connection.query(
+    let rows = try await connection.queryPrepared(
       insert.sql,
       piece.arrays(insert.incoming.fields, types: insert.incoming.types, of: left)
         + [.int8(fileID), .int8(batch)])
