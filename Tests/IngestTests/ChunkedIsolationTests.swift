@@ -191,7 +191,8 @@ import Testing
 
   @Test func theRejectsOfALoadByChunksAreCorrectedByTheirColumns() async throws {
     try await FeedFixture.with { fixture in
-      try fixture.deliver("payments_1.csv", "at,id,kind,amount,currency,customer\n\(SafetyTests.line),x,payment,1,USD,\n")
+      try fixture.deliver(
+        "payments_1.csv", "at,id,kind,amount,currency,customer\n\(SafetyTests.line),x,payment,1,USD,\n")
       _ = try await fixture.ingestInChunks(payments())
       #expect(
         try await fixture.query("select header from daybook.file") == "{at,id,kind,amount,currency,customer}")

@@ -66,6 +66,9 @@ struct ChunkedLoad: Sendable {
   /// - Throws: `FeedRefusal` when nothing of it is committed, `IngestError`, `PostgresError`, `CancellationError`.
   nonisolated(nonsending) func load(_ file: DiscoveredFile, isRestart: Bool) async throws -> Result {
     let (header, plan) = try open(file)
+    if let cut = CutEnd(lastLineOf: file.file, fieldCount: header.fieldCount, dialect: dialect.csv) {
+      throw refusal(file, [cut.finding(file.displayPath)])
+    }
     var failures = 0
     var isRestart = isRestart
     while true {
@@ -145,6 +148,9 @@ struct ChunkedLoad: Sendable {
       throw explained(error, file)
     }
     if file.file.hasChanged { throw explained(FileChanged(line: nil), file) }
+    if let cut = summary.cutEnd {
+      return try await stop(file, begun, watch, at: cut.finding(file.displayPath), on: connection).telling(told)
+    }
     if watch.isStopped { return try await stop(file, begun, watch, on: connection).telling(told) }
     return try await connection.withTransaction { transaction in
       try await self.finish(
