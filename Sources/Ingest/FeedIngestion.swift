@@ -98,6 +98,7 @@ public struct FeedIngestion: Sendable {
     let area = StagingArea(runID: runID, feed: feed.name)
     var choice: LoadChoice?
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
+      try await markRejects(on: connection)
       try await discover(selection, &discovery, on: connection)
       choice = try await choose(for: &discovery, selection, on: connection)
       // Also on a night without files: a killed run may have been the last one with any.
@@ -185,10 +186,7 @@ public struct FeedIngestion: Sendable {
     discovery.cache.save()
     var outcome = IngestOutcome(
       status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
-    // The run that loaded this date's files may have found no room for it.
-    if !RejectsFile(output: project.output, feed: feed.name, asOf: asOf).isThere {
-      try await writeRejects(&outcome, on: connection)
-    }
+    try await showRejects(&outcome, on: connection)
     return outcome
   }
 
@@ -215,25 +213,6 @@ public struct FeedIngestion: Sendable {
     outcome.findings = findings
     try await reportRejects(&outcome, on: connection)
     return outcome
-  }
-
-  /// Writes the CSV of the refused records, where there are any, and says how many within the limit there were.
-  nonisolated(nonsending) func reportRejects(
-    _ outcome: inout IngestOutcome, on connection: PostgresConnection
-  ) async throws {
-    // Also without rejects of its own: a run that was killed behind the commit of an earlier file, or of chunks, left
-    // that to this one; and a file that replaces a refused one closes the rejects that are listed.
-    if outcome.rows.rejected > 0 || outcome.status == .loaded {
-      try await writeRejects(&outcome, on: connection)
-      if outcome.status == .loaded, outcome.rows.rejected > 0 {
-        outcome.findings.append(
-          Diagnostic(
-            .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },
-            "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) "
-              + (outcome.rows.rejected == 1 ? "was refused, " : "were refused, ")
-              + "the limit is \(feed.rejectLimit)"))
-      }
-    }
   }
 
   /// Brings the files into the table by the shortest way that holds: the first one straight into an empty table, else
@@ -283,25 +262,6 @@ public struct FeedIngestion: Sendable {
     } catch let error as PostgresError where error.isAboutData && mode == .together {
       let published = try await publication.publish(staged, mode: .isolating, on: connection)
       return (published.files, findings + published.findings)
-    }
-  }
-
-  /// Writes the CSV of the refused records. A full disk does not undo what is committed, and must not hide it.
-  private nonisolated(nonsending) func writeRejects(
-    _ outcome: inout IngestOutcome, on connection: PostgresConnection
-  ) async throws {
-    do {
-      let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
-        .write(on: connection)
-      outcome.rejectsFile = path
-      guard let path, isCut else { return }
-      outcome.findings.append(
-        Diagnostic(
-          .warning, code: "rejects_cut", at: SourcePosition(file: path),
-          "the file holds the first \(RejectsFile.maximumRecords) refused records and not the others",
-          fix: "daybook rejects export"))
-    } catch let error as IngestError where error.kind == .output {
-      outcome.outputProblem = error.diagnostics
     }
   }
 

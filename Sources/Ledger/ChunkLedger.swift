@@ -121,7 +121,10 @@ public enum ChunkLedger {
     async throws(PostgresError)
   {
     try await connection.execute(
-      "UPDATE daybook.file SET run_id = $2, as_of = $3 WHERE file_id = $1 AND status = 'loading'",
+      """
+      UPDATE daybook.file SET run_id = $2, as_of = $3, recorded_at = clock_timestamp()
+      WHERE file_id = $1 AND status = 'loading'
+      """,
       [.int8(fileID), .uuid(runID.bytes), .date(asOf)])
   }
 

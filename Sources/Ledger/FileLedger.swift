@@ -2,7 +2,7 @@
 // Invariant: a file is loaded once by its content; the unique index holds it when two sessions race.
 // Runs and stages are elsewhere (`LedgerStore`): they must survive the caller's rollback.
 
-internal import Money
+public import Money
 public import Postgres
 
 /// Which rejects to list.
@@ -36,6 +36,23 @@ public enum FileLedger {
     files.reserveCapacity(rows.count)
     for row in rows { files.append(try loadedFile(row)) }
     return files
+  }
+
+  /// For each business date of a feed with files that were recorded later than `moment`: when the last of them was.
+  ///
+  /// - Parameter moment: microseconds since 1970 by the server's clock; nil for all files.
+  public static func lastRecorded(feed: String, after moment: Int64?, on connection: PostgresConnection)
+    async throws(PostgresError) -> [(asOf: CivilDate, microseconds: Int64)]
+  {
+    let rows = try await connection.query(
+      """
+      SELECT as_of - date '1970-01-01', (extract(epoch FROM max(recorded_at)) * 1000000)::bigint FROM daybook.file
+      WHERE feed = $1 GROUP BY as_of
+      HAVING $2::bigint IS NULL OR (extract(epoch FROM max(recorded_at)) * 1000000)::bigint > $2 ORDER BY as_of
+      """, [.text(feed), .optional(int8: moment)])
+    var dates: [(asOf: CivilDate, microseconds: Int64)] = []
+    for row in rows { dates.append((CivilDate(daysSince1970: try row.decode(0, as: Int.self)), try row.decode(1))) }
+    return dates
   }
 
   /// Takes a loaded file out of the data's record, because the same content is loaded again on request.

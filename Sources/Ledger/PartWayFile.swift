@@ -1,6 +1,6 @@
 // Files that are part way in, for `status`: a load by chunks that was stopped, or that goes on at this moment.
 
-public import Money
+internal import Money
 public import Postgres
 
 /// A file of which some chunks are committed and others are not.

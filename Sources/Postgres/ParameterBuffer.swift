@@ -5,7 +5,7 @@ internal import CLibPQ
 
 struct ParameterBuffer {
   private var bytes: [UInt8] = []
-  private var types: [Oid] = []
+  private(set) var types: [Oid] = []
   private var offsets: [Int?] = []
   private var lengths: [Int32] = []
   private var formats: [Int32] = []
@@ -15,6 +15,9 @@ struct ParameterBuffer {
   /// - Throws: `misuse` for text with a NUL character, which PostgreSQL cannot hold, and for a uuid that is not
   ///   sixteen bytes. The value is not shown.
   init(_ values: [PostgresValue], statement: String) throws(PostgresError) {
+    guard values.count <= Int(UInt16.max) else {
+      throw PostgresError(.misuse, "\(values.count) parameters; at most 65535 fit a statement", statement: statement)
+    }
     for (index, value) in values.enumerated() {
       let start = bytes.count
       let type = BinaryEncoding.append(value, to: &bytes)

@@ -26,9 +26,16 @@ extension PostgresConnection {
   func run(
     _ sql: String, _ parameters: [PostgresValue]?, patience: Patience = .user
   ) async throws(PostgresError) -> ResultHandle {
+    try await exchange(sql, patience) { try send(sql, parameters, on: $0) }
+  }
+
+  /// Does one exchange about `sql`, which `send` begins, to its end.
+  func exchange(
+    _ sql: String, _ patience: Patience = .user, _ send: (ConnectionHandle) throws -> Void
+  ) async throws(PostgresError) -> ResultHandle {
     let handle = try begin(.statement, sql, patience)
     do {
-      try send(sql, parameters, on: handle)
+      try send(handle)
       let result = try await finalResult(on: handle, statement: sql, patience)
       end(handle, after: sql)
       return result
@@ -84,9 +91,6 @@ extension PostgresConnection {
     }
     let isSent: Bool
     if let parameters {
-      guard parameters.count <= Int(UInt16.max) else {
-        throw PostgresError(.misuse, "\(parameters.count) parameters; at most 65535 fit a statement", statement: sql)
-      }
       let buffer = try ParameterBuffer(parameters, statement: sql)
       isSent = buffer.withPointers { types, values, lengths, formats in
         PQsendQueryParams(handle.raw, sql, Int32(parameters.count), types, values, lengths, formats, 1) == 1
@@ -94,10 +98,14 @@ extension PostgresConnection {
     } else {
       isSent = PQsendQuery(handle.raw, sql) == 1
     }
-    guard isSent else {
-      if handle.isBroken { throw Interruption.lost }
-      throw PostgresError(.misuse, "the statement cannot be sent: \(handle.message)", statement: sql)
-    }
+    try check(isSent, sql, on: handle)
+  }
+
+  /// Turns libpq's refusal to send into an error.
+  func check(_ isSent: Bool, _ sql: String, on handle: ConnectionHandle) throws {
+    if isSent { return }
+    if handle.isBroken { throw Interruption.lost }
+    throw PostgresError(.misuse, "the statement cannot be sent: \(handle.message)", statement: sql)
   }
 
   /// Waits on the connection's socket.

@@ -1,7 +1,7 @@
 // One session with the server: an actor around one PGconn, driven without ever blocking a thread.
 // Invariant: at most one exchange is under way; a second call meanwhile is refused with `misuse`, not queued.
 // Elsewhere: connecting (+Connect), the exchange itself (+Exchange), cancel (+Cancel), streams (+Rows, +Copy),
-// transactions (+Transaction). Who may use a connection when is the pool's business.
+// transactions (+Transaction), statements that the server keeps (+Prepared). Who may use a connection when is the pool's business.
 
 internal import CLibPQ
 internal import Synchronization
@@ -31,6 +31,8 @@ public actor PostgresConnection {
   /// The SQL of the stream under way, for its errors.
   var streamStatement: String?
   var isCloseRequested = false
+  /// The statements that the server keeps for this session.
+  var prepared: [PreparedStatement: String] = [:]
   let cancelTimeout: Duration
   let notices = NoticeCounter()
   /// What the pool may know without asking the actor.

@@ -93,6 +93,7 @@ extension PostgresConnection {
   func resetSession() async -> Bool {
     do {
       _ = try await run("DISCARD ALL", nil, patience: .cleanUp(cancelTimeout))
+      prepared = [:]
       condition.remove(.sessionChanged)
       return true
     } catch {

@@ -14,7 +14,8 @@ import Testing
 
 @Suite struct ChunkedFaultTests {
   private static let stopAt150 =
-    "create function f() returns trigger language plpgsql as $$begin if new.id = 150 then raise 'enough'; end if; "
+    "create function f() returns trigger language plpgsql as $$begin if new.id = 150 "
+    + "then raise 'enough' using errcode = 'XX000'; end if; "
     + "return new; end$$; create trigger t before insert on finance.payments for each row execute function f()"
   private static let goOn = "drop function f() cascade"
 

@@ -1,9 +1,10 @@
-// The list of refused records that lies beside the reports: it says what is open in the ledger, also when the run that
-// refused them did not come to write it, and when they were corrected since.
+// The CSV of refused records after runs that committed and did not live to write it: the next run does, whatever it loads.
+// Where a run ends is not guessed at: a trigger fails its second file, or a link stands in the folder's place.
 
 import Definitions
 import Finding
 import Foundation
+import Glibc
 import Ledger
 import Money
 import TestSupport
@@ -12,6 +13,82 @@ import Testing
 @testable import Ingest
 
 @Suite struct RejectsFileTests {
+  private static let bad = "x,,payment,1.00,USD,\(SafetyTests.line)\n"
+  private static let path = "Output/rejects/2026-11-20/payments.csv"
+  private static let stopSecond =
+    "create function f() returns trigger language plpgsql as $$begin raise 'enough'; end$$; "
+    + "create trigger t before insert on daybook.file for each row when (new.name = 'payments_2.csv') "
+    + "execute function f()"
+
+  /// A run by chunks whose first file is loaded, with a refused record, and that ended before it showed that.
+  private func withUnshownReject(_ body: @Sendable (FeedFixture) async throws -> Void) async throws {
+    try await FeedFixture.with { fixture in
+      try await fixture.makeTableWithProvenance(payments())
+      try await fixture.database.psql(Self.stopSecond)
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...3) + Self.bad)
+      try fixture.deliver("payments_2.csv", SafetyTests.file(4...6))
+      _ = await #expect(throws: IngestError.self) { try await fixture.ingestInChunks(payments()) }
+      #expect(try await fixture.query("select status from daybook.file where name = 'payments_1.csv'") == "loaded")
+      #expect(access(fixture.directory.appending(Self.path), F_OK) != 0)
+      try await fixture.database.psql("drop function f() cascade")
+      try await body(fixture)
+    }
+  }
+
+  @Test func aRunThatLoadsOnlyGoodRecordsShowsWhatAnEndedOneRefused() async throws {
+    try await withUnshownReject { fixture in
+      let outcome = try await fixture.ingestInChunks(payments())
+      #expect(outcome.rows == RowCounts(read: 3, inserted: 3))
+      #expect(try fixture.directory.read(Self.path).contains("payments_1.csv,5,5,"))
+    }
+  }
+
+  @Test func aRunWithoutNewFilesShowsWhatAnEndedOneRefused() async throws {
+    try await withUnshownReject { fixture in
+      unlink(fixture.directory.appending("inbox/payments_2.csv"))
+      let outcome = try await fixture.ingestInChunks(payments())
+      #expect(outcome.status == .nothingNew)
+      #expect(try fixture.directory.read(Self.path).contains("payments_1.csv,5,5,"))
+    }
+  }
+
+  @Test func aRunOfTheNextDayShowsWhatAnEndedOneRefused() async throws {
+    try await withUnshownReject { fixture in
+      let next = CivilDate(daysSince1970: FeedFixture.asOf.daysSince1970 + 1)
+      let outcome = try await fixture.ingest(payments(), asOf: next)
+      #expect(outcome.rows == RowCounts(read: 3, inserted: 3))
+      #expect(outcome.rejectsFile == nil)
+      #expect(try fixture.directory.read(Self.path).contains("payments_1.csv,5,5,"))
+    }
+  }
+
+  @Test(arguments: [LoadStrategy.copy, .insert])
+  func aCSVThatIsThereIsNotTakenForWhole(_ load: LoadStrategy) async throws {
+    try await FeedFixture.with { fixture in
+      let feed = payments().loaded(by: load)
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...3) + Self.bad)
+      _ = try await fixture.ingest(feed)
+      let folder = fixture.directory.appending("Output/rejects")
+      #expect(rename(folder, folder + "-aside") == 0)
+      #expect(symlink("nowhere", folder) == 0)
+      try fixture.deliver("payments_2.csv", SafetyTests.file(4...6) + Self.bad)
+      let problem = try await fixture.ingest(feed).outputProblem
+      #expect(problem.map(\.code) == ["rejects_file"])
+      #expect(unlink(folder) == 0)
+      #expect(rename(folder + "-aside", folder) == 0)
+      let stale = try fixture.directory.read(Self.path)
+      #expect(!stale.contains("payments_2.csv"))
+      #expect(try await fixture.ingest(feed).status == .nothingNew)
+      #expect(try fixture.directory.read(Self.path).contains("payments_2.csv,5,5,"))
+      // What is shown is not written again.
+      let mark = fixture.directory.appending(".daybook/rejects/payments")
+      var (before, after) = (stat(), stat())
+      #expect(stat(mark, &before) == 0)
+      #expect(try await fixture.ingest(feed).status == .nothingNew)
+      #expect(stat(mark, &after) == 0 && before.st_ino == after.st_ino)
+    }
+  }
+
   private static let at = "2026-11-19 10:00:00"
 
   private func list(_ fixture: FeedFixture) -> String? {

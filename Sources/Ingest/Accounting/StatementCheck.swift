@@ -91,24 +91,10 @@ struct StatementCheck {
     return sums
   }
 
-  /// A last record without a line end that has too few fields, or an open quote, was cut off.
   private var cutEnd: Diagnostic? {
-    guard let unended = file.summary.tail.unendedRecord, let last = file.summary.rejects.records.last,
-      last.record == unended, last.raw != [0x1A]
-    else { return nil }
-    var what = "an open quote"
-    if last.code == .fieldCount {
-      guard let fields = RecordFields(last.raw, dialect: feed.dialect)?.fields.count, fields < file.header.count else {
-        return nil
-      }
-      what = "\(fields) of \(file.header.count) fields"
-    } else if last.code != .unterminatedQuote {
-      return nil
-    }
-    return Diagnostic(
-      .error, code: "truncated_file", at: SourcePosition(file: file.displayPath, line: last.line),
-      "the file ends in the middle of a record: \(what) and no line end",
-      fix: "have the file delivered again, whole; should it be complete, correct its last line")
+    CutEnd(
+      file.summary.rejects.records.last, unended: file.summary.tail.unendedRecord, fieldCount: file.header.count,
+      dialect: feed.dialect)?.finding(file.displayPath)
   }
 }
 

@@ -38,7 +38,7 @@ extension ChunkedLoad {
       fix: "have the file delivered again")
   }
 
-  private func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
+  func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
   {
     FeedRefusal(
       file, diagnostics, nothingOf: file.name, rowsRead: watch?.records ?? 0, rejects: watch?.log ?? RejectLog())
@@ -77,7 +77,7 @@ extension ChunkedLoad {
 
   /// Makes the table ready and the file known; nil when its content was loaded meanwhile.
   nonisolated(nonsending) func begin(
-    _ file: DiscoveredFile, isRestart: Bool, on connection: PostgresConnection
+    _ file: DiscoveredFile, _ header: HeaderMatch, isRestart: Bool, on connection: PostgresConnection
   ) async throws -> Begun? {
     let underWay = try await ChunkLedger.loading(feed: feed.name, on: connection)
     let isLoaded = try await FileLedger.isLoaded(feed: feed.name, sha256: file.sha256, on: connection) != nil
@@ -116,7 +116,7 @@ extension ChunkedLoad {
     let fileID = try await FileLedger.record(
       FileEntry(
         feed: feed.name, name: file.name, sha256: file.sha256, bytes: file.file.identity.bytes, runID: runID,
-        asOf: asOf, status: .loading, rows: RowCounts(), path: .insert), on: connection)
+        asOf: asOf, status: .loading, rows: RowCounts(), path: .insert, header: header.names), on: connection)
     try await ChunkLedger.record(plan, of: fileID, on: connection)
     return Begun(fileID: fileID, plan: plan, committed: [:], hasProvenance: hasProvenance, findings: findings)
   }
@@ -230,13 +230,16 @@ extension ChunkedLoad {
 
   // MARK: Stopping
 
-  /// Behind the limit on refused records: as if nothing had happened, when nothing is committed; else part way in.
+  /// Behind the limit on refused records, or at an end that is cut off: as if nothing had happened, when nothing is
+  /// committed; else part way in.
   nonisolated(nonsending) func stop(
-    _ file: DiscoveredFile, _ begun: Begun, _ watch: RejectWatch, on connection: PostgresConnection
+    _ file: DiscoveredFile, _ begun: Begun, _ watch: RejectWatch, at cut: Diagnostic? = nil,
+    on connection: PostgresConnection
   ) async throws -> Result {
     let pieces = try await ChunkLedger.pieces(of: begun.fileID, on: connection)
     if pieces.isEmpty {
       try await ChunkLedger.forget(begun.fileID, on: connection)
+      if let cut { throw refusal(file, [cut], watch) }
       var notes = ["declared in \(feed.position)"]
       let first = watch.log.records.first
       if let first { notes.insert(Self.firstRefused(first.column, first.code.rawValue, first.reason), at: 0) }
@@ -248,9 +251,19 @@ extension ChunkedLoad {
     let rows = pieces.values.reduce(RowCounts()) { $0 + $1.rows }
     let sums = try await ChunkLedger.controlSums(of: begun.fileID, on: connection)
     var result = Result(outcome: outcome(file, begun, rows, sums))
-    result.findings = [try await crossed(file, begun, rows, pieces.count, on: connection)]
     result.isStopped = true
+    if var cut {
+      cut.notes.append(Self.state(rows, pieces.count))
+      result.findings = [cut]
+    } else {
+      result.findings = [try await crossed(file, begun, rows, pieces.count, on: connection)]
+    }
     return result
+  }
+
+  private static func state(_ rows: RowCounts, _ pieces: Int) -> String {
+    "state: \(pieces) pieces of the file are committed, with \(rows.inserted) rows inserted and "
+      + "\(rows.updated) updated; the file does not count as loaded"
   }
 
   private nonisolated(nonsending) func crossed(
@@ -265,9 +278,7 @@ extension ChunkedLoad {
       line = try row.decode(0, as: Int.self)
       notes.insert(Self.firstRefused(try row.decode(1), try row.decode(2), try row.decode(3)), at: 0)
     }
-    notes.append(
-      "state: \(pieces) pieces of the file are committed, with \(rows.inserted) rows inserted and "
-        + "\(rows.updated) updated; the file does not count as loaded")
+    notes.append(Self.state(rows, pieces))
     return limitFinding(
       file, line, rows.rejected, rows.read, notes,
       fix: "; or raise rejects.limit and run again, which goes on behind them: daybook ingest \(feed.name)")

@@ -66,6 +66,9 @@ struct ChunkedLoad: Sendable {
   /// - Throws: `FeedRefusal` when nothing of it is committed, `IngestError`, `PostgresError`, `CancellationError`.
   nonisolated(nonsending) func load(_ file: DiscoveredFile, isRestart: Bool) async throws -> Result {
     let (header, plan) = try open(file)
+    if let cut = CutEnd(lastLineOf: file.file, fieldCount: header.fieldCount, dialect: dialect.csv) {
+      throw refusal(file, [cut.finding(file.displayPath)])
+    }
     var failures = 0
     var isRestart = isRestart
     while true {
@@ -101,7 +104,7 @@ struct ChunkedLoad: Sendable {
     do {
       let restart = isRestart
       let begun = try await connection.withTransaction { transaction in
-        try await self.begin(file, isRestart: restart, on: transaction)
+        try await self.begin(file, header, isRestart: restart, on: transaction)
       }
       isRestart = false
       result = .success(
@@ -145,6 +148,9 @@ struct ChunkedLoad: Sendable {
       throw explained(error, file)
     }
     if file.file.hasChanged { throw explained(FileChanged(line: nil), file) }
+    if let cut = summary.cutEnd {
+      return try await stop(file, begun, watch, at: cut.finding(file.displayPath), on: connection).telling(told)
+    }
     if watch.isStopped { return try await stop(file, begun, watch, on: connection).telling(told) }
     return try await connection.withTransaction { transaction in
       try await self.finish(

@@ -14,6 +14,8 @@ struct ProducedSummary: Sendable {
   /// What this pass parsed: all of the file, unless it went on with an earlier load.
   var controls = ControlTotals()
   var isWhole = true
+  /// How the file was cut off; nothing of its last chunk was handed on.
+  var cutEnd: CutEnd?
 }
 
 /// Cuts and encodes one file.
@@ -51,7 +53,11 @@ struct PieceProducer: Sendable {
       } else {
         let pieces = try encode(chunk, number, &parser)
         watch.saw(records: records, share: share, isLast: ahead == nil)
-        if committed[pieces[0].id] == nil, !watch.admit(pieces[0].rejects) { break }
+        let isAdmitted = committed[pieces[0].id] != nil || watch.admit(pieces[0].rejects)
+        summary.cutEnd = CutEnd(
+          pieces[0].rejects.records.last, unended: chunk.unendedRecord, fieldCount: plan.fieldCount,
+          dialect: dialect.csv)
+        if !isAdmitted || summary.cutEnd != nil { break }
         for piece in pieces where piece.recordsRead > 0 {
           summary.controls.add(piece.controls)
           guard committed[piece.id] == nil else { continue }

@@ -28,32 +28,39 @@ struct PieceWriter: Sendable {
   struct LimitCrossed: Error {}
 
   /// What one transaction did.
-  private struct Work {
+  struct Work: Sendable {
     var rows: RowCounts
     var controls: ControlTotals
     var rejects: [RefusedRecord] = []
     var duplicates: [DuplicateEntry] = []
     var images: (plus: Int, minus: Int) = (0, 0)
+    /// Rows that the server counted for the table in attempts that were undone.
+    var undone = RowCounts()
   }
 
-  /// SQLSTATEs after which a piece is done again: locks and deadlocks, and what concurrent writers cause: a key or a
-  /// referenced row that came or went in between.
-  private static let passing: Set<String> = ["40001", "40P01", "55P03", "23505", "23503"]
+  /// SQLSTATEs after which a piece is done again as it is: locks and deadlocks.
+  private static let passing: Set<String> = ["40001", "40P01", "55P03"]
   private static let maximumAttempts = 8
 
-  /// Writes one piece, again where that helps.
+  /// Writes one piece, again where that helps: with single rows set aside, when the server refuses some.
   ///
   /// - Throws: `LimitCrossed`, `IngestError` of kind reconciliation, `PostgresError`; the piece is then rolled back.
   nonisolated(nonsending) func write(_ piece: Piece, on connection: PostgresConnection) async throws {
     var attempt = 1
+    var mode = WriteMode.together
     while true {
       do {
+        let mode = mode
         return try await connection.withTransaction { transaction in
-          try await self.write(piece, in: transaction)
+          try await self.write(piece, mode, in: transaction)
         }
       } catch let error as PostgresError {
+        if mode == .together, error.isAboutData, error.table != "chunk" {
+          mode = .isolating
+          continue
+        }
         guard let state = error.sqlState, Self.passing.contains(state), error.kind == .server,
-          attempt < Self.maximumAttempts, error.table != "chunk"
+          attempt < Self.maximumAttempts
         else { throw error }
       }
       try await Task.sleep(for: .milliseconds(10 << attempt))
@@ -61,7 +68,9 @@ struct PieceWriter: Sendable {
     }
   }
 
-  private nonisolated(nonsending) func write(_ piece: Piece, in connection: PostgresConnection) async throws {
+  private nonisolated(nonsending) func write(
+    _ piece: Piece, _ mode: WriteMode, in connection: PostgresConnection
+  ) async throws {
     try await connection.executeScript(statements.begin)
     // Numbered only under the lock on the table, so that no reader of the journal passes over it.
     let batch = try await BatchLedger.drawNumber(on: connection)
@@ -71,11 +80,13 @@ struct PieceWriter: Sendable {
     var left = Array(piece.rows.indices)
     try await refuseOrphans(piece, &left, &work, on: connection)
     try await setLosersAside(piece, &left, &work, on: connection)
-    if !left.isEmpty {
-      try await changePresent(piece, &left, batch, &work, on: connection)
-      try await insertNew(piece, left, batch, &work, on: connection)
+    switch mode {
+    case .together: try await writeRows(left, of: piece, batch, &work, on: connection)
+    case .isolating: try await writeIsolating(left, of: piece, batch, &work, on: connection)
     }
-    try reconcile(piece, work, before: before, after: try await transactionChanges(of: table, on: connection))
+    try reconcile(
+      piece, work, before: before.map { $0 + work.undone },
+      after: try await transactionChanges(of: table, on: connection))
     let hasChanged = work.images.plus + work.images.minus > 0
     try await ChunkLedger.record(
       ChunkEntry(
@@ -93,7 +104,7 @@ struct PieceWriter: Sendable {
     }
     var refusedByServer = RejectLog()
     refusedByServer.merge(work.rejects)
-    guard watch.mayCommit(refusedByServer) else { throw LimitCrossed() }
+    guard watch.mayCommit(piece.id, refusedByServer) else { throw LimitCrossed() }
   }
 
   // MARK: Steps
@@ -102,7 +113,7 @@ struct PieceWriter: Sendable {
     _ piece: Piece, _ left: inout [Int], _ work: inout Work, on connection: PostgresConnection
   ) async throws {
     guard let (incoming, sql) = statements.orphans, !left.isEmpty else { return }
-    let found = try await connection.query(
+    let found = try await connection.queryPrepared(
       sql, piece.arrays(incoming.fields, types: incoming.types, of: left))
     guard !found.isEmpty else { return }
     var orphans: Set<Int> = []
@@ -147,9 +158,19 @@ struct PieceWriter: Sendable {
   ) async throws -> [String] {
     guard !rows.isEmpty else { return [] }
     let (incoming, sql) = statements.keyTexts
-    return try await connection.query(sql, piece.arrays(incoming.fields, types: incoming.types, of: rows)).map {
+    return try await connection.queryPrepared(sql, piece.arrays(incoming.fields, types: incoming.types, of: rows)).map {
       try $0.decode(0, as: String.self)
     }
+  }
+
+  /// Changes the rows that the table has, and inserts the others.
+  nonisolated(nonsending) func writeRows(
+    _ rows: [Int], of piece: Piece, _ batch: Int64, _ work: inout Work, on connection: PostgresConnection
+  ) async throws {
+    var left = rows
+    guard !left.isEmpty else { return }
+    try await changePresent(piece, &left, batch, &work, on: connection)
+    try await insertNew(piece, left, batch, &work, on: connection)
   }
 
   private nonisolated(nonsending) func changePresent(
@@ -158,29 +179,29 @@ struct PieceWriter: Sendable {
     guard !feed.key.isEmpty else { return }
     let (incoming, sql) = statements.present
     var present: [Int] = []
-    for row in try await connection.query(sql, piece.arrays(incoming.fields, types: incoming.types, of: left)) {
+    for row in try await connection.queryPrepared(sql, piece.arrays(incoming.fields, types: incoming.types, of: left)) {
       present.append(left[try row.decode(0, as: Int.self) - 1])
     }
     guard !present.isEmpty else { return }
     let isPresent = Set(present)
     left.removeAll { isPresent.contains($0) }
     guard statements.canUpdate else {
-      work.rows.unchanged = present.count
+      work.rows.unchanged += present.count
       add(isPresent, of: piece, .unchanged, &work)
       return
     }
     let change = statements.change
-    let rows = try await connection.query(
+    let rows = try await connection.queryPrepared(
       change.sql,
       piece.arrays(change.incoming.fields, types: change.incoming.types, of: present)
         + [.int8(fileID), .int8(batch)])
     var conflicts: [Int] = []
     var replaced: [(row: Int, line: Int)] = []
-    var pairs = 0
+    var (pairs, updated) = (0, 0)
     for row in rows {
       let number: Int = try row.decode(1)
       switch try row.decode(0, as: String.self) {
-      case "updated": work.rows.updated = number
+      case "updated": updated = number
       case "pairs": pairs = number
       case "conflict": conflicts.append(present[number - 1])
       case "own": replaced.append((present[number - 1], Int(try row.decode(2, as: String.self)) ?? 0))
@@ -189,9 +210,10 @@ struct PieceWriter: Sendable {
       default: break
       }
     }
-    work.images.minus = work.rows.updated
-    work.images.plus = work.rows.updated
-    work.rows.unchanged = pairs - work.rows.updated - conflicts.count
+    work.images.minus += updated
+    work.images.plus += updated
+    work.rows.updated += updated
+    work.rows.unchanged += pairs - updated - conflicts.count
     try await list(replaced, piece, &work, on: connection)
     try await refuse(conflicts.sorted(), of: piece, &work, on: connection)
   }
@@ -229,18 +251,19 @@ struct PieceWriter: Sendable {
   ) async throws {
     guard !left.isEmpty else { return }
     let insert = statements.insert
-    let rows = try await connection.query(
+    let rows = try await connection.queryPrepared(
       insert.sql,
       piece.arrays(insert.incoming.fields, types: insert.incoming.types, of: left)
         + [.int8(fileID), .int8(batch)])
     for row in rows {
       if try row.decode(0, as: String.self) == "inserted" {
-        work.rows.inserted = try row.decode(1)
+        let inserted: Int = try row.decode(1)
+        work.rows.inserted += inserted
+        work.images.plus += inserted
       } else {
         try add(row, .inserted, &work)
       }
     }
-    work.images.plus += work.rows.inserted
   }
 
   // MARK: Recording
@@ -264,7 +287,7 @@ struct PieceWriter: Sendable {
 
   // MARK: Adding up
 
-  private func add(_ rows: Set<Int>, of piece: Piece, _ outcome: ControlSumEntry.Outcome, _ work: inout Work) {
+  func add(_ rows: Set<Int>, of piece: Piece, _ outcome: ControlSumEntry.Outcome, _ work: inout Work) {
     work.controls.add(
       sums.totals(rows.lazy.map { piece.rows[$0] }, base: UnsafePointer(piece.chunk.block.base), outcome))
   }

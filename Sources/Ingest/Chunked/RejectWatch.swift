@@ -1,6 +1,7 @@
 // The limit on refused records, watched while a file streams by.
 // Invariant: as long as no piece has been let commit, crossing the limit refuses the whole file, as the copy path does;
-// once one has, the piece that crosses it still commits, so that its refused records are listed, and no other begins.
+// once one has, the few chunks that are parsed by then still commit, so that their refused records are listed, and no
+// more are parsed; a file that is over the limit already is not gone on with at all.
 // A share of the records is judged against an estimate of the whole file that errs on the side of going on, and of a
 // compressed file at its last chunk only.
 
@@ -15,6 +16,8 @@ final class RejectWatch: Sendable {
     /// The records of the whole file, at most; nil while that cannot be told.
     var estimate: Int?
     var rejected: Int
+    /// What the server refused of pieces that may have to be done again.
+    var byServer: [PieceID: Int] = [:]
     var hasGranted: Bool
     var isStopped = false
     var log = RejectLog()
@@ -63,13 +66,19 @@ final class RejectWatch: Sendable {
   func admit(_ rejects: RejectLog) -> Bool {
     state.withLock { state in
       if !state.hasGranted { state.log.merge(rejects.records) }
+      if state.hasGranted, isOver(state) {
+        state.isStopped = true
+        return false
+      }
       return judge(rejects, &state)
     }
   }
 
-  /// Asks whether a piece of which the server refused these records may commit.
-  func mayCommit(_ refusedByServer: RejectLog) -> Bool {
+  /// Asks whether a piece of which the server refused these records may commit; again, when that commit failed.
+  func mayCommit(_ piece: PieceID, _ refusedByServer: RejectLog) -> Bool {
     state.withLock { state in
+      if let earlier = state.byServer.removeValue(forKey: piece) { state.rejected -= earlier }
+      if refusedByServer.count > 0 { state.byServer[piece] = refusedByServer.count }
       if state.isStopped, !state.hasGranted { return false }
       if !state.hasGranted { state.log.merge(refusedByServer.records) }
       guard judge(refusedByServer, &state) else { return false }
@@ -81,15 +90,15 @@ final class RejectWatch: Sendable {
 
   private func judge(_ rejects: RejectLog, _ state: inout State) -> Bool {
     state.rejected += rejects.count
-    let isOver =
-      switch limit {
-      case .count: !limit.allows(state.rejected, of: state.records)
-      case .ratio: state.estimate.map { !limit.allows(state.rejected, of: $0) } ?? false
-      }
-    if rejects.isTruncated || isOver {
-      state.isStopped = true
-      return state.hasGranted
+    guard rejects.isTruncated || isOver(state) else { return true }
+    state.isStopped = true
+    return state.hasGranted
+  }
+
+  private func isOver(_ state: State) -> Bool {
+    switch limit {
+    case .count: !limit.allows(state.rejected, of: state.records)
+    case .ratio: state.estimate.map { !limit.allows(state.rejected, of: $0) } ?? false
     }
-    return true
   }
 }

@@ -2,10 +2,13 @@
 // It stands beside the dated report sets, not in them: those are published whole or not at all, and a refused feed
 // must be explained on a night without new reports. Made from the ledger, so a second run writes the same bytes,
 // and the same bytes are not written again.
+// Invariant: a run leaves the CSVs as the ledger is, whatever it loads itself: see `RejectsMark`.
 
 internal import CSV
+internal import Definitions
 internal import Finding
 internal import Glibc
+internal import Ledger
 internal import Money
 internal import Postgres
 
@@ -77,6 +80,60 @@ struct RejectsFile: Sendable {
     let number = replaceFile(path, with: bytes)
     if number != 0 { throw IngestError.output(path, SystemError(number: number).description) }
     return (path, isCut)
+  }
+}
+
+extension FeedIngestion {
+  private var rejectsMark: RejectsMark { RejectsMark(projectRoot: project.root, feed: feed.name) }
+
+  /// Takes note of what the CSVs show, before anything is changed.
+  nonisolated(nonsending) func markRejects(on connection: PostgresConnection) async throws {
+    if rejectsMark.microseconds != nil { return }
+    let files = try await FileLedger.lastRecorded(feed: feed.name, after: nil, on: connection)
+    rejectsMark.set(files.map(\.microseconds).max() ?? 0)
+  }
+
+  /// Shows what was refused, and says how many within the limit there were.
+  nonisolated(nonsending) func reportRejects(
+    _ outcome: inout IngestOutcome, on connection: PostgresConnection
+  ) async throws {
+    try await showRejects(&outcome, on: connection)
+    guard outcome.rows.rejected > 0, outcome.status == .loaded else { return }
+    outcome.findings.append(
+      Diagnostic(
+        .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },
+        "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) "
+          + (outcome.rows.rejected == 1 ? "was refused, " : "were refused, ")
+          + "the limit is \(feed.rejectLimit)"))
+  }
+
+  /// Writes the CSVs that are behind the ledger: those of dates with files that were recorded since they were written,
+  /// by this run or by one that did not come so far, and this date's when it is not there.
+  ///
+  /// A full disk does not undo what is committed, and must not hide it.
+  nonisolated(nonsending) func showRejects(
+    _ outcome: inout IngestOutcome, on connection: PostgresConnection
+  ) async throws {
+    let mark = rejectsMark
+    let files = try await FileLedger.lastRecorded(feed: feed.name, after: mark.microseconds, on: connection)
+    var dates = Set(files.map(\.asOf))
+    if !RejectsFile(output: project.output, feed: feed.name, asOf: asOf).isThere { dates.insert(asOf) }
+    do {
+      for date in dates.sorted() {
+        let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: date)
+          .write(on: connection)
+        if date == asOf { outcome.rejectsFile = path }
+        guard let path, isCut else { continue }
+        outcome.findings.append(
+          Diagnostic(
+            .warning, code: "rejects_cut", at: SourcePosition(file: path),
+            "the file holds the first \(RejectsFile.maximumRecords) refused records and not the others",
+            fix: "daybook rejects export"))
+      }
+      if let last = files.map(\.microseconds).max() { mark.set(last) }
+    } catch let error as IngestError where error.kind == .output {
+      outcome.outputProblem = error.diagnostics
+    }
   }
 }
 

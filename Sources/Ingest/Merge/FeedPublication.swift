@@ -160,7 +160,7 @@ struct FeedPublication: Sendable {
         try checkLimit(files, done)
         var merge = FileMerge(self, file, number: number, mode: mode, rowsAre: .inPlace)
         try await merge.settleInPlace(finish, on: transaction)
-        before = before.map { $0 + merge.undone }
+        before = before.map { $0 + merge.isolation.undone }
         finish = TableFinish()
         try await settle(file, number, merge.merged)
       }
@@ -169,7 +169,7 @@ struct FeedPublication: Sendable {
         let number = try await FileLedger.drawNumber(on: transaction)
         var merge = FileMerge(self, file, number: number, mode: mode, proof: proof, rowsAre: .staged)
         try await merge.run(on: transaction)
-        before = before.map { $0 + merge.undone }
+        before = before.map { $0 + merge.isolation.undone }
         // The first file meets a table without indexes; the files behind it look keys up.
         for statement in finish.statements { try await transaction.execute(statement) }
         finish = TableFinish()

@@ -23,7 +23,7 @@ extension FileMerge {
       }
     } catch let error as PostgresError where error.sqlState == "23503" && !sql.references.isEmpty {
       self = untouched
-      try await noteUndone(since: start, on: connection)
+      try await isolation.noteUndone(since: start, on: connection)
       let before = merged.rejects.count
       try await refuseOrphans(on: connection)
       removedInPlace = merged.rejects.count - before
@@ -33,8 +33,8 @@ extension FileMerge {
     merged.rows.inserted = file.summary.accepted - merged.rows.duplicate - removedInPlace
     try await addSums(sql.sums(over: "\(sql.base) s"), .inserted, on: connection)
     // What was copied and taken out again stands in the server's count of the table, and in no account.
-    undone.inserted += merged.rows.duplicate + removedInPlace
-    undone.deleted += merged.rows.duplicate + removedInPlace
+    isolation.undone.inserted += merged.rows.duplicate + removedInPlace
+    isolation.undone.deleted += merged.rows.duplicate + removedInPlace
     try await closeBatch(on: connection)
   }
 

@@ -23,10 +23,8 @@ struct FileMerge {
   var merged: FeedPublication.Merged
   /// The batch of this file, once something was to be journaled.
   var batch: Int64?
-  /// Records that the server alone refused.
-  var refusals = 0
-  /// Rows that the server counted for the table in work that was undone.
-  var undone = RowCounts()
+  /// Rows that are written one by one, and what such attempts undid.
+  var isolation: Isolation
   /// Orphans that were in the table already and were taken out again.
   var removedInPlace = 0
 
@@ -40,6 +38,7 @@ struct FileMerge {
     self.file = file
     self.number = number
     self.mode = mode
+    isolation = Isolation(publication.design.table)
     sql = Self.statements(publication, file, number, rowsAre)
     merged = FeedPublication.Merged(
       rows: RowCounts(read: file.summary.recordsRead), controls: file.summary.controls, rejects: file.summary.rejects)

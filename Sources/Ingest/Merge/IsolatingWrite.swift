@@ -1,4 +1,5 @@
-// Writing the rows of a file so that the server's refusal of one costs that one only.
+// Writing rows so that the server's refusal of one costs that one only: what merges and chunks share, and the merge's
+// way; that of chunks is in `PieceWriter+Isolating`.
 // Invariant: together, all spans cover every row of the file, and each row is either written or a reject with the
 // server's own words. Nobody can foresee what a trigger or a constraint made by hand refuses: spans are tried under a
 // savepoint and halved until the row stands alone.
@@ -14,11 +15,65 @@ struct Written {
   var sums: [(column: String, currency: String, amount: String)] = []
 }
 
+/// Attempts at writing rows that the server may refuse, and what they leave behind.
+struct Isolation {
+  /// More refusals than this are no longer isolated: the load fails.
+  static let maximumRefusals = 1_000
+
+  let table: QualifiedName
+  /// Records that the server alone refused.
+  private(set) var refusals = 0
+  /// Rows that the server counted for the table in work that was undone.
+  var undone = RowCounts()
+
+  init(_ table: QualifiedName) {
+    self.table = table
+  }
+
+  /// Runs `body` under a savepoint, with every constraint checked at once.
+  ///
+  /// - Returns: its result; or, everything of it undone, the server's refusal.
+  nonisolated(nonsending) mutating func attempt<R: Sendable>(
+    on connection: PostgresConnection, _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
+  ) async throws -> Result<R, PostgresError> {
+    let start = try await transactionChanges(of: table, on: connection)
+    do {
+      return .success(
+        try await connection.withTransaction { nested in
+          try await nested.execute("set constraints all immediate")
+          return try await body(nested)
+        })
+    } catch let error as PostgresError where error.isAboutData {
+      try await noteUndone(since: start, on: connection)
+      return .failure(error)
+    }
+  }
+
+  /// Remembers what the server goes on counting for the table though it was undone.
+  nonisolated(nonsending) mutating func noteUndone(
+    since start: RowCounts?, on connection: PostgresConnection
+  ) async throws {
+    guard let start, let end = try await transactionChanges(of: table, on: connection) else { return }
+    undone.inserted += end.inserted - start.inserted
+    undone.updated += end.updated - start.updated
+    undone.deleted += end.deleted - start.deleted
+  }
+
+  /// Counts a row that was refused alone.
+  ///
+  /// - Returns: why, for a person.
+  /// - Throws: the refusal itself, when there are too many.
+  mutating func refuseAlone(_ error: PostgresError) throws -> String {
+    refusals += 1
+    if refusals > Self.maximumRefusals { throw error }
+    let constraint = error.constraint.map { ", constraint \"\(visible($0))\"" } ?? ""
+    return "the server refuses it: \(visible(error.message)) (SQLSTATE \(error.sqlState ?? "?")\(constraint))"
+  }
+}
+
 extension FileMerge {
   /// Rows that are tried at once.
   private static let spanRows = 4_096
-  /// More refusals than this are no longer isolated: the feed fails.
-  static let maximumRefusals = 1_000
 
   /// Runs statements, the last of which tells what it wrote, for the whole file or span by span.
   nonisolated(nonsending) mutating func write(
@@ -32,16 +87,11 @@ extension FileMerge {
     var waiting: [Int: Int] = [:]
     while let span = pending.popLast() {
       try Task.checkCancellation()
-      let start = try await publication.changes(on: connection)
-      do {
-        let part = try await connection.withTransaction { nested in
-          try await nested.execute("set constraints all immediate")
-          return try await Self.run(statements(span), on: nested)
-        }
+      switch try await isolation.attempt(on: connection, { try await Self.run(statements(span), on: $0) }) {
+      case .success(let part):
         written.count += part.count
         written.sums += part.sums
-      } catch let error as PostgresError where error.isAboutData {
-        try await noteUndone(since: start, on: connection)
+      case .failure(let error):
         let counts = try await connection.query(sql.countRows(of: span))
         guard let row = counts.first, case let count = try row.decode(0, as: Int.self), count > 0 else { throw error }
         let (low, high): (Int, Int) = (try row.decode(1), try row.decode(2))
@@ -62,16 +112,6 @@ extension FileMerge {
       }
     }
     return written
-  }
-
-  /// Remembers what the server goes on counting for the table though it was undone.
-  nonisolated(nonsending) mutating func noteUndone(
-    since start: RowCounts?, on connection: PostgresConnection
-  ) async throws {
-    guard let start, let end = try await publication.changes(on: connection) else { return }
-    undone.inserted += end.inserted - start.inserted
-    undone.updated += end.updated - start.updated
-    undone.deleted += end.deleted - start.deleted
   }
 
   /// Makes spans of staging cheap to find.
@@ -121,13 +161,10 @@ extension FileMerge {
   private nonisolated(nonsending) mutating func refuseAlone(
     _ span: MergeStatements.Span, _ error: PostgresError, on connection: PostgresConnection
   ) async throws {
-    refusals += 1
-    if refusals > Self.maximumRefusals { throw error }
+    let reason = try isolation.refuseAlone(error)
     try await addSums(
       sql.sums(over: "(select * from \(sql.staging) where \(sql.place) = \(span.lowerBound)) s"), .rejected,
       on: connection)
-    let constraint = error.constraint.map { ", constraint \"\(visible($0))\"" } ?? ""
-    let reason = "the server refuses it: \(visible(error.message)) (SQLSTATE \(error.sqlState ?? "?")\(constraint))"
     try await refuse(sql.rows(of: span), .serverRefused, 1, on: connection) { _, _ in reason }
     try await connection.execute(sql.deleteRows(of: span))
   }

@@ -17,22 +17,7 @@ struct IngestSetting: Sendable, Hashable {
   static let connectionCounts = [1, 2, 4]
 }
 
-/// What stands for chunked parallel inserts.
-enum MeasuredInserts {
-  /// Its name in the results.
-  static let name = "array_inserts"
-  /// What a reader must know of it.
-  static let note =
-    "array_inserts are the benchmark's own: \(ArrayInserts.chunkRows) rows in a statement, "
-    + "\(ArrayInserts.connections) at a time, without ledger, duplicates or reconciliation"
-}
-
 extension ScratchShop {
-  /// Loads a file of transactions by chunked parallel inserts straight into the table.
-  func loadByInserts(_ file: BenchFile) async throws {
-    try await ArrayInserts(shop: self).load(file)
-  }
-
   /// Loads a file of transactions, also when it was loaded before, and holds the ingest to having taken every row.
   @discardableResult
   func ingest(_ path: String, _ setting: IngestSetting = IngestSetting()) async throws -> IngestOutcome {

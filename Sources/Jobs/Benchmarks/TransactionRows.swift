@@ -1,5 +1,5 @@
-// Records of transactions as parameters: what a program would hold before it inserts row by row, in batches or as
-// arrays. Money and times stay text, which the server reads exactly.
+// Records of transactions as parameters: what a program would hold before it inserts row by row or in batches. Money
+// and times stay text, which the server reads exactly.
 
 internal import Definitions
 internal import Postgres
@@ -70,58 +70,5 @@ struct TransactionRows: Sendable {
       "(" + columns.indices.map { "$\(row * columns.count + $0 + 1)" }.joined(separator: ",") + ")"
     }
     return ("insert into \(table) (\(names)) values \(tuples.joined(separator: ","))", rows.flatMap(\.self))
-  }
-
-  /// One `insert … select from unnest`, with an array for each column.
-  func arrayInsert() -> (sql: String, parameters: [PostgresValue]) {
-    var arrays: [String] = []
-    var selected: [String] = []
-    var parameters: [PostgresValue] = []
-    for (place, column) in columns.enumerated() {
-      let name = quoteIdentifier(column.name)
-      if column.type == .bigint {
-        arrays.append("$\(place + 1)::bigint[]")
-        parameters.append(.int8Array(rows.map { if case .int8(let number) = $0[place] { number } else { nil } }))
-      } else {
-        arrays.append("$\(place + 1)::text[]")
-        parameters.append(.textArray(rows.map { if case .text(let text) = $0[place] { text } else { nil } }))
-      }
-      selected.append("\(name)::\(column.type.sql)")
-    }
-    let sql = """
-      insert into \(table) (\(names)) select \(selected.joined(separator: ", "))
-      from unnest(\(arrays.joined(separator: ", "))) as r(\(names))
-      """
-    return (sql, parameters)
-  }
-}
-
-/// Chunked parallel inserts with array parameters, each chunk a transaction of its own.
-struct ArrayInserts {
-  let shop: ScratchShop
-
-  /// Rows in one statement.
-  static let chunkRows = 2_500
-  /// Connections at the same time.
-  static let connections = 4
-
-  /// Loads a file; no more chunks are read than are being inserted.
-  func load(_ file: BenchFile) async throws {
-    let pool = shop.session.pool
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      var running = 0
-      try await TransactionRows.forEachPiece(of: file.path, shop, layout: file.layout, rows: Self.chunkRows) { piece in
-        if running == Self.connections {
-          try await group.next()
-          running -= 1
-        }
-        running += 1
-        group.addTask {
-          let (sql, parameters) = piece.arrayInsert()
-          _ = try await pool.withConnection(label: "bench") { try await $0.execute(sql, parameters) }
-        }
-      }
-      try await group.waitForAll()
-    }
   }
 }

@@ -2,6 +2,7 @@
 // rows into the same emptied table, and is checked after each round. For ways 1 to 5 and 7 the rows lie in memory before
 // the clock starts; 6 and 8 read the file.
 
+internal import Definitions
 internal import Glibc
 internal import Ingest
 internal import Postgres
@@ -52,9 +53,10 @@ struct WaysExperiment {
   private var notes: [String] {
     [
       "1 and 2 open a connection for each row, 2 in \(Self.tasks) tasks at a time; 4 and 5 have the project's pool",
-      "5 inserts \(Self.batchRows) rows in a statement", MeasuredInserts.note,
+      "5 inserts \(Self.batchRows) rows in a statement",
       "7 sends bytes that the server itself wrote, so encoding them is not in its time; 7b sends the file's own bytes",
-      "8 is all of it: reading, checks, references, duplicates, reconciliation and the ledger",
+      "6 and 8 are all of it: reading, checks, references, duplicates, reconciliation and the ledger, 6 by load: insert "
+        + "and 8 by load: auto",
     ]
   }
 
@@ -107,7 +109,7 @@ struct WaysExperiment {
           try await Self.inParallel(all.pieces(of: Self.batchRows)) { try await Self.insert($0.multiRowInsert(), pool) }
         }
       ),
-      ("6_\(MeasuredInserts.name)", { try await shop.loadByInserts(file) }),
+      ("6_load_insert", { try await shop.ingest(file.path, IngestSetting(load: .insert)) }),
       ("7_copy_binary", { try await Self.copy(binary, "binary", shop) }),
       ("7b_copy_csv", { try await Self.copy(text, "csv, header", shop) }),
       ("8_ingest", { try await shop.ingest(file.path) }),

@@ -14,6 +14,8 @@ enum FaultPlace: String, Sendable, CaseIterable {
   case merge
   /// COMMIT has begun and has not taken effect. Second night only.
   case commit
+  /// The feed's last file is about to be put on record, and the one before it is done with. First night only.
+  case lastFile
 }
 
 /// One gate in one database.
@@ -117,6 +119,21 @@ struct FaultGate: Sendable {
       """
       create constraint trigger gate after insert or update on daybook.file deferrable initially deferred for each row
         when (new.feed = '\(feed)') execute function gate.wait()
+      """
+    case .lastFile:
+      // Armed as the ledger is made.
+      """
+      create function gate.arm() returns event_trigger language plpgsql as $$
+      declare made record;
+      begin
+        for made in select object_identity as name from pg_event_trigger_ddl_commands()
+          where command_tag = 'CREATE TABLE' and object_identity = 'daybook.file'
+        loop
+          create trigger gate before insert on daybook.file for each row
+            when (new.name = '\(feed)_\(FaultNight.first.asOf).csv') execute function gate.wait();
+        end loop;
+      end$$;
+      create event trigger gate on ddl_command_end execute function gate.arm()
       """
     }
   }

@@ -56,6 +56,17 @@ import Testing
     }
   }
 
+  /// The base extract of each feed has bad records, and the file behind it has none.
+  @Test(arguments: ["customers", "products"])
+  func killedBetweenTwoFilesItShowsTheRejectsOfTheFirst(_ feed: String) async throws {
+    try await FaultGround.withTrial(.insert, .first) { trial, undisturbed in
+      let gate = try await FaultGate(.lastFile, of: feed, at: trial.url)
+      let outcome = try await gate.striking(trial.start) { program, _, _ in kill(program, SIGKILL) }
+      #expect(outcome.status == 128 + Int(SIGKILL))
+      try await trial.expectMended(as: undisturbed, feed)
+    }
+  }
+
   /// The server goes on with the COMMIT of a client that is gone. Whether it takes effect is open when the next run
   /// looks for new files, and decided while that run goes on.
   @Test(arguments: FaultLoad.allCases)
