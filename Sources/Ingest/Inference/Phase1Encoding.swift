@@ -2,6 +2,7 @@
 // Evidence in this order: a byte-order mark, NULs in every second place, bytes that are valid UTF-8, and else the
 // bytes that only Windows uses. What is no text at all is refused here, with the name of what it is.
 
+internal import CSV
 internal import Definitions
 
 /// What the bytes mean.
@@ -61,11 +62,14 @@ enum EncodingPhase {
       if head[2 * index] == 0 { even += 1 }
       if head[2 * index + 1] == 0 { odd += 1 }
     }
-    func guess(_ encoding: TextEncoding) -> EncodingGuess {
-      EncodingGuess(encoding: encoding, hasByteOrderMark: false, evidence: "every second byte is zero")
+    func guess(_ encoding: TextEncoding, zeros: Int) -> EncodingGuess {
+      EncodingGuess(
+        encoding: encoding, hasByteOrderMark: false,
+        evidence: "zeros are every second byte, in \(counted(zeros)) of \(counted(pairs)) pairs")
     }
-    if odd * 2 > pairs, even * 20 < pairs { return guess(.utf16LittleEndian) }
-    if even * 2 > pairs, odd * 20 < pairs { return guess(.utf16BigEndian) }
+    // Text of other scripts has its delimiters, digits and line ends with a zero, and nothing on the other side.
+    if odd * 25 > pairs, even * 20 < odd { return guess(.utf16LittleEndian, zeros: odd) }
+    if even * 25 > pairs, odd * 20 < even { return guess(.utf16BigEndian, zeros: even) }
     return nil
   }
 
@@ -112,6 +116,8 @@ enum EncodingPhase {
       (Array("SQLite format 3".utf8), "an SQLite database", "export the table as CSV"),
       (Array("BZh".utf8), "a bzip2 stream", "unpack it, or deliver it as .gz or .zst"),
       ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "an xz stream", "unpack it, or deliver it as .gz or .zst"),
+      ([0xFF, 0xFE, 0, 0], "text in UTF-32", "have it delivered as utf-8"),
+      ([0, 0, 0xFE, 0xFF], "text in UTF-32", "have it delivered as utf-8"),
     ]
     for kind in kinds where head.starts(with: kind.magic) { return (kind.name, kind.fix) }
     return nil
@@ -126,41 +132,11 @@ enum EncodingPhase {
 
   // MARK: Decoding
 
-  /// The bytes as UTF-8, without a byte-order mark. A byte that means nothing becomes U+FFFD, in the sample only.
-  static func decoded(_ bytes: [UInt8], _ encoding: TextEncoding, isStart: Bool) -> [UInt8] {
-    switch encoding {
-    case .utf8: return isStart && bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
-    case .utf16LittleEndian, .utf16BigEndian:
-      let low = encoding == .utf16LittleEndian ? 0 : 1
-      var units: [UInt16] = []
-      units.reserveCapacity(bytes.count / 2)
-      for index in 0..<(bytes.count / 2) {
-        units.append(UInt16(bytes[2 * index + low]) | UInt16(bytes[2 * index + 1 - low]) << 8)
-      }
-      if isStart, units.first == 0xFEFF { units.removeFirst() }
-      return Array(String(decoding: units, as: UTF16.self).utf8)
-    case .latin1, .windows1252:
-      var text: [UInt8] = []
-      text.reserveCapacity(bytes.count + bytes.count / 8)
-      for byte in bytes {
-        if byte < 0x80 {
-          text.append(byte)
-          continue
-        }
-        var value = UInt32(byte)
-        if encoding == .windows1252, byte < 0xA0 { value = windows[Int(byte - 0x80)] }
-        text.append(contentsOf: String(Unicode.Scalar(value) ?? "\u{FFFD}").utf8)
-      }
-      return text
-    }
+  /// A stretch of the file as the reader would see it, without a byte-order mark.
+  static func text(_ bytes: [UInt8], _ encoding: TextEncoding) -> [UInt8] {
+    let text = CharacterEncoding(encoding).text(of: bytes)
+    return text.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(text.dropFirst(3)) : text
   }
-
-  /// What windows-1252 means by 80 to 9F. Source: unicode.org, CP1252.TXT.
-  private static let windows: [UInt32] = [
-    0x20AC, 0xFFFD, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0xFFFD,
-    0x017D, 0xFFFD, 0xFFFD, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A,
-    0x0153, 0xFFFD, 0x017E, 0x0178,
-  ]
 }
 
 /// A count with its word: 1 value, 12,345 values.
