@@ -142,6 +142,7 @@ import Testing
 
   @Test(arguments: [
     (",", "\""), (";", "\""), ("\t", "\""), ("|", "\""), (":", "\""), ("^", "\""), (",", "'"), (";", "none"),
+    ("\u{1}", "\""), ("\u{1F}", "\""),
   ])
   func dialectsAreTold(delimiter: String, quote: String) throws {
     let q = quote == "none" ? "" : quote
@@ -149,7 +150,10 @@ import Testing
     let text = ([["id", "what", "on"]] + rows).map { $0.joined(separator: delimiter) }.joined(separator: "\r\n")
     let feed = try Self.infer(text)
     #expect(feed.columns.map(\.type) == ["bigint", "text", "date"], "\(feed.definition)")
-    #expect(feed.definition.contains("delimiter: \"\(delimiter == "\t" ? "\\t" : delimiter)\""), "\(feed.definition)")
+    let shown = delimiter == "\t" ? "\\t" : delimiter < " " ? delimiter == "\u{1}" ? "\\u0001" : "\\u001f" : delimiter
+    #expect(feed.definition.contains("delimiter: \"\(shown)\""), "\(feed.definition)")
+    #expect(FeedDefinition.read(feed.definition, file: "x.yaml").diagnostics == [], "\(feed.definition)")
+    #expect(feed.recordsTried == 30)
     #expect(feed.definition.contains(quote == "none" ? "quote: none" : quote == "'" ? "quote: \"'\"" : "quote: '\"'"))
   }
 
@@ -186,6 +190,13 @@ import Testing
     let feed = try Self.infer(bytes)
     #expect(feed.definition.contains("encoding: utf-16\(isBig ? "be" : "le") "), "\(feed.definition)")
     #expect(feed.recordsTried == 50)
+  }
+
+  @Test func aFewNULsMakeNoUTF16() throws {
+    let good = (5...60).map { "\($0),c\n" }.joined()
+    let feed = try Self.infer("id,name\n1,ab\n2,ok\n3,x\0y\n4\0,z\n" + good)
+    #expect(feed.definition.contains("encoding: utf-8 "), "\(feed.definition)")
+    #expect(feed.findings.map(\.code) == ["records_refused"])
   }
 
   @Test func whatTheSampleOfAnotherEncodingDidNotShowComesBackFromTheTrial() throws {

@@ -33,13 +33,13 @@ enum EncodingPhase {
       return EncodingGuess(
         encoding: .utf8, hasByteOrderMark: false,
         evidence: counts.sequences == 0
-          ? "only ASCII seen" : "\(counted(counts.sequences)) characters beyond ASCII, all valid")
+          ? "only ASCII seen" : "\(counted(counts.sequences, "character")) beyond ASCII, all valid")
     }
     if counts.sequences > 10 * counts.invalid {
       return EncodingGuess(
         encoding: .utf8, hasByteOrderMark: false,
         evidence:
-          "\(counted(counts.sequences)) characters beyond ASCII are valid, \(counted(counts.invalid)) bytes are not")
+          "\(counted(counts.sequences, "character")) beyond ASCII valid, \(counted(counts.invalid, "byte")) not")
     }
     if counts.windowsUndefined > 0 {
       return EncodingGuess(
@@ -49,7 +49,7 @@ enum EncodingPhase {
     return EncodingGuess(
       encoding: .windows1252, hasByteOrderMark: false,
       evidence: counts.windowsOnly > 0
-        ? "not valid UTF-8, and \(counted(counts.windowsOnly)) bytes from 80 to 9F, as Windows writes them"
+        ? "not valid UTF-8, and \(counted(counts.windowsOnly, "byte")) from 80 to 9F, as Windows writes them"
         : "not valid UTF-8; latin-1 would read these bytes the same")
   }
 
@@ -58,18 +58,35 @@ enum EncodingPhase {
     guard pairs >= 4 else { return nil }
     var even = 0
     var odd = 0
+    // Line ends: bytes on either side, and those whose other byte is zero, as units have them.
+    var ends = (even: 0, odd: 0, little: 0, big: 0)
+    func isEnd(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
     for index in 0..<pairs {
-      if head[2 * index] == 0 { even += 1 }
-      if head[2 * index + 1] == 0 { odd += 1 }
+      let (first, second) = (head[2 * index], head[2 * index + 1])
+      if first == 0 { even += 1 }
+      if second == 0 { odd += 1 }
+      if isEnd(first) {
+        ends.even += 1
+        if second == 0 { ends.little += 1 }
+      }
+      if isEnd(second) {
+        ends.odd += 1
+        if first == 0 { ends.big += 1 }
+      }
     }
     func guess(_ encoding: TextEncoding, zeros: Int) -> EncodingGuess {
       EncodingGuess(
         encoding: encoding, hasByteOrderMark: false,
         evidence: "zeros are every second byte, in \(counted(zeros)) of \(counted(pairs)) pairs")
     }
-    // Text of other scripts has its delimiters, digits and line ends with a zero, and nothing on the other side.
-    if odd * 25 > pairs, even * 20 < odd { return guess(.utf16LittleEndian, zeros: odd) }
-    if even * 25 > pairs, odd * 20 < even { return guess(.utf16BigEndian, zeros: even) }
+    if odd * 2 > pairs, even * 20 < pairs { return guess(.utf16LittleEndian, zeros: odd) }
+    if even * 2 > pairs, odd * 20 < pairs { return guess(.utf16BigEndian, zeros: even) }
+    // Text of another script has zeros beside its digits, delimiters and line ends, and nowhere else.
+    func areEnds(_ units: Int, _ bytes: Int, _ others: Int) -> Bool {
+      units > 0 && units * 10 >= bytes * 9 && others * 4 < units
+    }
+    if even == 0, areEnds(ends.little, ends.even, ends.odd) { return guess(.utf16LittleEndian, zeros: odd) }
+    if odd == 0, areEnds(ends.big, ends.odd, ends.even) { return guess(.utf16BigEndian, zeros: even) }
     return nil
   }
 
@@ -123,11 +140,16 @@ enum EncodingPhase {
     return nil
   }
 
-  /// Whether decoded bytes hold more control characters than any text does.
+  /// Whether decoded bytes hold more control characters than any text does; one of them may be its delimiter.
   static func isBinary(_ text: [UInt8]) -> Bool {
     let part = text.prefix(64 << 10)
-    let controls = part.count { $0 < 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D && $0 != 0x1A || $0 == 0x7F }
-    return controls * 50 > part.count
+    var counts = [Int](repeating: 0, count: 128)
+    for byte in part where byte < 0x20 || byte == 0x7F { counts[Int(byte)] += 1 }
+    for byte in [0x09, 0x0A, 0x0D, 0x1A] { counts[byte] = 0 }
+    if let delimiter = DialectPhase.controls.max(by: { counts[Int($0)] < counts[Int($1)] }) {
+      counts[Int(delimiter)] = 0
+    }
+    return counts.reduce(0, +) * 50 > part.count
   }
 
   // MARK: Decoding
