@@ -148,6 +148,11 @@ import Testing
       try fixture.deliver("payments_2.csv", "id,id,kind,amount,currency,at\n2,2,payment,1.00,USD,\(Self.line)\n")
       #expect(try await fixture.ingest(payments()).findings.first?.code == "duplicate_header")
       #expect(try await fixture.query("select count(*) from finance.payments") == "1")
+      // Nothing of the header is known: the format is wrong, not the names.
+      try fixture.deliver("payments_2.csv", "id;kind;amount;currency;at\n2;payment;1.00;USD;\(Self.line)\n")
+      let foreign = try await fixture.ingest(payments())
+      #expect(foreign.findings.map(\.message) == ["the header has none of the feed's columns"])
+      #expect(foreign.findings.first?.fix?.contains("daybook feed infer inbox/payments_2.csv") == true)
     }
   }
 

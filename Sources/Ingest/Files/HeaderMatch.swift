@@ -58,6 +58,9 @@ struct HeaderMatch: Sendable {
     }
     fields = feed.columns.map { $0.constant == nil ? places[$0.sourceName] : nil }
     fieldCount = names.count
+    if errors.isEmpty, fields.allSatisfy({ $0 == nil }), feed.columns.contains(where: { $0.constant == nil }) {
+      throw DiagnosticsError([Self.foreign(names, feed: feed, at: at)])
+    }
     columns = []
     for (column, field) in zip(feed.columns, fields) {
       if column.constant != nil || field != nil {
@@ -102,6 +105,21 @@ struct HeaderMatch: Sendable {
     }
     if !errors.isEmpty { throw DiagnosticsError(errors) }
   }
+
+  /// The refusal of a header in which not one column is found: more is wrong than a name.
+  private static func foreign(_ names: [String], feed: FeedDefinition, at: SourcePosition) -> Diagnostic {
+    let expected = feed.columns.filter { $0.constant == nil }.map(\.sourceName)
+    let pairs = expected.compactMap { name in nearestWord(to: name, in: names).map { (name, $0) } }
+    let rename = pairs.first.map { "if \"\($0.1)\" is meant by \"\($0.0)\", set from: \"\($0.1)\"; else " } ?? ""
+    return Diagnostic(
+      .error, code: "column_missing", at: at, "the header has none of the feed's columns",
+      notes: [
+        "declared in \(feed.position): \(expected.prefix(8).joined(separator: ", "))"
+          + (expected.count > 8 ? ", …" : ""), shown(names),
+      ],
+      fix: rename + "see how the file is written: daybook feed infer \(at.file); then set format: or correct the file")
+  }
+
   /// Says of a difference what its rule asks for.
   private mutating func report(
     _ rule: DriftRules.Rule, _ errors: inout [Diagnostic], _ warning: Diagnostic, refused: Diagnostic

@@ -61,6 +61,9 @@ extension FieldFault: Comparable {
 
   /// The word of the definition that would make sense of a value, where its form tells.
   private static func hint(_ column: ColumnDefinition, _ bytes: UnsafeRawBufferPointer) -> String {
+    if bytes.isEmpty {
+      return "; \"\" in \(column.nullTokens == nil ? "format.nulls" : "its nulls"): reads it as no value"
+    }
     func isBlank(_ byte: UInt8?) -> Bool { byte == 0x20 || byte == 0x09 }
     if !column.isTrimmed, isBlank(bytes.first) || isBlank(bytes.last) {
       return "; trim: true takes off the blanks around it"
