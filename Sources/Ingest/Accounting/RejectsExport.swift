@@ -95,7 +95,8 @@ extension CSVWriter {
     }
     guard let fields = feed.fields(of: entry.raw, header: header) else {
       for _ in columns { emptyField() }
-      try field(legible(entry.raw))
+      let encoding = CharacterEncoding(feed.format.encoding)
+      try field(legible(encoding.text(of: entry.raw), encoding))
       return try endRecord()
     }
     for name in columns {
@@ -104,7 +105,8 @@ extension CSVWriter {
         continue
       }
       // A quoted field of a text column is data, also where it reads like "no value".
-      try field(legible(value.bytes), quoting: value.isQuoted ? .always : .whenNeeded)
+      let text = legible(value.bytes, CharacterEncoding(feed.format.encoding))
+      try field(text, quoting: value.isQuoted ? .always : .whenNeeded)
     }
     emptyField()
     try endRecord()
@@ -115,13 +117,13 @@ extension FeedDefinition {
   /// The fields of a record by the names in its file's header; nil for bytes that are no record of that header.
   func fields(of raw: [UInt8], header: [String]?) -> [String: RecordFields.Field]? {
     let names = header.flatMap { $0.isEmpty ? nil : $0 } ?? columns.filter { $0.constant == nil }.map(\.sourceName)
-    guard let fields = RecordFields(raw, dialect: dialect)?.fields, fields.count == names.count else { return nil }
+    guard let fields = RecordFields(raw, format: format)?.fields, fields.count == names.count else { return nil }
     return Dictionary(zip(names, fields)) { first, _ in first }
   }
 }
 
-/// The bytes as text; those that are no UTF-8, and NUL, as `\xHH`.
-func legible(_ bytes: [UInt8]) -> String {
+/// What a reader made of bytes in `encoding`, as text; where those meant nothing, and for NUL, they stand as `\xHH`.
+func legible(_ bytes: [UInt8], _ encoding: CharacterEncoding = .utf8) -> String {
   if !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) { return text }
   var result = ""
   var rest = bytes[...]
@@ -136,8 +138,12 @@ func legible(_ bytes: [UInt8]) -> String {
     if length > 0, let text = String(validating: rest.prefix(length), as: UTF8.self) {
       result += text
       rest = rest.dropFirst(length)
-    } else if let byte = rest.popFirst() {
-      result += "\\x" + hex([byte]).uppercased()
+    } else {
+      // What another encoding does not define was kept as three bytes (`CharacterEncoding`).
+      let bytes = rest.prefix(encoding == .utf8 || rest.first == 0 ? 1 : 3)
+      let original = rest.first == 0 ? [0] : bytes.withUnsafeBytes { encoding.originalBytes(of: $0) }
+      for byte in original { result += "\\x" + hex([byte]).uppercased() }
+      rest = rest.dropFirst(bytes.count)
     }
   }
   return result

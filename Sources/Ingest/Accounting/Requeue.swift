@@ -142,7 +142,7 @@ extension FeedIngestion {
   private func showsBytes(_ record: CorrectedFile.Record, _ standing: RejectStanding?) -> Bool {
     guard let raw = standing?.raw, let fields = feed.fields(of: raw, header: standing?.header) else { return false }
     return fields.contains { name, field in
-      let shown = legible(field.bytes)
+      let shown = legible(field.bytes, CharacterEncoding(feed.format.encoding))
       return record.values[name] == shown && Array(shown.utf8) != field.bytes
     }
   }

@@ -2,7 +2,6 @@
 // published. Invariant: a difference refuses the file; it is never a warning. What was stated is kept with the file, so
 // that the reconciliation can show it.
 
-internal import CSV
 internal import Definitions
 internal import Finding
 internal import Ledger
@@ -91,14 +90,29 @@ struct StatementCheck {
     return sums
   }
 
+  /// Whether the bytes of a record end where its encoding cannot.
+  private func endsInsideCharacter(_ raw: [UInt8]) -> Bool {
+    switch feed.format.encoding {
+    case .utf16LittleEndian, .utf16BigEndian: return raw.count % 2 == 1
+    case .utf8:
+      guard let lead = raw.lastIndex(where: { $0 & 0xC0 != 0x80 }), raw[lead] >= 0xC2 else { return false }
+      let length = raw[lead] < 0xE0 ? 2 : raw[lead] < 0xF0 ? 3 : 4
+      return raw.count - lead < length
+    case .windows1252, .latin1: return false
+    }
+  }
+
   /// A last record without a line end that has too few fields, or an open quote, was cut off.
   private var cutEnd: Diagnostic? {
     guard let unended = file.summary.tail.unendedRecord, let last = file.summary.rejects.records.last,
       last.record == unended, last.raw != [0x1A]
     else { return nil }
     var what = "an open quote"
-    if last.code == .fieldCount {
-      guard let fields = RecordFields(last.raw, dialect: feed.dialect)?.fields.count, fields < file.header.count else {
+    if last.code == .notUTF8 {
+      guard endsInsideCharacter(last.raw) else { return nil }
+      what = "half a character"
+    } else if last.code == .fieldCount {
+      guard let fields = RecordFields(last.raw, format: feed.format)?.fields.count, fields < file.header.count else {
         return nil
       }
       what = "\(fields) of \(file.header.count) fields"
@@ -151,11 +165,4 @@ extension FeedPublication {
 
   /// What was stated about a file that is loaded.
   func statements(_ file: StagedFile) -> [StatementEntry] { StatementCheck(feed: feed, file: file).compare().entries }
-}
-
-extension FeedDefinition {
-  /// The punctuation of single records of the feed.
-  var dialect: CSVDialect {
-    (try? CSVDialect(delimiter: format.delimiter, quote: format.quote)) ?? .standard
-  }
 }

@@ -214,25 +214,19 @@ func withUsableFile<R>(_ path: String, _ body: (OpenFile) throws -> R) throws(In
     IngestError(kind, Diagnostic(.error, code: code, at: SourcePosition(file: shown), message, fix: fix))
   }
   do {
-    let file = try path == "-" ? StandardInput.open() : OpenFile(path, followsLinks: true)
+    let file = try path == "-" ? InputSpool.nameless(STDIN_FILENO) : OpenFile(path, followsLinks: true)
     return try body(file)
   } catch let error as IngestError {
     throw error
-  } catch let error as DiagnosticsError {
-    throw IngestError(.fileRefused, error.diagnostics)
   } catch let error as SystemError {
     throw unusable(
       error.number == ENOENT ? .missingFeed : .unreadable, "unreadable_file", error.description,
       error.number == ENOENT ? "name a file that exists" : error.number == EISDIR ? "name a file, or - for a pipe" : nil
     )
-  } catch let error as CSVError {
-    throw unusable(.fileRefused, "unreadable_file", error.message, "have the file delivered again")
-  } catch let error as HeaderDefect {
-    throw unusable(
-      .fileRefused, "header", "the header is not a record: \(error.defect)", "correct the first line of the file")
   } catch is CancellationError {
     throw unusable(.cancelled, "cancelled", "stopped", nil)
   } catch {
+    if let defects = diagnostics(ofFileDefect: error, at: shown) { throw IngestError(.fileRefused, defects) }
     throw unusable(.unreadable, "unreadable_file", "\(error)", nil)
   }
 }
