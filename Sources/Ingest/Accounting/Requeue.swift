@@ -72,6 +72,7 @@ extension FeedIngestion {
         var outcome: IngestOutcome
         do {
           outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)
+          try await ingestion.reportRejects(&outcome, on: connection)
         } catch {
           try? await area.unlock(on: connection)
           throw error
