@@ -62,6 +62,7 @@ struct HeaderMatch: Sendable {
       throw DiagnosticsError([Self.foreign(names, feed: feed, at: at)])
     }
     columns = []
+    let known = Set(feed.columns.filter { $0.constant == nil }.map(\.sourceName))
     for (column, field) in zip(feed.columns, fields) {
       if column.constant != nil || field != nil {
         columns.append(column)
@@ -70,7 +71,10 @@ struct HeaderMatch: Sendable {
           feed.drift.missing, &errors,
           Diagnostic(
             .warning, code: "column_absent", at: at,
-            "the file has no column \"\(column.sourceName)\"; it is optional and stays as it is in the table"),
+            "the file has no column \"\(column.sourceName)\"; it is optional and stays as it is in the table",
+            fix: nearestWord(to: column.sourceName, in: names.filter { !known.contains($0) }).map {
+              "if \"\(visible($0))\" is meant, set from: \"\(visible($0))\""
+            }),
           refused: Diagnostic(
             .error, code: "column_absent", at: at,
             "the file has no column \"\(column.sourceName)\", and drift.missing is refuse",
@@ -86,10 +90,9 @@ struct HeaderMatch: Sendable {
               ?? "correct the file, set from: to the name in the header, or make the column optional: true"))
       }
     }
-    let used = Set(feed.columns.filter { $0.constant == nil }.map(\.sourceName))
-    let extra = names.filter { !used.contains($0) }
+    let extra = names.filter { !known.contains($0) }
     if let first = extra.first {
-      let list = extra.prefix(20).map(visible).joined(separator: ", ") + (extra.count > 20 ? ", …" : "")
+      let list = extra.prefix(20).map(Self.shown).joined(separator: ", ") + (extra.count > 20 ? ", …" : "")
       let near = nearestWord(to: first, in: feed.columns.filter { $0.constant == nil }.map(\.sourceName))
       report(
         feed.drift.extra, &errors,
@@ -132,6 +135,12 @@ struct HeaderMatch: Sendable {
   }
 
   private static func shown(_ names: [String]) -> String {
-    "the header is: " + names.prefix(40).map(visible).joined(separator: ", ") + (names.count > 40 ? ", …" : "")
+    "the header is: " + names.prefix(40).map(shown).joined(separator: ", ") + (names.count > 40 ? ", …" : "")
+  }
+
+  /// A name, in quotes where its ends would not be seen.
+  private static func shown(_ name: String) -> String {
+    let text = visible(name)
+    return text.isEmpty || text.first == " " || text.last == " " ? "\"\(text)\"" : text
   }
 }
