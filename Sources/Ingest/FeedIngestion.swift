@@ -228,7 +228,7 @@ public struct FeedIngestion: Sendable {
     var outcome = IngestOutcome(
       status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
     // The run that loaded this date's files may have found no room for it.
-    if !RejectsFile(output: project.output, feed: feed.name, asOf: asOf).isThere {
+    if !rejectsFile.isThere {
       try await writeRejects(&outcome, on: connection)
     }
     return outcome
@@ -335,13 +335,17 @@ public struct FeedIngestion: Sendable {
     }
   }
 
+  private var rejectsFile: RejectsFile {
+    RejectsFile(
+      output: project.output, feed: feed.name, asOf: asOf, encoding: CharacterEncoding(feed.format.encoding))
+  }
+
   /// Writes the CSV of the refused records. A full disk does not undo what is committed, and must not hide it.
   private nonisolated(nonsending) func writeRejects(
     _ outcome: inout IngestOutcome, on connection: PostgresConnection
   ) async throws {
     do {
-      let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: asOf)
-        .write(on: connection)
+      let (path, isCut) = try await rejectsFile.write(on: connection)
       outcome.rejectsFile = path
       guard let path, isCut else { return }
       outcome.findings.append(

@@ -125,26 +125,26 @@ extension FeedDefinition {
 /// What a reader made of bytes in `encoding`, as text; where those meant nothing, and for NUL, they stand as `\xHH`.
 func legible(_ bytes: [UInt8], _ encoding: CharacterEncoding = .utf8) -> String {
   if !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) { return text }
-  var result = ""
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    // The longest run from here that is text, found character by character: such records are few.
-    var length = min(4, rest.count)
-    while length > 0,
-      rest.first == 0 || String(validating: rest.prefix(length), as: UTF8.self)?.unicodeScalars.count != 1
-    {
-      length -= 1
-    }
-    if length > 0, let text = String(validating: rest.prefix(length), as: UTF8.self) {
-      result += text
-      rest = rest.dropFirst(length)
-    } else {
+  var text: [UInt8] = []
+  bytes.withUnsafeBufferPointer { buffer in
+    guard let base = buffer.baseAddress else { return }
+    var index = 0
+    while index < buffer.count {
+      let byte = base[index]
+      let length = byte == 0 ? 0 : byte < 0x80 ? 1 : sequenceLength(base + index, buffer.count - index)
+      if length > 0 {
+        text += buffer[index..<(index + length)]
+        index += length
+        continue
+      }
       // What another encoding does not define was kept as three bytes (`CharacterEncoding`).
-      let bytes = rest.prefix(encoding == .utf8 || rest.first == 0 ? 1 : 3)
-      let original = rest.first == 0 ? [0] : bytes.withUnsafeBytes { encoding.originalBytes(of: $0) }
-      for byte in original { result += "\\x" + hex([byte]).uppercased() }
-      rest = rest.dropFirst(bytes.count)
+      let count = encoding == .utf8 || byte == 0 ? 1 : min(3, buffer.count - index)
+      let kept = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[index..<(index + count)])
+      for byte in byte == 0 ? [0] : encoding.originalBytes(of: kept) {
+        text += "\\x\(hex([byte]).uppercased())".utf8
+      }
+      index += count
     }
   }
-  return result
+  return String(decoding: text, as: UTF8.self)
 }

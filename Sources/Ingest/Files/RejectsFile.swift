@@ -14,6 +14,8 @@ struct RejectsFile: Sendable {
   let output: String
   let feed: String
   let asOf: CivilDate
+  /// That of the feed's files.
+  var encoding = CharacterEncoding.utf8
 
   var path: String { "\(output)/rejects/\(asOf)/\(feed).csv" }
 
@@ -53,9 +55,9 @@ struct RejectsFile: Sendable {
       try writer.field(try row.decode(5, as: String?.self) ?? "")
       try writer.field(try row.decode(6, as: String.self))
       try writer.field(try row.decode(7, as: String.self), formulaGuard: true)
-      // Bytes that are no UTF-8 are kept as they are in the ledger; here they are shown as replacement characters.
-      let raw = String(decoding: try row.decode(8, as: [UInt8].self), as: UTF8.self)
-      try writer.field(raw, formulaGuard: true)
+      // The ledger keeps the bytes as they were; here those that are no characters are shown as in an export.
+      let raw = encoding.text(of: try row.decode(8, as: [UInt8].self))
+      try writer.field(legible(raw, encoding), formulaGuard: true)
       try writer.endRecord()
     }
     if count == 0 { return (nil, false) }
