@@ -17,8 +17,6 @@ final class Transcoder {
   private var isAtEnd = false
 
   private static let largestBlockBytes = 64 << 10
-  /// A byte becomes at most three: the euro sign of windows-1252, an escape.
-  private static let growth = 3
 
   /// - Parameter chunkBytes: the reader's; more is never read at a time.
   init(encoding: CharacterEncoding, chunkBytes: Int) {
@@ -65,19 +63,42 @@ final class Transcoder {
   private func transcode() {
     let bytes = UnsafeRawBufferPointer(rebasing: raw[..<rawCount])
     var cursor = TextCursor(place: text)
-    let used =
-      switch encoding {
-      case .utf16LittleEndian, .utf16BigEndian: transcodeUnits(bytes, to: &cursor)
-      case .utf8, .windows1252, .latin1: transcodeBytes(bytes, to: &cursor)
-      }
+    let used = encoding.transcode(bytes, isAtEnd: isAtEnd, to: &cursor)
     lower = 0
     upper = cursor.place - text
     raw.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[used...]))
     rawCount -= used
   }
 
+  /// Bytes that every one of the file's may become at most: the euro sign of windows-1252, an escape.
+  fileprivate static let growth = 3
+}
+
+extension CharacterEncoding {
+  /// The text that a reader makes of a stretch of a file; for UTF-8 the same bytes. Marks stay where they are.
+  ///
+  /// - Parameter bytes: from the start of a character on. What is cut off behind the last whole one is kept as bytes
+  ///   that are no UTF-8, as at the end of a file.
+  public func text(of bytes: [UInt8]) -> [UInt8] {
+    if self == .utf8 { return bytes }
+    return [UInt8](unsafeUninitializedCapacity: bytes.count * Transcoder.growth) { buffer, count in
+      guard let start = buffer.baseAddress else { return }
+      var cursor = TextCursor(place: start)
+      _ = bytes.withUnsafeBytes { transcode($0, isAtEnd: true, to: &cursor) }
+      count = cursor.place - start
+    }
+  }
+
+  /// Makes text of `bytes` and says how many were used; all of them at the end.
+  fileprivate func transcode(_ bytes: UnsafeRawBufferPointer, isAtEnd: Bool, to cursor: inout TextCursor) -> Int {
+    switch self {
+    case .utf16LittleEndian, .utf16BigEndian: transcodeUnits(bytes, isAtEnd: isAtEnd, to: &cursor)
+    case .utf8, .windows1252, .latin1: transcodeBytes(bytes, to: &cursor)
+    }
+  }
+
   private func transcodeBytes(_ bytes: UnsafeRawBufferPointer, to cursor: inout TextCursor) -> Int {
-    let definesAll = encoding != .windows1252
+    let definesAll = self != .windows1252
     return windows1252Scalars.withUnsafeBufferPointer { scalars in
       var index = 0
       while index < bytes.count {
@@ -104,8 +125,10 @@ final class Transcoder {
     }
   }
 
-  private func transcodeUnits(_ bytes: UnsafeRawBufferPointer, to cursor: inout TextCursor) -> Int {
-    let isBig = encoding == .utf16BigEndian
+  private func transcodeUnits(
+    _ bytes: UnsafeRawBufferPointer, isAtEnd: Bool, to cursor: inout TextCursor
+  ) -> Int {
+    let isBig = self == .utf16BigEndian
     func unit(at index: Int) -> UInt16 {
       let stored = bytes.loadUnaligned(fromByteOffset: index, as: UInt16.self)
       return isBig ? UInt16(bigEndian: stored) : UInt16(littleEndian: stored)

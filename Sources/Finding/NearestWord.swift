@@ -4,7 +4,7 @@
 
 /// The candidate nearest to `word`, or nil when none is near enough to be meant.
 ///
-/// Near enough is a distance of at most a third of the longer word, and at least one.
+/// Near enough is a distance of at most a third of the longer word, and at least one; not every letter may differ.
 /// - Complexity: O(candidates × length²).
 public func nearestWord(to word: String, in candidates: some Sequence<String>) -> String? {
   let typed = Array(word.lowercased())
@@ -13,7 +13,7 @@ public func nearestWord(to word: String, in candidates: some Sequence<String>) -
     let target = Array(candidate.lowercased())
     let distance = alignmentDistance(typed, target)
     let bound = max(1, max(typed.count, target.count) / 3)
-    if distance <= bound, distance < (best?.distance ?? .max) {
+    if distance <= bound, distance < max(typed.count, target.count, 1), distance < (best?.distance ?? .max) {
       best = (candidate, distance)
     }
   }

@@ -1,7 +1,7 @@
 // One feed's new files → staging → base table, in one transaction: the entry of this room.
 // Phases: 1 find the files, 2 parse, check and encode each into its own unlogged staging table, 3 in one
-// transaction dedupe, merge, reconcile and write the ledger, 4 write the refused records for people, 5 drop the
-// staging, whatever happened. Which feeds run, in what order, and what an error means for the rest of the night is
+// transaction dedupe, merge, reconcile and write the ledger, 4 drop the staging, whatever happened, 5 write the refused
+// records for people. More files than one transaction can take go through 2 to 4 in groups, the oldest first. Which feeds run, in what order, and what an error means for the rest of the night is
 // decided in `Jobs`.
 
 internal import CSV
@@ -25,6 +25,8 @@ public struct FeedIngestion: Sendable {
   var chunkBytes = 1 << 20
   /// A chunk is not dealt out to more parts than leave each about so many bytes.
   var chunkShareBytes = 256 << 10
+  /// The most files of one transaction. Each costs a few locks, of which a server has some 6,400 unless told otherwise.
+  var filesTogether = 400
 
   /// Creates the ingest of one feed; nothing happens before `run`.
   ///
@@ -50,10 +52,23 @@ public struct FeedIngestion: Sendable {
   /// Uses one connection of the pool, and for large files others that it can spare. Cancelling the task rolls back and drops the staging.
   /// - Throws: `IngestError`; nothing of the feed is then published by this call.
   public func run(_ selection: FileSelection = .inbox) async throws(IngestError) -> IngestOutcome {
+    var committed: IngestOutcome?
+    do throws(IngestError) {
+      return try await run(selection, &committed)
+    } catch {
+      guard let committed else { throw error }
+      throw IngestError(
+        error.kind, told(error.diagnostics, behind: committed.files.count), underlying: error.underlying)
+    }
+  }
+
+  private func run(
+    _ selection: FileSelection, _ committed: inout IngestOutcome?
+  ) async throws(IngestError) -> IngestOutcome {
     do {
       while true {
         do {
-          return try await load(selection)
+          return try await load(selection, &committed)
         } catch is LoadedMeanwhile {
           // The inbox is looked at again; each time there is at least one new file fewer.
         }
@@ -81,7 +96,10 @@ public struct FeedIngestion: Sendable {
 
   // MARK: Phases
 
-  private func load(_ selection: FileSelection) async throws -> IngestOutcome {
+  /// - Parameter committed: what was loaded before; what this call commits is added to it at once.
+  private func load(
+    _ selection: FileSelection, _ committed: inout IngestOutcome?
+  ) async throws -> IngestOutcome {
     guard let zone = TimeZoneRules(named: project.calendar.timeZone) else {
       throw IngestError(
         .definition,
@@ -95,7 +113,6 @@ public struct FeedIngestion: Sendable {
       feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
     let publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)
     var discovery = Discovery(project: project, feed: feed)
-    let area = StagingArea(runID: runID, feed: feed.name)
     var choice: LoadChoice?
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
       try await markRejects(on: connection)
@@ -107,7 +124,7 @@ public struct FeedIngestion: Sendable {
       try await TableChanges.makeSchema(project.database.schema, on: connection)
       return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
     }
-    if let prepared { return prepared }
+    if let prepared { return committed ?? prepared }
     let files = discovery.files
     let found = discovery.findings
     if choice?.path == .insert {
@@ -124,8 +141,33 @@ public struct FeedIngestion: Sendable {
       discovery.cache.save()
       return outcome
     }
+    for start in stride(from: 0, to: files.count, by: filesTogether) {
+      let group = Array(files[start..<min(start + filesTogether, files.count)])
+      var outcome = try await loadTogether(group, publication, zone)
+      if let before = committed {
+        if outcome.status == .refused { outcome.findings = told(outcome.findings, behind: before.files.count) }
+        outcome.add(before)
+      }
+      if outcome.status == .refused || start + group.count == files.count {
+        outcome.choice = choice
+        outcome.findings = found + outcome.findings
+        if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
+        discovery.cache.save()
+        return try await reportingRejects(outcome)
+      }
+      committed = outcome
+    }
+    return IngestOutcome(
+      status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: found, rejectsFile: nil)
+  }
+
+  /// Loads files in one transaction.
+  private func loadTogether(
+    _ files: [DiscoveredFile], _ publication: FeedPublication, _ zone: TimeZoneRules
+  ) async throws -> IngestOutcome {
+    let area = StagingArea(runID: runID, feed: feed.name)
     do {
-      var outcome = try await pool.withConnection { connection in
+      return try await pool.withConnection { connection in
         try await area.lock(on: connection)
         let outcome: IngestOutcome
         do {
@@ -139,14 +181,22 @@ public struct FeedIngestion: Sendable {
         try await area.unlock(on: connection)
         return outcome
       }
-      outcome.choice = choice
-      outcome.findings = found + outcome.findings
-      if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
-      discovery.cache.save()
-      return outcome
     } catch {
       await dropAfterFailure(area, isServerLost: (error as? PostgresError)?.isServerLost == true)
       throw error
+    }
+  }
+
+  /// What is said about a failure when files were committed before it.
+  private func told(_ diagnostics: [Diagnostic], behind files: Int) -> [Diagnostic] {
+    diagnostics.map { diagnostic in
+      var told = diagnostic
+      told.notes = diagnostic.notes.map { note in
+        guard note.hasPrefix("state: nothing of ") else { return note }
+        let rest = note.firstIndex(of: ";").map { String(note[$0...]) } ?? ""
+        return "state: the \(files) files before it are committed, and nothing behind them\(rest)"
+      }
+      return told
     }
   }
 
@@ -211,8 +261,16 @@ public struct FeedIngestion: Sendable {
     }
     outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
     outcome.findings = findings
-    try await reportRejects(&outcome, on: connection)
     return outcome
+  }
+
+  /// Writes and tells what was refused.
+  func reportingRejects(_ outcome: IngestOutcome) async throws -> IngestOutcome {
+    try await pool.withConnection { connection in
+      var outcome = outcome
+      try await reportRejects(&outcome, on: connection)
+      return outcome
+    }
   }
 
   /// Brings the files into the table by the shortest way that holds: the first one straight into an empty table, else

@@ -62,6 +62,14 @@ public struct IngestOutcome: Sendable, Hashable {
   /// The way the rows took and why; nil where the definition left no choice.
   public var choice: LoadChoice?
 
+  /// Puts what was loaded earlier in the same call before this.
+  mutating func add(_ earlier: IngestOutcome) {
+    files = earlier.files + files
+    rows = earlier.rows + rows
+    bytesIn += earlier.bytesIn
+    findings = earlier.findings + findings
+  }
+
   /// The sums over all files, by column, currency and outcome.
   public var controlSums: [ControlSumEntry] { ControlTotals(files.flatMap(\.controlSums)).entries }
 }

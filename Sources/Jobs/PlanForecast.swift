@@ -211,7 +211,7 @@ extension Plan {
         found[feed.name, default: []].append(InboxFile(name: name, bytes: Int(status.st_size)))
       }
     }
-    return found.mapValues { $0.sorted { $0.name < $1.name } }
+    return found.mapValues { $0.sorted { FileOrder.precedes($0.name, $1.name) } }
   }
 
   private static func list(_ names: [String]) -> String {

@@ -1,6 +1,8 @@
 // Work that must end by a time.
 // Invariant: when the time is up the work is cancelled and waited for, so nothing of it runs on.
 
+internal import Telemetry
+
 /// The time of a stage or a job was up.
 public struct TimeLimitExceeded: Error, Sendable, Hashable, CustomStringConvertible {
   /// What was limited, such as `job nightly`.
@@ -55,9 +57,7 @@ func withDeadline<R: Sendable>(
 
 /// A duration for people, in its two largest units: `2h 5m`, `1m 3s`, `4.2s`, `87ms`.
 public func shortText(_ duration: Duration) -> String {
-  let (seconds, attoseconds) = duration.components
-  let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
-  return shortText(milliseconds: milliseconds)
+  shortText(milliseconds: duration.milliseconds)
 }
 
 /// Milliseconds for people, in the two largest units.

@@ -1,6 +1,8 @@
 // Why a pool lends nothing. Each error says how full the pool is and what last went wrong when making a resource,
 // because "timed out" alone sends people to the wrong place.
 
+internal import Telemetry
+
 /// A pool lent nothing.
 public struct PoolError: Error, Sendable, CustomStringConvertible {
   /// Why.
@@ -41,12 +43,5 @@ public struct PoolError: Error, Sendable, CustomStringConvertible {
     }
     if let lastFailure { text += "; last failure: \(lastFailure)" }
     return text
-  }
-}
-
-extension Duration {
-  /// Whole milliseconds.
-  var milliseconds: Int64 {
-    components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000
   }
 }

@@ -56,8 +56,21 @@ struct Console: Sendable {
   /// Errors always, warnings but with -q, notes only with -v: a note asks nobody to do anything.
   func show(_ diagnostics: [Diagnostic]) {
     let least: Severity = isVerbose ? .note : isQuiet ? .error : .warning
-    for diagnostic in diagnostics where diagnostic.severity >= least { problem(renderer.render(diagnostic)) }
+    var shown: [String: Int] = [:]
+    for diagnostic in diagnostics where diagnostic.severity >= least {
+      if diagnostic.severity < .error, !isVerbose {
+        shown[diagnostic.code, default: 0] += 1
+        if shown[diagnostic.code, default: 0] > Self.warningsOfOneKind { continue }
+      }
+      problem(renderer.render(diagnostic))
+    }
+    for (code, count) in shown.sorted(by: { $0.key < $1.key }) where count > Self.warningsOfOneKind {
+      problem("  and \(count - Self.warningsOfOneKind) more warnings of the kind \(code); all of them: -v or --json")
+    }
   }
+
+  /// Of a thousand files all may say the same.
+  private static let warningsOfOneKind = 10
 
   /// Writes all of `text`, or as much as somebody reads.
   func write(_ text: String, to descriptor: Int32) {

@@ -123,7 +123,10 @@ import Testing
         #expect((1...15).contains(outcome.stderr.split(separator: "\n").count), "\(words): \(outcome.stderr)")
       }
       let unknown = try await project.daybook("feed", "preview", "w", good)
-      #expect(unknown.stderr.contains("did you mean \"v\"?"))
+      // One letter that is another one is no likeness.
+      #expect(unknown.stderr.contains("Jobs/feeds defines v"))
+      let near = try await project.daybook("feed", "preview", "vv", good)
+      #expect(near.stderr.contains("did you mean \"v\"?"))
     }
   }
 }

@@ -49,6 +49,22 @@ import Testing
     }
   }
 
+  @Test(arguments: [["id", "day"], []])
+  func theStatementForAnotherKeyRunsAsItIs(key: [String]) async throws {
+    let columns = [column("id", .bigint), column("day", .date)]
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("visits_1.csv", "id,day\n1,2026-11-20\n")
+      _ = try await fixture.ingest(feed("visits", columns))
+      let changed = feed("visits", key: key, hash: "2", columns)
+      try fixture.deliver("visits_2.csv", "id,day\n1,2026-11-21\n")
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(changed) }
+      let fix = error?.diagnostics.first?.fix ?? ""
+      let sql = try #require(fix.split(separator: "run: ").last)
+      _ = try await fixture.query(String(sql))
+      #expect(try await fixture.ingest(changed).rows == RowCounts(read: 1, inserted: 1), "\(fix)")
+    }
+  }
+
   @Test(arguments: [
     (["id", "product name"], "Product name"), (["id", "Product name "], "Product name"),
     (["id", "Productname"], "Product name"), (["\u{FEFF}id", "Product name"], "id"),

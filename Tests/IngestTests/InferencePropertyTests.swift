@@ -26,6 +26,51 @@ import Testing
       }
     }
   }
+
+  @Test func whateverIsInferredIsProvenInEveryEncoding() throws {
+    try TemporaryDirectory.with { directory in
+      for seed in 1...40 {
+        let encoding = TextEncoding.allCases[seed % TextEncoding.allCases.count]
+        var table = RandomTable(seed: UInt64(seed))
+        let file = table.write(encoding)
+        let path = try directory.write(file.bytes, to: "table.csv")
+        let inferred = try FeedInference().infer(path)
+        let context = "seed \(seed), \(encoding.rawValue)\n\(inferred.definition)"
+        #expect(inferred.recordsTried == file.rows, "\(context)")
+        let preview = try Self.preview(inferred, path)
+        #expect(preview.recordsRead == file.rows, "\(context)")
+        #expect(preview.recordsRefused == 0, "\(context)\(preview.rejects)")
+      }
+    }
+  }
+
+  @Test func recordsThatNoDefinitionTakesAreAnnounced() throws {
+    try TemporaryDirectory.with { directory in
+      var damaged = 0
+      for seed in 1...60 {
+        let encoding = TextEncoding.allCases[seed % TextEncoding.allCases.count]
+        var table = RandomTable(seed: UInt64(seed))
+        let path = try directory.write(table.damage(table.write(encoding).bytes), to: "table.csv")
+        // Damage may make the whole file unfit; that is said too.
+        guard let inferred = try? FeedInference().infer(path) else { continue }
+        let preview = try Self.preview(inferred, path)
+        let number = preview.recordsRefused
+        let words = number == 0 ? "none is" : number == 1 ? "1 is" : "\(number) are"
+        #expect(
+          inferred.definition.contains("records of the file: \(words) refused."),
+          "seed \(seed), \(encoding.rawValue)\n\(inferred.definition)\(preview.rejects)")
+        #expect((number == 0) == inferred.findings.allSatisfy { $0.code != "records_refused" }, "seed \(seed)")
+        damaged += number
+      }
+      #expect(damaged > 20)
+    }
+  }
+
+  private static func preview(_ inferred: InferredFeed, _ path: String) throws -> PreviewedFile {
+    let (feed, diagnostics) = FeedDefinition.read(inferred.definition, file: "Jobs/feeds/x.yaml")
+    #expect(diagnostics == [], "\(inferred.definition)")
+    return try FeedPreview(feed: try #require(feed), timeZone: "UTC").read(path, rows: 3)
+  }
 }
 
 /// A table of random columns, written in a random dialect.
@@ -47,6 +92,31 @@ private struct RandomTable {
 
   private enum Kind: CaseIterable {
     case id, small, big, money, zeros, flag, date, slashed, time, moment, uuid, word, sentence, json, integral, empty
+  }
+
+  /// The table in an encoding; characters that it does not have are replaced.
+  mutating func write(_ encoding: TextEncoding) -> (bytes: [UInt8], rows: Int) {
+    let (bytes, rows) = write()
+    let text = String(decoding: bytes, as: UTF8.self)
+    switch encoding {
+    case .utf8: return (bytes, rows)
+    case .utf16LittleEndian: return (text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }, rows)
+    case .utf16BigEndian: return (text.utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }, rows)
+    case .windows1252, .latin1:
+      let text = text.replacing("\u{FEFF}", with: "").replacing("紫", with: encoding == .latin1 ? "\u{81}" : "€")
+      return (text.unicodeScalars.map { $0 == "€" ? 0x80 : UInt8($0.value) }, rows)
+    }
+  }
+
+  /// The bytes with a few others in their places, from the second line on.
+  mutating func damage(_ bytes: [UInt8]) -> [UInt8] {
+    var bytes = bytes
+    let start = (bytes.firstIndex(of: 0x0A) ?? 0) + 2
+    for _ in 0..<(1 + next(3)) where start < bytes.count {
+      let place = start + next(bytes.count - start)
+      bytes[place] = pick([0, 0xFF, 0x22, 0x0A, 0x2C, 0xD8, UInt8(next(256))])
+    }
+    return bytes
   }
 
   mutating func write() -> (bytes: [UInt8], rows: Int) {

@@ -142,6 +142,7 @@ import Testing
 
   @Test(arguments: [
     (",", "\""), (";", "\""), ("\t", "\""), ("|", "\""), (":", "\""), ("^", "\""), (",", "'"), (";", "none"),
+    ("\u{1}", "\""), ("\u{1F}", "\""),
   ])
   func dialectsAreTold(delimiter: String, quote: String) throws {
     let q = quote == "none" ? "" : quote
@@ -149,7 +150,10 @@ import Testing
     let text = ([["id", "what", "on"]] + rows).map { $0.joined(separator: delimiter) }.joined(separator: "\r\n")
     let feed = try Self.infer(text)
     #expect(feed.columns.map(\.type) == ["bigint", "text", "date"], "\(feed.definition)")
-    #expect(feed.definition.contains("delimiter: \"\(delimiter == "\t" ? "\\t" : delimiter)\""), "\(feed.definition)")
+    let shown = delimiter == "\t" ? "\\t" : delimiter < " " ? delimiter == "\u{1}" ? "\\u0001" : "\\u001f" : delimiter
+    #expect(feed.definition.contains("delimiter: \"\(shown)\""), "\(feed.definition)")
+    #expect(FeedDefinition.read(feed.definition, file: "x.yaml").diagnostics == [], "\(feed.definition)")
+    #expect(feed.recordsTried == 30)
     #expect(feed.definition.contains(quote == "none" ? "quote: none" : quote == "'" ? "quote: \"'\"" : "quote: '\"'"))
   }
 
@@ -168,10 +172,44 @@ import Testing
       }
     default: bytes = text.unicodeScalars.map { $0 == "€" ? 0x80 : UInt8(truncatingIfNeeded: $0.value) }
     }
-    let feed = try Self.infer(bytes, maximumRecords: 10)
+    let feed = try Self.infer(bytes)
     let word = encoding.split(separator: " ")[0]
     #expect(feed.definition.contains("encoding: \(word) "), "\(feed.definition)")
     #expect(feed.columns.map(\.name) == ["id", "name"])
+    #expect(feed.recordsTried == 2)
+    #expect(feed.findings == [])
+  }
+
+  @Test(arguments: [false, true])
+  func utf16OfAnotherScriptIsToldByItsDelimiters(isBig: Bool) throws {
+    let text = "番号,名前\n" + (1...50).map { "\($0),株式会社日本書籍出版協会\n" }.joined()
+    let bytes = text.utf16.flatMap { unit in
+      let pair = [UInt8(truncatingIfNeeded: unit), UInt8(truncatingIfNeeded: unit >> 8)]
+      return isBig ? pair.reversed() : pair
+    }
+    let feed = try Self.infer(bytes)
+    #expect(feed.definition.contains("encoding: utf-16\(isBig ? "be" : "le") "), "\(feed.definition)")
+    #expect(feed.recordsTried == 50)
+  }
+
+  @Test func aFewNULsMakeNoUTF16() throws {
+    let good = (5...60).map { "\($0),c\n" }.joined()
+    let feed = try Self.infer("id,name\n1,ab\n2,ok\n3,x\0y\n4\0,z\n" + good)
+    #expect(feed.definition.contains("encoding: utf-8 "), "\(feed.definition)")
+    #expect(feed.findings.map(\.code) == ["records_refused"])
+  }
+
+  @Test func whatTheSampleOfAnotherEncodingDidNotShowComesBackFromTheTrial() throws {
+    var text = "id;größe\n"
+    for row in 1...100_000 { text += row == 98_001 ? "98001;viel\n" : "\(row);\(row % 7),5\n" }
+    for bytes in [
+      text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) },
+      text.utf16.flatMap { [UInt8(truncatingIfNeeded: $0 >> 8), UInt8(truncatingIfNeeded: $0)] },
+    ] {
+      let feed = try Self.infer(bytes)
+      #expect(feed.columns.map(\.type) == ["bigint", "text"], "\(feed.definition)")
+      #expect(feed.recordsTried == 100_000)
+    }
   }
 
   // MARK: Names
@@ -255,6 +293,7 @@ import Testing
     #expect(try Self.refusal((0..<5_000).map { UInt8(truncatingIfNeeded: $0 &* 7919 >> 3) }) == "not_text")
     #expect(try Self.refusal([UInt8](repeating: 0, count: 4096)) == "not_text")
     #expect(try Self.refusal(b("PK\u{3}\u{4}rest")) == "not_text")
+    #expect(try Self.refusal([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0, 0x0A, 0, 0, 0]) == "not_text")
     #expect(try Self.refusal(b("1,2026-11-20,4.50\n2,2026-11-21,5.50\n")) == "no_header")
     #expect(try Self.refusal(b("a,b\na,c\na,b\nx,b\na,b\n")) == "no_header")
     #expect(try Self.refusal(b("id,id\n1,2\n")) == "duplicate_header")

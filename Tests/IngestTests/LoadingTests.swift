@@ -2,7 +2,6 @@
 
 import Definitions
 import Finding
-import Ingest
 import Ledger
 import Money
 import Synchronization
@@ -10,7 +9,44 @@ import Telemetry
 import TestSupport
 import Testing
 
+@testable import Ingest
+
 @Suite struct LoadingTests {
+  @Test func moreFilesThanOneTransactionTakesAreLoadedInGroupsTheOldestFirst() async throws {
+    let notes = feed("notes", limit: .count(0), [column("id", .bigint), column("note", .text)])
+    try await FeedFixture.with { fixture in
+      func ingest(_ feed: FeedDefinition) async throws -> IngestOutcome {
+        var ingestion = FeedIngestion(
+          project: fixture.project([feed]), feed: feed, pool: fixture.pool, runID: .make(), asOf: FeedFixture.asOf)
+        ingestion.filesTogether = 3
+        return try await ingestion.run()
+      }
+      for day in 1...8 {
+        try fixture.deliver("notes_2026-11-0\(day).csv", "id,note\n1,day \(day)\n\(day == 5 ? "x" : "1\(day)"),new\n")
+      }
+      let outcome = try await ingest(notes)
+      #expect(outcome.status == .refused)
+      #expect(outcome.rows.inserted == 4)
+      #expect(outcome.rows.updated == 2)
+      let states = outcome.findings.flatMap(\.notes).filter { $0.hasPrefix("state: ") }
+      #expect(
+        states == [
+          "state: the 3 files before it are committed, and nothing behind them; the refused records are in the ledger"
+        ])
+      #expect(
+        try await fixture.query("select id, note from finance.notes order by 1") == "1|day 3\n11|new\n12|new\n13|new")
+      #expect(try await fixture.query("select count(*) from daybook.file where status = 'loaded'") == "3")
+      #expect(try await fixture.stagingTables() == "0")
+      try fixture.deliver("notes_2026-11-05.csv", "id,note\n1,day 5\n15,new\n")
+      let again = try await ingest(notes)
+      #expect(again.status == .loaded)
+      #expect(again.files.count == 5)
+      #expect(again.rows == RowCounts(read: 10, inserted: 5, updated: 5))
+      #expect(try await fixture.query("select note from finance.notes where id = 1") == "day 8")
+      #expect(try await ingest(notes).status == .nothingNew)
+    }
+  }
+
   static let first =
     paymentsHeader + """
       1,10,payment,10.50,USD,2026-11-19 10:00:00

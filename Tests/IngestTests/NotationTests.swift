@@ -3,6 +3,7 @@
 
 import Definitions
 import Money
+import TestSupport
 import Testing
 
 @testable import Definitions
@@ -226,5 +227,46 @@ import Testing
   func aReasonNamesTheWordThatWouldMakeSenseOfTheValue(text: String, expected: String) {
     let id = column("id", .bigint)
     #expect(Array(text.utf8).withUnsafeBytes { FieldFault.wrongType.reason(id, $0) } == expected)
+  }
+
+  @Test(
+    arguments: [
+      ("1,203.50", ".", nil, "format.grouping_mark: \",\" would read it"),
+      ("1,5", ".", nil, "format.decimal_mark: \",\" would read it"),
+      ("1.203,50", ".", nil, "format.decimal_mark: \",\" with grouping_mark: \".\" would read it"),
+      ("1 203.50", ".", ",", "format.grouping_mark: \" \" would read it"),
+      ("1203.5", ",", nil, "format.decimal_mark: \".\" would read it"), ("1,20,3", ".", nil, nil),
+      (",,", ".", nil, nil),
+      ("1.2.3", ".", nil, nil), ("x,5", ".", nil, nil),
+    ] as [(String, String, String?, String?)])
+  func aReasonNamesTheMarksThatWouldMakeANumber(text: String, decimal: String, grouping: String?, expected: String?) {
+    let amount = column("amount", .decimal(precision: 14, scale: 2))
+    let notation = NumberNotation(
+      decimalMark: Array(decimal.utf8)[0], groupingMark: grouping.flatMap { Array($0.utf8).first })
+    let reason = Array(text.utf8).withUnsafeBytes { FieldFault.wrongType.reason(amount, $0, notation) }
+    #expect(reason == "\"\(text)\" is not a decimal(14,2)" + (expected.map { "; " + $0 } ?? ""))
+  }
+
+  @Test(
+    arguments: [
+      (ColumnType.date, "2026-11-20 00:00:00", "yyyy-MM-dd' 00:00:00'"),
+      (.date, "2026-11-20T00:00:00", "yyyy-MM-dd'T00:00:00'"), (.date, "2026-11-20 01:00:00", nil),
+      (.timestamp, "2026-11-20 10:00:00.1234567", "yyyy-MM-dd HH:mm:ss.SSSSSSS"),
+      (.timestamptz, "2026-11-20T10:00:00.123456789Z", "yyyy-MM-dd'T'HH:mm:ss.SSSSSSSSSXXX"),
+      (.timestamp, "2026-11-20 25:00:00.1234567", nil), (.timestamp, "2026-11-20 10:00:00.1234567x", nil),
+    ] as [(ColumnType, String, String?)])
+  func aReasonNamesAFormatThatReadsTheTime(type: ColumnType, text: String, format: String?) throws {
+    let reason = Array(text.utf8).withUnsafeBytes { FieldFault.wrongType.reason(column("at", type), $0) }
+    #expect(reason.contains("; format: ") == (format != nil), "\(reason)")
+    guard let format else { return }
+    #expect(reason.contains("; format: \"\(format)\" would read it"), "\(reason)")
+    let (feed, diagnostics) = FeedDefinition.read(
+      "feed: f\nfiles: f_*.csv\ncolumns:\n  at: { type: \(type), format: \"\(format)\" }\n", file: "f.yaml")
+    #expect(diagnostics == [])
+    let preview = try TemporaryDirectory.with { directory in
+      try FeedPreview(feed: try #require(feed), timeZone: "UTC").read(
+        try directory.write("at\n\(text)\n", to: "f_1.csv"), rows: 1)
+    }
+    #expect(preview.recordsRefused == 0)
   }
 }

@@ -37,7 +37,7 @@ import Testing
         (b("1,1.5,payment,1.00,USD,2026-11-19 10:00:00"), "customer", "wrong_type", "\"1.5\" is not a bigint"),
         (
           b("1,,payment,\"1,203.50\",USD,2026-11-19 10:00:00"), "amount", "wrong_type",
-          "\"1,203.50\" is not a decimal(14,2)"
+          "\"1,203.50\" is not a decimal(14,2); format.grouping_mark: \",\" would read it"
         ),
         (
           b("1,,payment,1.005,USD,2026-11-19 10:00:00"), "amount", "out_of_range",

@@ -120,6 +120,46 @@ import Testing
     }
   }
 
+  @Test(arguments: [TextEncoding.utf16LittleEndian, .utf16BigEndian, .windows1252])
+  func rejectsOfOtherEncodingsAreExportedAsTextAndCorrectedInUTF8(encoding: TextEncoding) async throws {
+    @Sendable func bytes(_ text: String) -> [UInt8] {
+      switch encoding {
+      case .utf16LittleEndian: text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+      case .utf16BigEndian: text.utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+      default: text.unicodeScalars.map { $0 == "€" ? 0x80 : UInt8(truncatingIfNeeded: $0.value) }
+      }
+    }
+    let (nothing, shown): ([UInt8], String) =
+      switch encoding {
+      case .utf16LittleEndian: ([0x01, 0xD8], "\\x01\\xD8")
+      case .utf16BigEndian: ([0xD8, 0x01], "\\xD8\\x01")
+      default: ([0x81], "\\x81")
+      }
+    let notes = feed(
+      "notes", format: FeedFormat(delimiter: 0x3B, encoding: encoding),
+      [column("id", .bigint), column("note", .text, from: "Größe", optional: true)])
+    try await FeedFixture.with { fixture in
+      let file = bytes("id;Größe\n1;fine\nx2;\"5 €; äß\"\n3;a") + nothing + bytes("b\n4;\"stray\" é\n")
+      try fixture.deliver("notes_1.csv", file)
+      #expect(try await fixture.ingest(notes).rows == RowCounts(read: 4, inserted: 1, rejected: 3))
+      let text = try await export(notes, fixture, to: "bad.csv")
+      #expect(text.contains(",x2,\"5 €; äß\",\n"), "\(text)")
+      #expect(text.contains(",3,a\(shown)b,\n"), "\(text)")
+      #expect(text.contains(",,,\"4;\"\"stray\"\" é\"\n"), "\(text)")
+      let people = try fixture.directory.read("Output/rejects/2026-11-20/notes.csv")
+      #expect(people.contains(",\"x2;\"\"5 €; äß\"\"\"\n"), "\(people)")
+      #expect(people.contains(",3;a\(shown)b\n"), "\(people)")
+      let untouched = try await fixture.ingest(
+        notes, .correction(try fixture.directory.write(text.replacing("x2", with: "2"), to: "good.csv")))
+      #expect(untouched.rows == RowCounts(read: 1, inserted: 1), "\(untouched.findings)")
+      let corrected = text.replacing("x2", with: "2").replacing(shown, with: "ü")
+      let outcome = try await fixture.ingest(
+        notes, .correction(try fixture.directory.write(corrected, to: "good.csv")))
+      #expect(outcome.rows == RowCounts(read: 1, inserted: 1), "\(outcome.findings)")
+      #expect(try await fixture.query("select id, note from finance.notes order by 1") == "1|fine\n2|5 €; äß\n3|aüb")
+    }
+  }
+
   @Test func orphansThatHaveFoundTheirParentAreRequeuedAsTheyAre() async throws {
     let parent = feed("parents", [column("id", .bigint)])
     let child = feed(

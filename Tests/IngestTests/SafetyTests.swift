@@ -148,6 +148,26 @@ import Testing
       try fixture.deliver("payments_2.csv", "id,id,kind,amount,currency,at\n2,2,payment,1.00,USD,\(Self.line)\n")
       #expect(try await fixture.ingest(payments()).findings.first?.code == "duplicate_header")
       #expect(try await fixture.query("select count(*) from finance.payments") == "1")
+      // Nothing of the header is known: the format is wrong, not the names.
+      try fixture.deliver("payments_2.csv", "id;kind;amount;currency;at\n2;payment;1.00;USD;\(Self.line)\n")
+      let foreign = try await fixture.ingest(payments())
+      #expect(foreign.findings.map(\.message) == ["the header has none of the feed's columns"])
+      #expect(foreign.findings.first?.fix?.contains("daybook feed infer inbox/payments_2.csv") == true)
+    }
+  }
+
+  @Test(arguments: [
+    ["a_2.csv", "a_9.csv", "a_10.csv", "a_100.csv"], ["a_2025-12-31.csv", "a_2026-1-5.csv", "a_2026-01-31.csv"],
+    ["a_2026-11-9.csv", "a_2026-11-10.csv", "a_2026-11-10_2.csv", "a_2026-11-20.csv"],
+    ["a_20251231.csv", "a_20260101.csv", "a_20260101.csv.gz"], ["a_007.csv", "a_07.csv", "a_7.csv", "a_08.csv"],
+    ["B_1.csv", "a_1.csv", "ä_1.csv"], ["a", "a1", "a1b", "a1b0", "a1b1", "a2"],
+    ["a_1.csv", "a_99999999999999999999999998.csv", "a_99999999999999999999999999.csv"],
+  ])
+  func filesAreLoadedInTheOrderOfTheirNumbers(names: [String]) {
+    for (place, name) in names.enumerated() {
+      for (other, another) in names.enumerated() {
+        #expect(FileOrder.precedes(name, another) == (place < other), "\(name) \(another)")
+      }
     }
   }
 

@@ -209,6 +209,29 @@ import Testing
     }
   }
 
+  @Test(arguments: [TextEncoding.utf8, .utf16LittleEndian, .utf16BigEndian])
+  func aFileThatEndsInsideACharacterIsRefused(encoding: TextEncoding) async throws {
+    let notes = feed(
+      "notes", format: FeedFormat(encoding: encoding), [column("id", .bigint), column("note", .text, optional: true)])
+    func bytes(_ text: String) -> [UInt8] {
+      switch encoding {
+      case .utf16LittleEndian: text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+      case .utf16BigEndian: text.utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+      default: Array(text.utf8)
+      }
+    }
+    let whole = bytes("id,note\n1,a\n2,€")
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("notes_1.csv", Array(whole.dropLast()))
+      let outcome = try await fixture.ingest(notes)
+      #expect(outcome.status == .refused)
+      #expect(outcome.findings.first?.code == "truncated_file")
+      #expect(outcome.findings.first?.position == SourcePosition(file: "inbox/notes_1.csv", line: 3))
+      try fixture.deliver("notes_1.csv", whole)
+      #expect(try await fixture.ingest(notes).rows == RowCounts(read: 2, inserted: 2))
+    }
+  }
+
   private func shell(_ command: String) -> Int32 {
     guard let pipe = popen(command, "r") else { return -1 }
     return pclose(pipe)

@@ -137,7 +137,7 @@ extension FeedReader {
         "bad_format", at: reader.position(of: "delimiter"),
         "without quotes a number's mark cannot be the delimiter")
     }
-    if format.quote == format.decimalMark || format.quote == format.groupingMark {
+    if let quote = format.quote, quote == format.decimalMark || quote == format.groupingMark {
       findings.error(
         "bad_format", at: reader.position(of: "quote"), "the quote is also a mark inside numbers")
     }

@@ -17,12 +17,15 @@ struct CutEnd: Sendable {
   /// Judges a file's last refused record; nil when the file ends with a whole one.
   ///
   /// - Parameter unended: the number of the last record, when no line end follows it.
-  init?(_ last: RefusedRecord?, unended: Int?, fieldCount: Int, dialect: CSVDialect) {
+  init?(_ last: RefusedRecord?, unended: Int?, fieldCount: Int, dialect: FileDialect) {
     // The end-of-file mark of old systems is no record.
     guard let last, let unended, last.record == unended, last.raw != [0x1A] else { return nil }
     line = last.line
     what = "an open quote"
-    if last.code == .fieldCount {
+    if last.code == .notUTF8 {
+      guard Self.endsInsideCharacter(last.raw, dialect.encoding) else { return nil }
+      what = "half a character"
+    } else if last.code == .fieldCount {
       guard let fields = RecordFields(last.raw, dialect: dialect)?.fields.count, fields < fieldCount else {
         return nil
       }
@@ -48,6 +51,18 @@ struct CutEnd: Sendable {
     let fields = last.count { $0 == dialect.delimiter } + 1
     guard fields < fieldCount else { return nil }
     what = "\(fields) of \(fieldCount) fields"
+  }
+
+  /// Whether the bytes of a record end where its encoding cannot.
+  private static func endsInsideCharacter(_ raw: [UInt8], _ encoding: CharacterEncoding) -> Bool {
+    switch encoding {
+    case .utf16LittleEndian, .utf16BigEndian: return raw.count % 2 == 1
+    case .utf8:
+      guard let lead = raw.lastIndex(where: { $0 & 0xC0 != 0x80 }), raw[lead] >= 0xC2 else { return false }
+      let length = raw[lead] < 0xE0 ? 2 : raw[lead] < 0xF0 ? 3 : 4
+      return raw.count - lead < length
+    case .windows1252, .latin1: return false
+    }
   }
 
   private static let windowBytes = 64 << 10

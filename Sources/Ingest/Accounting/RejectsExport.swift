@@ -95,7 +95,8 @@ extension CSVWriter {
     }
     guard let fields = feed.fields(of: entry.raw, header: header) else {
       for _ in columns { emptyField() }
-      try field(legible(entry.raw))
+      let encoding = CharacterEncoding(feed.format.encoding)
+      try field(legible(encoding.text(of: entry.raw), encoding))
       return try endRecord()
     }
     for name in columns {
@@ -104,7 +105,8 @@ extension CSVWriter {
         continue
       }
       // A quoted field of a text column is data, also where it reads like "no value".
-      try field(legible(value.bytes), quoting: value.isQuoted ? .always : .whenNeeded)
+      let text = legible(value.bytes, CharacterEncoding(feed.format.encoding))
+      try field(text, quoting: value.isQuoted ? .always : .whenNeeded)
     }
     emptyField()
     try endRecord()
@@ -115,30 +117,34 @@ extension FeedDefinition {
   /// The fields of a record by the names in its file's header; nil for bytes that are no record of that header.
   func fields(of raw: [UInt8], header: [String]?) -> [String: RecordFields.Field]? {
     let names = header.flatMap { $0.isEmpty ? nil : $0 } ?? columns.filter { $0.constant == nil }.map(\.sourceName)
-    guard let fields = RecordFields(raw, dialect: dialect)?.fields, fields.count == names.count else { return nil }
+    guard let fields = RecordFields(raw, format: format)?.fields, fields.count == names.count else { return nil }
     return Dictionary(zip(names, fields)) { first, _ in first }
   }
 }
 
-/// The bytes as text; those that are no UTF-8, and NUL, as `\xHH`.
-func legible(_ bytes: [UInt8]) -> String {
+/// What a reader made of bytes in `encoding`, as text; where those meant nothing, and for NUL, they stand as `\xHH`.
+func legible(_ bytes: [UInt8], _ encoding: CharacterEncoding = .utf8) -> String {
   if !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) { return text }
-  var result = ""
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    // The longest run from here that is text, found character by character: such records are few.
-    var length = min(4, rest.count)
-    while length > 0,
-      rest.first == 0 || String(validating: rest.prefix(length), as: UTF8.self)?.unicodeScalars.count != 1
-    {
-      length -= 1
-    }
-    if length > 0, let text = String(validating: rest.prefix(length), as: UTF8.self) {
-      result += text
-      rest = rest.dropFirst(length)
-    } else if let byte = rest.popFirst() {
-      result += "\\x" + hex([byte]).uppercased()
+  var text: [UInt8] = []
+  bytes.withUnsafeBufferPointer { buffer in
+    guard let base = buffer.baseAddress else { return }
+    var index = 0
+    while index < buffer.count {
+      let byte = base[index]
+      let length = byte == 0 ? 0 : byte < 0x80 ? 1 : sequenceLength(base + index, buffer.count - index)
+      if length > 0 {
+        text += buffer[index..<(index + length)]
+        index += length
+        continue
+      }
+      // What another encoding does not define was kept as three bytes (`CharacterEncoding`).
+      let count = encoding == .utf8 || byte == 0 ? 1 : min(3, buffer.count - index)
+      let kept = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[index..<(index + count)])
+      for byte in byte == 0 ? [0] : encoding.originalBytes(of: kept) {
+        text += "\\x\(hex([byte]).uppercased())".utf8
+      }
+      index += count
     }
   }
-  return result
+  return String(decoding: text, as: UTF8.self)
 }

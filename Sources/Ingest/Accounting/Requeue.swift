@@ -72,6 +72,7 @@ extension FeedIngestion {
         var outcome: IngestOutcome
         do {
           outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)
+          try await ingestion.reportRejects(&outcome, on: connection)
         } catch {
           try? await area.unlock(on: connection)
           throw error
@@ -142,7 +143,7 @@ extension FeedIngestion {
   private func showsBytes(_ record: CorrectedFile.Record, _ standing: RejectStanding?) -> Bool {
     guard let raw = standing?.raw, let fields = feed.fields(of: raw, header: standing?.header) else { return false }
     return fields.contains { name, field in
-      let shown = legible(field.bytes)
+      let shown = legible(field.bytes, CharacterEncoding(feed.format.encoding))
       return record.values[name] == shown && Array(shown.utf8) != field.bytes
     }
   }

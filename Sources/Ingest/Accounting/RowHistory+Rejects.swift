@@ -106,7 +106,7 @@ extension RowTrace {
   /// Whether a refused record has this key where its file has the key's columns.
   private func holds(_ key: [String], _ raw: [UInt8], header: [String]?) -> Bool {
     let names = header.flatMap { $0.isEmpty ? nil : $0 } ?? feed.columns.filter { $0.constant == nil }.map(\.sourceName)
-    let fields = RecordFields(raw, dialect: feed.dialect)?.fields.map(\.bytes) ?? fieldsBeforeQuote(raw)
+    let fields = RecordFields(raw, format: feed.format)?.fields.map(\.bytes) ?? fieldsBeforeQuote(raw)
     return zip(feed.key, key).allSatisfy { name, text in
       guard let column = feed.column(named: name) else { return false }
       if let constant = column.constant { return constant == text }

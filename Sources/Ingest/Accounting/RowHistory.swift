@@ -317,9 +317,8 @@ extension RowTrace {
   /// between them, quoted as in CSV where they hold one; nil when their number is not that of the key's columns.
   public static func key(_ text: String, of feed: FeedDefinition) -> [String]? {
     if feed.key.count == 1 { return [text] }
-    guard let fields = RecordFields(Array(text.utf8), dialect: .standard)?.fields, fields.count == feed.key.count else {
-      return nil
-    }
+    guard let fields = RecordFields(Array(text.utf8), format: FeedFormat())?.fields, fields.count == feed.key.count
+    else { return nil }
     return fields.map { String(decoding: $0.bytes, as: UTF8.self) }
   }
 }

@@ -2,7 +2,6 @@
 // published. Invariant: a difference refuses the file; it is never a warning. What was stated is kept with the file, so
 // that the reconciliation can show it.
 
-internal import CSV
 internal import Definitions
 internal import Finding
 internal import Ledger
@@ -94,7 +93,7 @@ struct StatementCheck {
   private var cutEnd: Diagnostic? {
     CutEnd(
       file.summary.rejects.records.last, unended: file.summary.tail.unendedRecord, fieldCount: file.header.count,
-      dialect: feed.dialect)?.finding(file.displayPath)
+      dialect: file.dialect)?.finding(file.displayPath)
   }
 }
 
@@ -137,11 +136,4 @@ extension FeedPublication {
 
   /// What was stated about a file that is loaded.
   func statements(_ file: StagedFile) -> [StatementEntry] { StatementCheck(feed: feed, file: file).compare().entries }
-}
-
-extension FeedDefinition {
-  /// The punctuation of single records of the feed.
-  var dialect: CSVDialect {
-    (try? CSVDialect(delimiter: format.delimiter, quote: format.quote)) ?? .standard
-  }
 }

@@ -17,25 +17,10 @@ extension ChunkedLoad {
     do {
       let header = try HeaderMatch(try file.file.header(dialect: dialect), feed: feed, file: file.displayPath)
       return (header, FilePlan(feed: feed, fields: header.fields, fieldCount: header.fieldCount, zone: zone))
-    } catch let error as DiagnosticsError {
-      throw refusal(file, error.diagnostics)
-    } catch let error as CSVError {
-      throw refusal(file, [unreadable(file, error)])
-    } catch let error as HeaderDefect {
-      throw refusal(
-        file,
-        [
-          Diagnostic(
-            .error, code: "header", at: SourcePosition(file: file.displayPath, line: 1),
-            "the header is not a record: \(error.defect)", fix: "correct the first line of the file")
-        ])
+    } catch {
+      guard let defects = diagnostics(ofFileDefect: error, at: file.displayPath) else { throw error }
+      throw refusal(file, defects)
     }
-  }
-
-  private func unreadable(_ file: DiscoveredFile, _ error: CSVError) -> Diagnostic {
-    Diagnostic(
-      .error, code: "unreadable_file", at: SourcePosition(file: file.displayPath), error.message,
-      fix: "have the file delivered again")
   }
 
   func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
@@ -312,7 +297,7 @@ extension ChunkedLoad {
     let restart = feed.key.isEmpty ? "restore it as it was, then \(again)" : "daybook ingest \(feed.name) --reload"
     switch error {
     case let error as CSVError:
-      return refused("unreadable_file", nil, error.message, fix: "have the file delivered again")
+      return refused("unreadable_file", nil, error.message, fix: error.fix ?? "have the file delivered again")
     case let error as FileChanged:
       return refused(
         "file_changed", error.line, "the file changed while it was read", fix: "once it is complete: \(restart)")

@@ -9,6 +9,7 @@ internal import Finding
 internal import Ledger
 internal import Money
 internal import Postgres
+internal import Telemetry
 
 /// Loads files of one feed by chunks.
 struct ChunkedLoad: Sendable {
@@ -154,7 +155,7 @@ struct ChunkedLoad: Sendable {
     if watch.isStopped { return try await stop(file, begun, watch, on: connection).telling(told) }
     return try await connection.withTransaction { transaction in
       try await self.finish(
-        file, begun, summary, wallMs: isFirst ? Int((ContinuousClock.now - started) / .milliseconds(1)) : nil,
+        file, begun, summary, wallMs: isFirst ? (ContinuousClock.now - started).milliseconds : nil,
         on: transaction)
     }.telling(told)
   }

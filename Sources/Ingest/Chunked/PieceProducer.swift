@@ -56,7 +56,7 @@ struct PieceProducer: Sendable {
         let isAdmitted = committed[pieces[0].id] != nil || watch.admit(pieces[0].rejects)
         summary.cutEnd = CutEnd(
           pieces[0].rejects.records.last, unended: chunk.unendedRecord, fieldCount: plan.fieldCount,
-          dialect: dialect.csv)
+          dialect: dialect)
         if !isAdmitted || summary.cutEnd != nil { break }
         for piece in pieces where piece.recordsRead > 0 {
           summary.controls.add(piece.controls)

@@ -301,27 +301,12 @@ struct PieceWriter: Sendable {
   }
 
   private func reconcile(_ piece: Piece, _ work: Work, before: RowCounts?, after: RowCounts?) throws {
-    var notes: [String] = []
-    let rows = work.rows
-    if !rows.isReconciled {
-      notes.append(
-        "rows: \(rows.read) read; \(rows.inserted) inserted + \(rows.updated) updated + \(rows.unchanged) unchanged + "
-          + "\(rows.duplicate) duplicate + \(rows.rejected) rejected")
-    }
-    for difference in work.controls.differences.prefix(4) {
-      notes.append(
-        "\(difference.column) \(difference.currency): \(difference.read) read, \(difference.accounted) in the tables")
-    }
+    var differences = Differences()
+    differences.compare(work.rows)
+    differences.compare(work.controls)
+    differences.compare(work.rows, before: before, after: after, records: "the records")
+    var notes = differences.notes
     if work.controls.hasOverflowed { notes.append("a control sum has more than 38 digits, or too many groups") }
-    if let before, let after {
-      let counted = [
-        after.inserted - before.inserted, after.updated - before.updated, after.deleted - before.deleted,
-      ]
-      for (what, pair) in zip(["inserted", "updated", "deleted"], zip(counted, [rows.inserted, rows.updated, 0]))
-      where pair.0 != pair.1 {
-        notes.append("the server \(what) \(pair.0) rows of the table, the records account for \(pair.1)")
-      }
-    }
     guard !notes.isEmpty else { return }
     let source = piece.chunk.source
     throw IngestError(
@@ -329,7 +314,6 @@ struct PieceWriter: Sendable {
       Diagnostic(
         .error, code: "reconciliation", at: SourcePosition(file: displayPath, line: source.firstLine),
         "feed \(feed.name): the \(source.recordCount) records from this line on do not add up",
-        notes: notes,
-        fix: "look for a trigger or rule on the table; then run again: daybook ingest \(feed.name)"))
+        notes: notes, fix: Differences.fix(feed: feed.name)))
   }
 }

@@ -348,7 +348,7 @@ extension RecordEncoder {
   private mutating func refuse(_ record: borrowing ParsedRecord, column index: Int, _ fault: FieldFault) {
     let definition = plan.definitions[index]
     let field = record[columns[index].field]
-    refuse(record, definition.name, fault.code, fault.reason(definition, field.bytes))
+    refuse(record, definition.name, fault.code, fault.reason(definition, field.bytes, plan.notation))
     for later in index..<columnCount where columns[later].control >= 0 && !controlPresent[columns[later].control] {
       var value: Int128 = 0
       let written = record[columns[later].field]

@@ -77,29 +77,16 @@ struct StagingLoader: Sendable {
   ) async throws -> R {
     do {
       return try await body()
-    } catch let error as DiagnosticsError {
-      throw refusal(discovered, error.diagnostics)
     } catch is CSVError where discovered.file.hasChanged {
       // A file that is cut short under the reader looks damaged, and is not.
       throw changed(discovered)
-    } catch let error as CSVError {
-      throw refusal(
-        discovered,
-        [
-          Diagnostic(
-            .error, code: "unreadable_file", at: SourcePosition(file: discovered.displayPath), error.message,
-            fix: error.fix ?? "have the file delivered again")
-        ])
-    } catch let error as HeaderDefect {
-      throw refusal(
-        discovered,
-        [
-          Diagnostic(
-            .error, code: "header", at: SourcePosition(file: discovered.displayPath, line: 1),
-            "the header is not a record: \(error.defect)", fix: "correct the first line of the file")
-        ])
     } catch let error as FileChanged {
       throw changed(discovered, line: error.line)
+    } catch {
+      if let defects = diagnostics(ofFileDefect: error, at: discovered.displayPath) {
+        throw refusal(discovered, defects)
+      }
+      throw error
     }
   }
 

@@ -69,24 +69,27 @@ func replaceFile(_ path: String, with bytes: [UInt8]) -> Int32 {
   unlink(temporary)
   let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
   guard descriptor >= 0 else { return errno }
-  var number: Int32 = 0
-  bytes.withUnsafeBytes { buffer in
-    var written = 0
-    while written < buffer.count {
-      let step = write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
-      if step < 0 {
-        if errno == EINTR { continue }
-        number = errno
-        return
-      }
-      written += step
-    }
-    if fsync(descriptor) != 0 { number = errno }
-  }
+  var number = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+  if number == 0, fsync(descriptor) != 0 { number = errno }
   close(descriptor)
   if number == 0, rename(temporary, path) != 0 { number = errno }
   if number != 0 { unlink(temporary) }
   return number
+}
+
+/// Writes all bytes.
+/// - Returns: the operating system's error number, or 0.
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
+  var written = 0
+  while written < bytes.count {
+    let step = write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+    if step < 0 {
+      if errno == EINTR { continue }
+      return errno
+    }
+    written += step
+  }
+  return 0
 }
 
 /// Two lower-case digits for each byte.

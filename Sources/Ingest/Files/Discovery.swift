@@ -186,6 +186,9 @@ extension FeedIngestion {
       .unreadable,
       Diagnostic(
         .error, code: "unreadable", at: SourcePosition(file: path), "feed \(feed.name): cannot read it: \(error)",
-        notes: ["state: nothing of this feed is committed"]))
+        notes: ["state: nothing of this feed is committed"],
+        fix: error.number == EISDIR
+          ? "name a file; what a pipe gives goes in by: … | daybook ingest \(feed.name) --file -"
+          : error.number == EACCES ? "let this user read it, then run again" : nil))
   }
 }

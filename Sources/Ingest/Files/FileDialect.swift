@@ -38,6 +38,13 @@ struct FileDialect: Sendable {
       source: try FileByteSource(path: path, maxFileBytes: maxFileBytes), dialect: csv, encoding: encoding,
       expectedFieldCount: fieldCount, chunkBytes: chunkBytes)
   }
+
+  /// A reader of bytes that a file held.
+  func reader(ofContents bytes: [UInt8], chunkBytes: Int) throws(CSVError) -> ChunkReader {
+    ChunkReader(
+      source: try FileByteSource(contents: bytes), dialect: csv, encoding: encoding, expectedFieldCount: fieldCount,
+      chunkBytes: chunkBytes)
+  }
 }
 
 extension CharacterEncoding {

@@ -58,7 +58,11 @@ struct HeaderMatch: Sendable {
     }
     fields = feed.columns.map { $0.constant == nil ? places[$0.sourceName] : nil }
     fieldCount = names.count
+    if errors.isEmpty, fields.allSatisfy({ $0 == nil }), feed.columns.contains(where: { $0.constant == nil }) {
+      throw DiagnosticsError([Self.foreign(names, feed: feed, at: at)])
+    }
     columns = []
+    let known = Set(feed.columns.filter { $0.constant == nil }.map(\.sourceName))
     for (column, field) in zip(feed.columns, fields) {
       if column.constant != nil || field != nil {
         columns.append(column)
@@ -67,7 +71,10 @@ struct HeaderMatch: Sendable {
           feed.drift.missing, &errors,
           Diagnostic(
             .warning, code: "column_absent", at: at,
-            "the file has no column \"\(column.sourceName)\"; it is optional and stays as it is in the table"),
+            "the file has no column \"\(column.sourceName)\"; it is optional and stays as it is in the table",
+            fix: nearestWord(to: column.sourceName, in: names.filter { !known.contains($0) }).map {
+              "if \"\(visible($0))\" is meant, set from: \"\(visible($0))\""
+            }),
           refused: Diagnostic(
             .error, code: "column_absent", at: at,
             "the file has no column \"\(column.sourceName)\", and drift.missing is refuse",
@@ -83,10 +90,9 @@ struct HeaderMatch: Sendable {
               ?? "correct the file, set from: to the name in the header, or make the column optional: true"))
       }
     }
-    let used = Set(feed.columns.filter { $0.constant == nil }.map(\.sourceName))
-    let extra = names.filter { !used.contains($0) }
+    let extra = names.filter { !known.contains($0) }
     if let first = extra.first {
-      let list = extra.prefix(20).map(visible).joined(separator: ", ") + (extra.count > 20 ? ", …" : "")
+      let list = extra.prefix(20).map(Self.shown).joined(separator: ", ") + (extra.count > 20 ? ", …" : "")
       let near = nearestWord(to: first, in: feed.columns.filter { $0.constant == nil }.map(\.sourceName))
       report(
         feed.drift.extra, &errors,
@@ -102,6 +108,21 @@ struct HeaderMatch: Sendable {
     }
     if !errors.isEmpty { throw DiagnosticsError(errors) }
   }
+
+  /// The refusal of a header in which not one column is found: more is wrong than a name.
+  private static func foreign(_ names: [String], feed: FeedDefinition, at: SourcePosition) -> Diagnostic {
+    let expected = feed.columns.filter { $0.constant == nil }.map(\.sourceName)
+    let pairs = expected.compactMap { name in nearestWord(to: name, in: names).map { (name, $0) } }
+    let rename = pairs.first.map { "if \"\($0.1)\" is meant by \"\($0.0)\", set from: \"\($0.1)\"; else " } ?? ""
+    return Diagnostic(
+      .error, code: "column_missing", at: at, "the header has none of the feed's columns",
+      notes: [
+        "declared in \(feed.position): \(expected.prefix(8).joined(separator: ", "))"
+          + (expected.count > 8 ? ", …" : ""), shown(names),
+      ],
+      fix: rename + "see how the file is written: daybook feed infer \(at.file); then set format: or correct the file")
+  }
+
   /// Says of a difference what its rule asks for.
   private mutating func report(
     _ rule: DriftRules.Rule, _ errors: inout [Diagnostic], _ warning: Diagnostic, refused: Diagnostic
@@ -114,6 +135,12 @@ struct HeaderMatch: Sendable {
   }
 
   private static func shown(_ names: [String]) -> String {
-    "the header is: " + names.prefix(40).map(visible).joined(separator: ", ") + (names.count > 40 ? ", …" : "")
+    "the header is: " + names.prefix(40).map(shown).joined(separator: ", ") + (names.count > 40 ? ", …" : "")
+  }
+
+  /// A name, in quotes where its ends would not be seen.
+  private static func shown(_ name: String) -> String {
+    let text = visible(name)
+    return text.isEmpty || text.first == " " || text.last == " " ? "\"\(text)\"" : text
   }
 }

@@ -1,7 +1,7 @@
 // The files of the inbox that belong to a feed.
 // Invariant: only regular files directly in the inbox are opened; a symbolic link is followed only to a file that
 // lies in the inbox too, so that nobody can have the ingest read what they may not read themselves.
-// The order is that of the names' bytes: dates in names (yyyy-MM-dd) load in order of time.
+// The order is `FileOrder`'s.
 
 internal import Finding
 internal import Glibc
@@ -36,7 +36,7 @@ struct Inbox: Sendable {
         illegible.append(String(decoding: bytes, as: UTF8.self))
       }
     }
-    return (legible.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, illegible.sorted())
+    return (legible.sorted(by: FileOrder.precedes), illegible.sorted())
   }
 
   /// Opens a file of the inbox.

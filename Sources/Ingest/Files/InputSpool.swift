@@ -49,7 +49,8 @@ public final class InputSpool: Sendable {
     var place = path
     do {
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw problem(.output, path, "cannot lock it", errno) }
-      try await copy(input, to: descriptor, path, reserve)
+      var intake = Intake(input: input, output: descriptor, path: path, reserve: reserve)
+      while try intake.step() { await Task.yield() }
       let hash = hex(try contentHash(of: OpenFile(path)) { _ in try Task.checkCancellation() })
       place = "\(directory)/stdin-\(hash.prefix(12)).csv"
       // Two processes may be given the same bytes: whoever comes second has a file of its own under a longer name.
@@ -81,13 +82,23 @@ public final class InputSpool: Sendable {
     // Locked until it is open for reading, so that nobody sweeps it.
     _ = flock(descriptor, LOCK_EX | LOCK_NB)
     defer { close(descriptor) }
-    var written = 0
-    while written < bytes.count {
-      let step = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written) }
-      if step < 0, errno == EINTR { continue }
-      guard step > 0 else { throw problem(.output, path, "cannot write", errno) }
-      written += step
-    }
+    let number = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+    if number != 0 { throw problem(.output, path, "cannot write", number) }
+    return try OpenFile(path)
+  }
+
+  /// `input` as a file that can be opened again, outside of any project: a redirected file as it is, anything else
+  /// copied to where temporary files go. The copy has no name and goes with the last descriptor.
+  static func nameless(_ input: Int32) throws -> OpenFile {
+    if let file = try? OpenFile("/proc/self/fd/\(input)", followsLinks: true) { return file }
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let path = "\(folder)/daybook-input-\(getpid())-\(RunID.make())"
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw problem(.output, path, "cannot keep standard input", errno) }
+    defer { close(descriptor) }
+    defer { unlink(path) }
+    var intake = Intake(input: input, output: descriptor, path: path, reserve: reserveBytes)
+    while try intake.step() {}
     return try OpenFile(path)
   }
 
@@ -110,31 +121,34 @@ public final class InputSpool: Sendable {
     }
   }
 
-  private static func copy(_ input: Int32, to output: Int32, _ path: String, _ reserve: Int) async throws {
-    var block = [UInt8](repeating: 0, count: blockBytes)
-    while true {
+  /// A descriptor on its way into a file.
+  private struct Intake {
+    let input: Int32
+    let output: Int32
+    let path: String
+    let reserve: Int
+    private var block = [UInt8](repeating: 0, count: blockBytes)
+
+    init(input: Int32, output: Int32, path: String, reserve: Int) {
+      (self.input, self.output, self.path, self.reserve) = (input, output, path, reserve)
+    }
+
+    /// Moves what is there, or waits a moment for more; false at the end.
+    mutating func step() throws -> Bool {
       try Task.checkCancellation()
       var wait = pollfd(fd: input, events: Int16(POLLIN), revents: 0)
       let ready = poll(&wait, 1, pollMs)
-      if ready == 0 || ready < 0 && errno == EINTR {
-        await Task.yield()
-        continue
-      }
+      if ready == 0 || ready < 0 && errno == EINTR { return true }
       let got = read(input, &block, block.count)
-      if got < 0, errno == EINTR || errno == EAGAIN { continue }
+      if got < 0, errno == EINTR || errno == EAGAIN { return true }
       if got < 0 { throw problem(.unreadable, "-", "standard input cannot be read", errno) }
-      if got == 0 { return }
       var system = statvfs()
       if fstatvfs(output, &system) == 0, Int(system.f_bavail) * Int(system.f_frsize) < reserve + got {
         throw problem(.output, path, "no room to keep standard input: \(reserve >> 20) MiB are to stay free", ENOSPC)
       }
-      var written = 0
-      while written < got {
-        let step = block.withUnsafeBytes { write(output, $0.baseAddress.map { $0 + written }, got - written) }
-        if step < 0, errno == EINTR { continue }
-        if step < 0 { throw problem(.output, path, "cannot keep standard input", errno) }
-        written += step
-      }
+      let number = block.withUnsafeBytes { writeAll(UnsafeRawBufferPointer(rebasing: $0[..<got]), to: output) }
+      if number != 0 { throw problem(.output, path, "cannot keep standard input", number) }
+      return got > 0
     }
   }
 

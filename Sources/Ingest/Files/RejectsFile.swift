@@ -17,6 +17,8 @@ struct RejectsFile: Sendable {
   let output: String
   let feed: String
   let asOf: CivilDate
+  /// That of the feed's files.
+  var encoding = CharacterEncoding.utf8
 
   var path: String { "\(output)/rejects/\(asOf)/\(feed).csv" }
 
@@ -57,9 +59,9 @@ struct RejectsFile: Sendable {
       try writer.field(try row.decode(5, as: String?.self) ?? "")
       try writer.field(try row.decode(6, as: String.self))
       try writer.field(try row.decode(7, as: String.self), formulaGuard: true)
-      // Bytes that are no UTF-8 are kept as they are in the ledger; here they are shown as replacement characters.
-      let raw = String(decoding: try row.decode(8, as: [UInt8].self), as: UTF8.self)
-      try writer.field(raw, formulaGuard: true)
+      // The ledger keeps the bytes as they were; here those that are no characters are shown as in an export.
+      let raw = encoding.text(of: try row.decode(8, as: [UInt8].self))
+      try writer.field(legible(raw, encoding), formulaGuard: true)
       try writer.endRecord()
     }
     let bytes = writer.takeBytes()
@@ -84,6 +86,11 @@ struct RejectsFile: Sendable {
 }
 
 extension FeedIngestion {
+  private func rejectsFile(_ date: CivilDate) -> RejectsFile {
+    RejectsFile(
+      output: project.output, feed: feed.name, asOf: date, encoding: CharacterEncoding(feed.format.encoding))
+  }
+
   private var rejectsMark: RejectsMark { RejectsMark(projectRoot: project.root, feed: feed.name) }
 
   /// Takes note of what the CSVs show, before anything is changed.
@@ -117,11 +124,10 @@ extension FeedIngestion {
     let mark = rejectsMark
     let files = try await FileLedger.lastRecorded(feed: feed.name, after: mark.microseconds, on: connection)
     var dates = Set(files.map(\.asOf))
-    if !RejectsFile(output: project.output, feed: feed.name, asOf: asOf).isThere { dates.insert(asOf) }
+    if !rejectsFile(asOf).isThere { dates.insert(asOf) }
     do {
       for date in dates.sorted() {
-        let (path, isCut) = try await RejectsFile(output: project.output, feed: feed.name, asOf: date)
-          .write(on: connection)
+        let (path, isCut) = try await rejectsFile(date).write(on: connection)
         if date == asOf { outcome.rejectsFile = path }
         guard let path, isCut else { continue }
         outcome.findings.append(

@@ -13,6 +13,8 @@ struct DefinitionProof {
   /// Why the definition's own text was refused; empty when it was not.
   var diagnostics: [Diagnostic] = []
   var recordsRead = 0
+  /// Records that it refuses, for whatever reason.
+  var recordsRefused = 0
   var isComplete = true
   /// Refused records that were read as fields: a wider guess takes them.
   var evidence: [[(bytes: [UInt8], isQuoted: Bool)]] = []
@@ -34,7 +36,7 @@ struct DefinitionProof {
     var proof = DefinitionProof()
     let (feed, diagnostics) = FeedDefinition.read(definition, file: "Jobs/feeds/\(name).yaml")
     proof.diagnostics = diagnostics
-    guard let feed, let zone = TimeZoneRules(named: "UTC"), feed.format.encoding == .utf8 else { return proof }
+    guard let feed, let zone = TimeZoneRules(named: "UTC") else { return proof }
     let scan = try FeedScan(file, feed: feed, displayPath: displayPath, zone: zone)
     let key = feed.key.compactMap { name in
       feed.columns.firstIndex { $0.name == name }.flatMap { scan.match.fields[$0] }
@@ -57,6 +59,7 @@ struct DefinitionProof {
       }
     }
     proof.recordsRead = outcome.recordsRead
+    proof.recordsRefused = outcome.rejects.count
     proof.isComplete = outcome.isComplete
     proof.evidence = evidence
     proof.repeatsKey = repeatsKey

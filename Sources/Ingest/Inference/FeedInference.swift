@@ -78,7 +78,7 @@ public struct FeedInference: Sendable {
     if let (kind, fix) = EncodingPhase.foreignFormat(sample.head) {
       throw refused("not_text", shown, "this is \(kind)", fix)
     }
-    let text = EncodingPhase.decoded(sample.head, encoding.encoding, isStart: true)
+    let text = EncodingPhase.text(sample.head, encoding.encoding)
     if EncodingPhase.isBinary(text) {
       throw refused("not_text", shown, "this is no text: it is full of control characters", "deliver the data as CSV")
     }
@@ -87,7 +87,7 @@ public struct FeedInference: Sendable {
     }
     let dialect = DialectPhase.guess(text, isWhole: sample.isWhole)
     var table = HeaderPhase.table(
-      head: text, blocks: sample.blocks.map { EncodingPhase.decoded($0, encoding.encoding, isStart: false) },
+      head: text, blocks: sample.blocks.map { EncodingPhase.text($0, encoding.encoding) },
       isWhole: sample.isWhole, dialect: dialect.dialect, maximumRecords: maximumRecords)
     let problems = HeaderPhase.problems(table, file: shown)
     if !problems.isEmpty { throw IngestError(.fileRefused, problems) }
@@ -154,7 +154,7 @@ public struct FeedInference: Sendable {
     let all =
       proof.isComplete
       ? "all \(counted(proof.recordsRead, "record"))" : "the first \(counted(proof.recordsRead, "record"))"
-    let refused = proof.evidence.count + proof.incurable.values.reduce(0, +)
+    let refused = proof.recordsRefused
     return
       "Tried on \(all) of the file: \(refused == 0 ? "none is" : "\(counted(refused)) \(refused == 1 ? "is" : "are")") refused."
   }
@@ -214,25 +214,19 @@ func withUsableFile<R>(_ path: String, _ body: (OpenFile) throws -> R) throws(In
     IngestError(kind, Diagnostic(.error, code: code, at: SourcePosition(file: shown), message, fix: fix))
   }
   do {
-    let file = try path == "-" ? StandardInput.open() : OpenFile(path, followsLinks: true)
+    let file = try path == "-" ? InputSpool.nameless(STDIN_FILENO) : OpenFile(path, followsLinks: true)
     return try body(file)
   } catch let error as IngestError {
     throw error
-  } catch let error as DiagnosticsError {
-    throw IngestError(.fileRefused, error.diagnostics)
   } catch let error as SystemError {
     throw unusable(
       error.number == ENOENT ? .missingFeed : .unreadable, "unreadable_file", error.description,
       error.number == ENOENT ? "name a file that exists" : error.number == EISDIR ? "name a file, or - for a pipe" : nil
     )
-  } catch let error as CSVError {
-    throw unusable(.fileRefused, "unreadable_file", error.message, "have the file delivered again")
-  } catch let error as HeaderDefect {
-    throw unusable(
-      .fileRefused, "header", "the header is not a record: \(error.defect)", "correct the first line of the file")
   } catch is CancellationError {
     throw unusable(.cancelled, "cancelled", "stopped", nil)
   } catch {
+    if let defects = diagnostics(ofFileDefect: error, at: shown) { throw IngestError(.fileRefused, defects) }
     throw unusable(.unreadable, "unreadable_file", "\(error)", nil)
   }
 }

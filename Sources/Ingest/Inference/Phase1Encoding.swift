@@ -2,6 +2,7 @@
 // Evidence in this order: a byte-order mark, NULs in every second place, bytes that are valid UTF-8, and else the
 // bytes that only Windows uses. What is no text at all is refused here, with the name of what it is.
 
+internal import CSV
 internal import Definitions
 
 /// What the bytes mean.
@@ -32,13 +33,13 @@ enum EncodingPhase {
       return EncodingGuess(
         encoding: .utf8, hasByteOrderMark: false,
         evidence: counts.sequences == 0
-          ? "only ASCII seen" : "\(counted(counts.sequences)) characters beyond ASCII, all valid")
+          ? "only ASCII seen" : "\(counted(counts.sequences, "character")) beyond ASCII, all valid")
     }
     if counts.sequences > 10 * counts.invalid {
       return EncodingGuess(
         encoding: .utf8, hasByteOrderMark: false,
         evidence:
-          "\(counted(counts.sequences)) characters beyond ASCII are valid, \(counted(counts.invalid)) bytes are not")
+          "\(counted(counts.sequences, "character")) beyond ASCII valid, \(counted(counts.invalid, "byte")) not")
     }
     if counts.windowsUndefined > 0 {
       return EncodingGuess(
@@ -48,7 +49,7 @@ enum EncodingPhase {
     return EncodingGuess(
       encoding: .windows1252, hasByteOrderMark: false,
       evidence: counts.windowsOnly > 0
-        ? "not valid UTF-8, and \(counted(counts.windowsOnly)) bytes from 80 to 9F, as Windows writes them"
+        ? "not valid UTF-8, and \(counted(counts.windowsOnly, "byte")) from 80 to 9F, as Windows writes them"
         : "not valid UTF-8; latin-1 would read these bytes the same")
   }
 
@@ -57,15 +58,35 @@ enum EncodingPhase {
     guard pairs >= 4 else { return nil }
     var even = 0
     var odd = 0
+    // Line ends: bytes on either side, and those whose other byte is zero, as units have them.
+    var ends = (even: 0, odd: 0, little: 0, big: 0)
+    func isEnd(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
     for index in 0..<pairs {
-      if head[2 * index] == 0 { even += 1 }
-      if head[2 * index + 1] == 0 { odd += 1 }
+      let (first, second) = (head[2 * index], head[2 * index + 1])
+      if first == 0 { even += 1 }
+      if second == 0 { odd += 1 }
+      if isEnd(first) {
+        ends.even += 1
+        if second == 0 { ends.little += 1 }
+      }
+      if isEnd(second) {
+        ends.odd += 1
+        if first == 0 { ends.big += 1 }
+      }
     }
-    func guess(_ encoding: TextEncoding) -> EncodingGuess {
-      EncodingGuess(encoding: encoding, hasByteOrderMark: false, evidence: "every second byte is zero")
+    func guess(_ encoding: TextEncoding, zeros: Int) -> EncodingGuess {
+      EncodingGuess(
+        encoding: encoding, hasByteOrderMark: false,
+        evidence: "zeros are every second byte, in \(counted(zeros)) of \(counted(pairs)) pairs")
     }
-    if odd * 2 > pairs, even * 20 < pairs { return guess(.utf16LittleEndian) }
-    if even * 2 > pairs, odd * 20 < pairs { return guess(.utf16BigEndian) }
+    if odd * 2 > pairs, even * 20 < pairs { return guess(.utf16LittleEndian, zeros: odd) }
+    if even * 2 > pairs, odd * 20 < pairs { return guess(.utf16BigEndian, zeros: even) }
+    // Text of another script has zeros beside its digits, delimiters and line ends, and nowhere else.
+    func areEnds(_ units: Int, _ bytes: Int, _ others: Int) -> Bool {
+      units > 0 && units * 10 >= bytes * 9 && others * 4 < units
+    }
+    if even == 0, areEnds(ends.little, ends.even, ends.odd) { return guess(.utf16LittleEndian, zeros: odd) }
+    if odd == 0, areEnds(ends.big, ends.odd, ends.even) { return guess(.utf16BigEndian, zeros: even) }
     return nil
   }
 
@@ -112,55 +133,32 @@ enum EncodingPhase {
       (Array("SQLite format 3".utf8), "an SQLite database", "export the table as CSV"),
       (Array("BZh".utf8), "a bzip2 stream", "unpack it, or deliver it as .gz or .zst"),
       ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "an xz stream", "unpack it, or deliver it as .gz or .zst"),
+      ([0xFF, 0xFE, 0, 0], "text in UTF-32", "have it delivered as utf-8"),
+      ([0, 0, 0xFE, 0xFF], "text in UTF-32", "have it delivered as utf-8"),
     ]
     for kind in kinds where head.starts(with: kind.magic) { return (kind.name, kind.fix) }
     return nil
   }
 
-  /// Whether decoded bytes hold more control characters than any text does.
+  /// Whether decoded bytes hold more control characters than any text does; one of them may be its delimiter.
   static func isBinary(_ text: [UInt8]) -> Bool {
     let part = text.prefix(64 << 10)
-    let controls = part.count { $0 < 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D && $0 != 0x1A || $0 == 0x7F }
-    return controls * 50 > part.count
+    var counts = [Int](repeating: 0, count: 128)
+    for byte in part where byte < 0x20 || byte == 0x7F { counts[Int(byte)] += 1 }
+    for byte in [0x09, 0x0A, 0x0D, 0x1A] { counts[byte] = 0 }
+    if let delimiter = DialectPhase.controls.max(by: { counts[Int($0)] < counts[Int($1)] }) {
+      counts[Int(delimiter)] = 0
+    }
+    return counts.reduce(0, +) * 50 > part.count
   }
 
   // MARK: Decoding
 
-  /// The bytes as UTF-8, without a byte-order mark. A byte that means nothing becomes U+FFFD, in the sample only.
-  static func decoded(_ bytes: [UInt8], _ encoding: TextEncoding, isStart: Bool) -> [UInt8] {
-    switch encoding {
-    case .utf8: return isStart && bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
-    case .utf16LittleEndian, .utf16BigEndian:
-      let low = encoding == .utf16LittleEndian ? 0 : 1
-      var units: [UInt16] = []
-      units.reserveCapacity(bytes.count / 2)
-      for index in 0..<(bytes.count / 2) {
-        units.append(UInt16(bytes[2 * index + low]) | UInt16(bytes[2 * index + 1 - low]) << 8)
-      }
-      if isStart, units.first == 0xFEFF { units.removeFirst() }
-      return Array(String(decoding: units, as: UTF16.self).utf8)
-    case .latin1, .windows1252:
-      var text: [UInt8] = []
-      text.reserveCapacity(bytes.count + bytes.count / 8)
-      for byte in bytes {
-        if byte < 0x80 {
-          text.append(byte)
-          continue
-        }
-        var value = UInt32(byte)
-        if encoding == .windows1252, byte < 0xA0 { value = windows[Int(byte - 0x80)] }
-        text.append(contentsOf: String(Unicode.Scalar(value) ?? "\u{FFFD}").utf8)
-      }
-      return text
-    }
+  /// A stretch of the file as the reader would see it, without a byte-order mark.
+  static func text(_ bytes: [UInt8], _ encoding: TextEncoding) -> [UInt8] {
+    let text = CharacterEncoding(encoding).text(of: bytes)
+    return text.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(text.dropFirst(3)) : text
   }
-
-  /// What windows-1252 means by 80 to 9F. Source: unicode.org, CP1252.TXT.
-  private static let windows: [UInt32] = [
-    0x20AC, 0xFFFD, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0xFFFD,
-    0x017D, 0xFFFD, 0xFFFD, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A,
-    0x0153, 0xFFFD, 0x017E, 0x0178,
-  ]
 }
 
 /// A count with its word: 1 value, 12,345 values.

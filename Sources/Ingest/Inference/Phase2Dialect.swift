@@ -18,7 +18,9 @@ struct DialectGuess: Sendable {
 
 enum DialectPhase {
   private static let usual: [UInt8] = [0x2C, 0x3B, 0x09, 0x7C]
-  private static let unusual: [UInt8] = Array("^~:#!&*$%@/ ".utf8)
+  /// Characters that stand for nothing but a separator.
+  static let controls: [UInt8] = [0x01, 0x1F, 0x1E, 0x1C]
+  private static let unusual: [UInt8] = controls + Array("^~:#!&*$%@/ ".utf8)
   private static let trialBytes = 128 << 10
   private static let trialRecords = 400
 

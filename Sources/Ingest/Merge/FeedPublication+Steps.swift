@@ -4,6 +4,7 @@ internal import Definitions
 internal import Finding
 internal import Ledger
 internal import Postgres
+internal import Telemetry
 
 extension FeedPublication {
   /// A few staged rows against a large table: probing its index beats reading all of it, and the planner, which
@@ -111,7 +112,7 @@ extension FeedPublication {
       FileEntry(
         fileID: number, feed: feed.name, name: file.name, sha256: file.sha256, bytes: bytes, runID: runID, asOf: asOf,
         status: .loaded, rows: merged.rows, controlSums: sums, path: merged.path,
-        wallMs: file.started.map { Int((ContinuousClock.now - $0) / .milliseconds(1)) }, header: file.header,
+        wallMs: file.started.map { (ContinuousClock.now - $0).milliseconds }, header: file.header,
         statements: statements(file),
         replacesNamesakes: correction == nil), on: connection)
     if let correction {

@@ -14,43 +14,26 @@ struct Reconciliation {
   let file: StagedFile
 
   func check(_ rows: RowCounts, _ controls: ControlTotals) throws {
-    var notes: [String] = []
-    if !rows.isReconciled {
-      let accounted = rows.inserted + rows.updated + rows.unchanged + rows.duplicate + rows.rejected
-      notes.append(
-        "rows: \(rows.read) read; \(rows.inserted) inserted + \(rows.updated) updated + \(rows.unchanged) unchanged + "
-          + "\(rows.duplicate) duplicate + \(rows.rejected) rejected = \(accounted)")
-    }
-    for difference in controls.differences.prefix(6) {
-      let rest = difference.read.subtracting(difference.accounted)?.description ?? "too large to state"
-      notes.append(
-        "\(difference.column) \(difference.currency): \(difference.read) read, \(difference.accounted) in the tables, "
-          + "difference \(rest)")
-    }
+    var differences = Differences()
+    differences.compare(rows)
+    differences.compare(controls)
     if let problem = file.summary.controlProblem ?? (controls.hasOverflowed ? "a sum has more than 38 digits" : nil) {
       throw Self.error(
         feed, "\(file.name) cannot be added up", at: SourcePosition(file: file.displayPath), [problem],
         fix: "correct the file; or leave out control: on that column, and its money is not proven")
     }
-    guard !notes.isEmpty else { return }
+    guard !differences.notes.isEmpty else { return }
     throw Self.error(
-      feed, "\(file.name) does not add up", at: SourcePosition(file: file.displayPath), notes)
+      feed, "\(file.name) does not add up", at: SourcePosition(file: file.displayPath), differences.notes)
   }
 
   /// Compares what the server counted for the table in this transaction with what was accounted for: a trigger
   /// that touches other rows shows up here.
   static func checkChanges(feed: FeedDefinition, rows: RowCounts, before: RowCounts?, after: RowCounts?) throws {
-    guard let before, let after else { return }
-    var notes: [String] = []
-    func compare(_ what: String, _ counted: Int, _ accounted: Int) {
-      if counted != accounted {
-        notes.append("the server \(what) \(counted) rows of the table, the files account for \(accounted)")
-      }
-    }
-    compare("inserted", after.inserted - before.inserted, rows.inserted)
-    compare("updated", after.updated - before.updated, rows.updated)
-    compare("deleted", after.deleted - before.deleted, rows.deleted)
-    if !notes.isEmpty { throw error(feed.name, "the table does not add up", at: feed.position, notes) }
+    var differences = Differences()
+    differences.compare(rows, before: before, after: after, records: "the files")
+    guard !differences.notes.isEmpty else { return }
+    throw error(feed.name, "the table does not add up", at: feed.position, differences.notes)
   }
 
   private static func error(
@@ -61,7 +44,7 @@ struct Reconciliation {
       Diagnostic(
         .error, code: "reconciliation", at: position, "feed \(feed): \(what)",
         notes: notes + ["state: nothing of this feed is committed"],
-        fix: fix ?? "look for a trigger or rule on the table; then run again: daybook ingest \(feed)"))
+        fix: fix ?? Differences.fix(feed: feed)))
   }
 }
 

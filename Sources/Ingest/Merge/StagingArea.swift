@@ -13,7 +13,7 @@ struct StagingArea: Sendable {
   private let prefix: String
 
   init(runID: RunID, feed: String) {
-    prefix = "staging_\(hex(runID.bytes))_\(String(Self.hash(feed), radix: 16))"
+    prefix = "staging_\(hex(runID.bytes))_\(String(shortHash(feed), radix: 16))"
   }
 
   func table(_ number: Int) -> QualifiedName { QualifiedName(schema: Self.schema, name: "\(prefix)_\(number)") }
@@ -23,11 +23,7 @@ struct StagingArea: Sendable {
     QualifiedName(schema: table.schema, name: "\(table.name)_\(worker)")
   }
 
-  private static func hash(_ text: String) -> UInt32 {
-    text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }  // FNV-1a
-  }
-
-  private static func lock(of prefix: String) -> PostgresValue { .int4(Int32(bitPattern: hash(prefix))) }
+  private static func lock(of prefix: String) -> PostgresValue { .int4(Int32(bitPattern: shortHash(prefix))) }
 
   nonisolated(nonsending) func lock(on connection: PostgresConnection) async throws {
     try await connection.execute(

@@ -4,7 +4,6 @@
 internal import CSV
 internal import Definitions
 internal import Finding
-internal import Glibc
 internal import Money
 
 /// One feed's way through one file.
@@ -66,52 +65,5 @@ struct FeedScan {
       tally.add(encoder.outcome(number: tally.next, accepted: rows.rows))
     }
     return Outcome(recordsRead: tally.recordsRead, rejects: tally.rejects, isComplete: isComplete)
-  }
-}
-
-/// Standard input as a file that can be opened again: a redirected file as it is, anything else spooled.
-enum StandardInput {
-  /// The most bytes that are spooled.
-  static let maximumBytes = 1 << 40
-
-  /// Opens it. The spooled copy has no name and goes with the last descriptor.
-  static func open(limit: Int = maximumBytes) throws -> OpenFile {
-    var status = stat()
-    if fstat(STDIN_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-      let file = try? OpenFile("/proc/self/fd/\(STDIN_FILENO)", followsLinks: true)
-    {
-      return file
-    }
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(folder)/daybook-input-XXXXXX".utf8CString)
-    let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw SystemError(number: errno) }
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    defer { close(descriptor) }
-    let path = template.withUnsafeBufferPointer { buffer in
-      String(decoding: buffer.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-    defer { unlink(path) }
-    try copy(to: descriptor, limit: limit)
-    return try OpenFile(path)
-  }
-
-  private static func copy(to descriptor: Int32, limit: Int) throws(SystemError) {
-    var buffer = [UInt8](repeating: 0, count: 256 << 10)
-    var total = 0
-    while total < limit {
-      let count = read(STDIN_FILENO, &buffer, buffer.count)
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw SystemError(number: errno) }
-      if count == 0 { return }
-      var written = 0
-      while written < count {
-        let step = buffer.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: written), count - written) }
-        if step < 0, errno == EINTR { continue }
-        guard step > 0 else { throw SystemError(number: errno) }
-        written += step
-      }
-      total += count
-    }
   }
 }

@@ -76,11 +76,9 @@ struct TableDesign: Sendable, Hashable {
   /// A name cut to 63 bytes, with a hash of the whole where something was cut.
   static func shortened(_ name: String) -> String {
     guard name.utf8.count > 63 else { return name }
-    var hash: UInt32 = 2_166_136_261  // FNV-1a
-    for byte in name.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
     var head = name
     while head.utf8.count > 54 { head.removeLast() }
-    let digits = String(hash, radix: 16)
+    let digits = String(shortHash(name), radix: 16)
     return "\(head)_\(String(repeating: "0", count: 8 - digits.count))\(digits)"
   }
 
@@ -179,4 +177,9 @@ struct TableFinish: Sendable {
 /// Quoted names with commas between them.
 func list(_ names: some Sequence<String>) -> String {
   names.map(quoteIdentifier).joined(separator: ", ")
+}
+
+/// 32 bits that follow from a text, the same on every machine and in every version: FNV-1a.
+func shortHash(_ text: String) -> UInt32 {
+  text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }
 }

@@ -23,6 +23,8 @@ struct ExistingTable: Sendable {
 
   var columns: [Column] = []
   var key: [String] = []
+  /// The primary key's name; nil without one.
+  var keyName: String?
   var foreignKeys: Set<ForeignKey> = []
   /// Name → definition.
   var checks: [String: String] = [:]
@@ -58,6 +60,7 @@ extension TableDesign {
       guard let found = present[column.name] else {
         if column.isOptional {
           drift.additions.append(addColumn(column))
+          drift.warnings.append(widened("column \"\(column.name)\" was added", column.name, feed))
           added.insert(column.name)
         } else {
           refuse(
@@ -106,11 +109,14 @@ extension TableDesign {
       }
     }
     if existing.key != key {
-      let drop = existing.key.isEmpty ? "" : "drop constraint …, "
+      let changes = [
+        existing.keyName.map { "drop constraint \(quoteIdentifier($0))" },
+        key.isEmpty ? nil : "add primary key (\(list(key)))",
+      ]
       refuse(
         "its primary key is (\(existing.key.joined(separator: ", "))), "
           + "the definition says (\(key.joined(separator: ", ")))",
-        sql: "alter table \(table.quoted) \(drop)add primary key (\(list(key)))")
+        sql: "alter table \(table.quoted) \(changes.compactMap { $0 }.joined(separator: ", "))")
     }
     compareConstraints(existing, wantedChecks, added: added, feed, &drift)
     drift.additions += indexes.filter { !existing.indexedColumns.contains($0.column) }.map(createIndex)
@@ -211,7 +217,9 @@ extension TableDesign {
       """, [name])
     for row in constraints {
       switch try row.decode(0, as: String.self) {
-      case "p": table.key = try row.decode(5)
+      case "p":
+        table.key = try row.decode(5)
+        table.keyName = try row.decode(1)
       case "c": table.checks[try row.decode(1)] = try row.decode(2, as: String.self)
       case "f":
         table.foreignKeys.insert(

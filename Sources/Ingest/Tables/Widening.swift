@@ -17,7 +17,9 @@ enum Widening {
   /// What a change of type would do that Daybook does not do by itself.
   static func cost(from old: String, to new: String) -> String {
     switch (old, new) {
-    case ("integer", "bigint"): return "PostgreSQL rewrites the whole table and its indexes for it, under a lock"
+    case ("integer", "bigint"), ("integer", "text"), ("bigint", "text"), ("boolean", "text"), ("uuid", "text"),
+      ("date", "text"), ("date", "timestamp without time zone"):
+      return "PostgreSQL rewrites the whole table and its indexes for it, under a lock"
     default:
       if let old = numeric(old), let new = numeric(new), new.precision - new.scale >= old.precision - old.scale,
         new.scale > old.scale
