@@ -23,8 +23,7 @@ extension ChunkedLoad {
     }
   }
 
-  func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
-  {
+  func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal {
     FeedRefusal(
       file, diagnostics, nothingOf: file.name, rowsRead: watch?.records ?? 0, rejects: watch?.log ?? RejectLog())
   }
