@@ -38,8 +38,7 @@ extension ChunkedLoad {
       fix: "have the file delivered again")
   }
 
-  func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal
-  {
+  func refusal(_ file: DiscoveredFile, _ diagnostics: [Diagnostic], _ watch: RejectWatch? = nil) -> FeedRefusal {
     FeedRefusal(
       file, diagnostics, nothingOf: file.name, rowsRead: watch?.records ?? 0, rejects: watch?.log ?? RejectLog())
   }

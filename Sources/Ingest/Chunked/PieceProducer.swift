@@ -53,7 +53,8 @@ struct PieceProducer: Sendable {
       } else {
         let pieces = try encode(chunk, number, &parser)
         watch.saw(records: records, share: share, isLast: ahead == nil)
-        let isAdmitted = committed[pieces[0].id] != nil || watch.admit(pieces[0].rejects)
+        // The client's are with the first part, and counted already when that is committed.
+        let isAdmitted = watch.admit(committed[pieces[0].id] == nil ? pieces[0].rejects : RejectLog())
         summary.cutEnd = CutEnd(
           pieces[0].rejects.records.last, unended: chunk.unendedRecord, fieldCount: plan.fieldCount,
           dialect: dialect.csv)
