@@ -94,6 +94,67 @@ import Testing
     }
   }
 
+  /// Parts of the chunk in the middle are committed and others are not.
+  @Test(arguments: [0, 1])
+  func aDefinitionUnderWhichRecordsChangeTheirPartIsNotGoneOnWith(_ change: Int) async throws {
+    try await FeedFixture.with { fixture in
+      try await fixture.makeTableWithProvenance(payments())
+      try await fixture.database.psql(Self.stopAt150)
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...200))
+      _ = await #expect(throws: IngestError.self) {
+        try await fixture.ingestInChunks(payments(), chunkBytes: 1 << 20, shareBytes: 2500)
+      }
+      try await fixture.database.psql("drop function f() cascade")
+      let state = "select count(*), (select count(*) from daybook.chunk) from finance.payments"
+      let before = try await fixture.query(state)
+      try #require(before.hasSuffix("|1") || before.hasSuffix("|2"), "\(before)")
+      var changed = payments(hash: "2")
+      if change == 0 {
+        changed.format.nullTokens = ["", "NULL", "USD"]
+      } else {
+        changed.key = ["id", "kind"]
+        try await fixture.database.psql(
+          "alter table finance.payments drop constraint payments_pkey, add primary key (id, kind)")
+      }
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingestInChunks(changed) }
+      #expect(error?.diagnostics.first?.code == "cuts_moved", "\(String(describing: error))")
+      #expect(try await fixture.query(state) == before)
+    }
+  }
+
+  @Test func aFormatUnderWhichTheFileIsCutOtherwiseIsNotGoneOnWith() async throws {
+    try await FeedFixture.with { fixture in
+      let feed = payments(extra: [column("note", .text, optional: true)])
+      try await fixture.makeTableWithProvenance(feed)
+      try await fixture.database.psql(Self.stopAt150)
+      let rows = (1...200).map { "\($0),,payment,1.00,USD,\(SafetyTests.line),\"two\nlines\"\n" }.joined()
+      try fixture.deliver("payments_1.csv", "id,customer,kind,amount,currency,at,note\n" + rows)
+      _ = await #expect(throws: IngestError.self) { try await fixture.ingestInChunks(feed, chunkBytes: 1200) }
+      try await fixture.database.psql("drop function f() cascade")
+      var other = feed
+      other.format.quote = 0x27
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingestInChunks(other) }
+      #expect(error?.diagnostics.first?.code == "cuts_moved", "\(String(describing: error))")
+      #expect(try await fixture.ingestInChunks(feed).rows == RowCounts(read: 200, inserted: 200))
+    }
+  }
+
+  @Test func withoutProvenanceOnlyUpdatesAreLoadedByChunks() async throws {
+    for rule in ConflictRule.allCases {
+      try await FeedFixture.with { fixture in
+        var feed = payments(onConflict: rule)
+        feed.keepsProvenance = false
+        let at = SafetyTests.line
+        let text =
+          SafetyTests.file(1...60) + "1,,payment,9.00,USD,\(at)\n"
+        try fixture.deliver("payments_1.csv", text)
+        let outcome = try await fixture.ingestInChunks(feed)
+        #expect(outcome.choice?.path == (rule == .update ? .insert : .bulk))
+        #expect(try await fixture.query("select count(*), max(amount) from finance.payments") == "60|9.00")
+      }
+    }
+  }
+
   @Test func aLimitThatIsLoweredBelowWhatIsCommittedStopsTheLoadBeforeAnyOtherChunk() async throws {
     try await FeedFixture.with { fixture in
       try await fixture.makeTableWithProvenance(payments())
