@@ -301,9 +301,10 @@ extension ChunkedLoad {
       return refused(
         "file_changed", error.line, "the file changed while it was read", fix: "once it is complete: \(restart)")
     case let error as CutsMoved:
+      let what = error.isDealtOtherwise ? "the definition" : "format:"
       return refused(
-        "cuts_moved", error.line, "the file is not cut as it was when its load began: format: was changed since",
-        fix: "set format: back and \(again); or \(restart)")
+        "cuts_moved", error.line, "the file is not cut as it was when its load began: \(what) was changed since",
+        fix: "set \(what) back and \(again); or \(restart)")
     case let error as UncountableMoney:
       return refused(
         "reconciliation", error.line,

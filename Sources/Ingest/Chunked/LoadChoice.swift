@@ -119,6 +119,9 @@ extension LoadChoice {
     if feed.columns.contains(where: { $0.reference?.feed == feed.name }) {
       return "rows that refer to rows of their own file are looked up in the whole of it"
     }
+    if !feed.keepsProvenance, !feed.key.isEmpty, feed.onConflict != .update {
+      return "without provenance, a key that comes again is not told from one that was there before"
+    }
     if feed.columns.contains(where: { feed.key.contains($0.name) && $0.type == .json }) {
       return "a key of json is compared by the server"
     }

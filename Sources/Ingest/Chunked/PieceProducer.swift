@@ -52,8 +52,10 @@ struct PieceProducer: Sendable {
         watch.saw(records: records, share: share, isLast: ahead == nil)
       } else {
         let pieces = try encode(chunk, number, &parser)
+        try checkDealing(pieces)
         watch.saw(records: records, share: share, isLast: ahead == nil)
-        let isAdmitted = committed[pieces[0].id] != nil || watch.admit(pieces[0].rejects)
+        // The client's are with the first part, and counted already when that is committed.
+        let isAdmitted = watch.admit(committed[pieces[0].id] == nil ? pieces[0].rejects : RejectLog())
         summary.cutEnd = CutEnd(
           pieces[0].rejects.records.last, unended: chunk.unendedRecord, fieldCount: plan.fieldCount,
           dialect: dialect)
@@ -74,6 +76,15 @@ struct PieceProducer: Sendable {
   private func checkCuts(_ known: [ChunkEntry], _ chunk: RecordChunk) throws {
     for entry in known where entry.byteOffset != chunk.byteOffset || entry.firstRecord != chunk.firstRecord {
       throw CutsMoved(line: chunk.firstLine)
+    }
+  }
+
+  /// A chunk of which some parts are committed has to be dealt out as it was then: under another key, or other checks,
+  /// a record could change its part and be lost.
+  private func checkDealing(_ pieces: [Piece]) throws {
+    for piece in pieces {
+      guard let entry = committed[piece.id], entry.rows.read != piece.recordsRead else { continue }
+      throw CutsMoved(line: piece.chunk.source.firstLine, isDealtOtherwise: true)
     }
   }
 
@@ -145,9 +156,10 @@ extension OpenFile {
   }
 }
 
-/// The chunks on record begin elsewhere than those that were cut now.
+/// The chunks on record begin elsewhere than those that were cut now, or the parts of one hold other records.
 struct CutsMoved: Error {
   var line: Int
+  var isDealtOtherwise = false
 }
 
 /// Control sums of a chunk cannot be made.
