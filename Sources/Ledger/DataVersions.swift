@@ -42,12 +42,18 @@ public struct ViewState: Sendable, Hashable {
   public var inputVersions: [String: Int64]
   /// The view's own data version at which its totals were last found equal to its source; nil before that.
   public var checkedVersion: Int64?
+  /// The last batch of its source that its state contains; nil for what is not maintained from the journal.
+  public var absorbedBatch: Int64?
 
   /// Creates a state.
-  public init(definitionHash: String, inputVersions: [String: Int64], checkedVersion: Int64? = nil) {
+  public init(
+    definitionHash: String, inputVersions: [String: Int64], checkedVersion: Int64? = nil,
+    absorbedBatch: Int64? = nil
+  ) {
     self.definitionHash = definitionHash
     self.inputVersions = inputVersions
     self.checkedVersion = checkedVersion
+    self.absorbedBatch = absorbedBatch
   }
 }
 
@@ -60,7 +66,7 @@ public enum ViewStates {
       SELECT view, definition_hash,
         ARRAY(SELECT key FROM jsonb_each_text(input_versions) ORDER BY key),
         ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key),
-        checked_version
+        checked_version, absorbed_batch
       FROM daybook.view_state
       """)
     var states: [String: ViewState] = [:]
@@ -70,9 +76,15 @@ public enum ViewStates {
       states[try row.decode(0, as: String.self)] = ViewState(
         definitionHash: try row.decode(1),
         inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }),
-        checkedVersion: try row.decode(4))
+        checkedVersion: try row.decode(4), absorbedBatch: try row.decode(5))
     }
     return states
+  }
+
+  /// Keeps other sessions from recording anything of `view` until the transaction ends.
+  public static func lock(_ view: String, on connection: PostgresConnection) async throws(PostgresError) {
+    try await connection.execute(
+      "SELECT pg_advisory_xact_lock(hashtextextended('daybook view ' || $1, 0))", [.text(view)])
   }
 
   /// Records what `view` was built from.
@@ -82,13 +94,14 @@ public enum ViewStates {
     let inputs = state.inputVersions.sorted { $0.key < $1.key }
     try await connection.execute(
       """
-      INSERT INTO daybook.view_state (view, definition_hash, input_versions)
-      SELECT $1, $2, coalesce(jsonb_object_agg(k, v), '{}') FROM unnest($3::text[], $4::bigint[]) AS t(k, v)
+      INSERT INTO daybook.view_state (view, definition_hash, input_versions, absorbed_batch)
+      SELECT $1, $2, coalesce(jsonb_object_agg(k, v), '{}'), $5::bigint FROM unnest($3::text[], $4::bigint[]) AS t(k, v)
       ON CONFLICT (view) DO UPDATE SET definition_hash = excluded.definition_hash,
-        input_versions = excluded.input_versions, refreshed_at = clock_timestamp()
+        input_versions = excluded.input_versions, absorbed_batch = excluded.absorbed_batch, refreshed_at = clock_timestamp()
       """,
       [
         .text(view), .text(state.definitionHash), .textArray(inputs.map(\.key)), .int8Array(inputs.map(\.value)),
+        .optional(int8: state.absorbedBatch),
       ])
   }
 

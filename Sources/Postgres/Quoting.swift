@@ -41,3 +41,18 @@ public struct QualifiedName: Sendable, Hashable, CustomStringConvertible {
   /// Both parts plain, for messages.
   public var description: String { "\(schema).\(name)" }
 }
+
+/// A name cut to PostgreSQL's 63 bytes, with a hash of the whole where something was cut, so that no name is ever cut
+/// silently into another one.
+public func shortenedIdentifier(_ name: String) -> String {
+  guard name.utf8.count > 63 else { return name }
+  var head = name
+  while head.utf8.count > 54 { head.removeLast() }
+  let digits = String(shortHash(name), radix: 16)
+  return "\(head)_\(String(repeating: "0", count: 8 - digits.count))\(digits)"
+}
+
+/// 32 bits that follow from a text, the same on every machine and in every version: FNV-1a.
+public func shortHash(_ text: String) -> UInt32 {
+  text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }
+}

@@ -63,7 +63,7 @@ struct RollupSQL {
 
   // MARK: Groups
 
-  private func groupExpression(_ group: RollupGroup) -> String {
+  func groupExpression(_ group: RollupGroup) -> String {
     switch group.source {
     case .column(let column): return quoteIdentifier(column)
     case .expression(let sql): return "(\(sql))"
@@ -78,6 +78,25 @@ struct RollupSQL {
     case .fiscalQuarter(let column): return fiscal("quarter", column)
     case .fiscalYear(let column): return fiscal("year", column)
     }
+  }
+
+  /// The column that a group by period is made of, and the length of the period as an interval.
+  func period(_ group: RollupGroup) -> (column: String, length: String)? {
+    switch group.source {
+    case .column, .expression: nil
+    case .date(let column): (column, "1 day")
+    case .week(let column): (column, "7 days")
+    case .month(let column): (column, "1 month")
+    case .quarter(let column), .fiscalQuarter(let column): (column, "3 months")
+    case .year(let column), .fiscalYear(let column): (column, "1 year")
+    }
+  }
+
+  /// Whether a row's group may be null.
+  func mayBeNull(_ group: RollupGroup) -> Bool {
+    var column = period(group)?.column
+    if case .column(let name) = group.source { column = name }
+    return column.flatMap { feed.column(named: $0) }?.isOptional ?? true
   }
 
   /// The first day of a fiscal period: the calendar period of the day moved back to a January start, moved forth again.
@@ -99,7 +118,7 @@ struct RollupSQL {
   // MARK: Measures
 
   /// The columns of the state table that `measure` needs.
-  private func stateColumns(_ measure: RollupMeasure) -> [String] {
+  func stateColumns(_ measure: RollupMeasure) -> [String] {
     func cell(_ suffix: String, _ expression: String) -> String {
       "\(expression) as \(quoteIdentifier(measure.name + suffix))"
     }
@@ -122,19 +141,27 @@ struct RollupSQL {
       return [cell("__min", "min(\(quoteIdentifier(column)))\(only)")]
     case .max(let column):
       return [cell("__max", "max(\(quoteIdentifier(column)))\(only)")]
-    case .first(let column, let by):
-      return endpoint(cell, column, by, "asc", only)
-    case .last(let column, let by):
-      return endpoint(cell, column, by, "desc", only)
+    case .first, .last: return endpointColumns(measure, filter: only)
     case .distinct(let column):
       return [cell("__distinct", "count(distinct \(quoteIdentifier(column)))\(only)")]
     }
   }
 
   /// The value at the earliest or latest `by`; ties go by the feed's key, so that the answer is the same every time.
-  private func endpoint(
-    _ cell: (String, String) -> String, _ column: String, _ by: String, _ direction: String, _ only: String
-  ) -> [String] {
+  ///
+  /// - Parameter filter: which rows take part, as a filter clause.
+  func endpointColumns(_ measure: RollupMeasure, filter only: String) -> [String] {
+    let column: String
+    let by: String
+    let direction: String
+    switch measure.function {
+    case .first(let value, let place): (column, by, direction) = (value, place, "asc")
+    case .last(let value, let place): (column, by, direction) = (value, place, "desc")
+    default: return []
+    }
+    func cell(_ suffix: String, _ expression: String) -> String {
+      "\(expression) as \(quoteIdentifier(measure.name + suffix))"
+    }
     let order = ([by] + feed.key.filter { $0 != by })
       .map { "\(quoteIdentifier($0)) \(direction) nulls last" }.joined(separator: ", ")
     return [

@@ -80,25 +80,36 @@ public struct ViewRefresher: Sendable {
       }
       try await requireInputs(of: view, on: connection)
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
-      let rows = try await connection.withTransaction { connection in
+      let known = isSameDefinition && !full ? state : nil
+      let result = try await connection.withTransaction { connection in
         try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
         if !isSameDefinition {
           try await ViewRelations.drop(
             view, with: project.views, schema: project.database.schema, on: connection)
         }
-        let rows =
-          switch view.kind {
-          case .rollup(let rollup): try await build(rollup, of: view, exists: isSameDefinition, on: connection)
-          case .native(let native): try await build(native, of: view, exists: isSameDefinition, on: connection)
-          }
-        try await DataVersions.bump(view.name, on: connection)
-        try await ViewStates.record(
-          view.name, ViewState(definitionHash: view.definitionHash, inputVersions: inputs), on: connection)
-        return rows
+        var seen = ViewState(definitionHash: view.definitionHash, inputVersions: inputs)
+        var result = RollupResult(absorbed: 0, versions: versions)
+        switch view.kind {
+        case .rollup(let rollup):
+          result = try await maintain(rollup, of: view, state: known, exists: isSameDefinition, on: connection)
+          seen.absorbedBatch = result.absorbed
+          for input in inputs.keys { seen.inputVersions[input] = result.versions[input] ?? 0 }
+        case .native(let native):
+          result.rows = try await build(native, of: view, exists: isSameDefinition, on: connection)
+        }
+        if result.isChanged { try await DataVersions.bump(view.name, on: connection) }
+        try await ViewStates.record(view.name, seen, on: connection)
+        return result
       }
-      let detail = self.detail(view, inputs: inputs, state: isSameDefinition ? state : nil, exists: exists, full: full)
+      if !result.isChanged, let reason = result.detail {
+        return RefreshOutcome(
+          view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
+      }
+      let detail =
+        result.detail
+        ?? self.detail(view, inputs: inputs, state: isSameDefinition ? state : nil, exists: exists, full: full)
       return RefreshOutcome(
-        view: view.name, status: isSameDefinition ? .refreshed : .created, rows: rows, wall: clock.now - start,
+        view: view.name, status: isSameDefinition ? .refreshed : .created, rows: result.rows, wall: clock.now - start,
         detail: detail)
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: view.name, at: view.position, error)
@@ -145,15 +156,9 @@ public struct ViewRefresher: Sendable {
 
   // MARK: Building
 
-  private func build(
-    _ rollup: RollupDefinition, of view: ViewDefinition, exists: Bool, on connection: PostgresConnection
+  nonisolated(nonsending) func build(
+    _ sql: RollupSQL, view: ViewDefinition, exists: Bool, on connection: PostgresConnection
   ) async throws -> Int {
-    guard let feed = project.feeds.first(where: { $0.name == rollup.source }) else {
-      throw ViewError.missingInput(view: view.name, input: rollup.source, at: view.position)
-    }
-    let sql = RollupSQL(
-      view: QualifiedName(schema: project.database.schema, name: view.name), rollup: rollup, feed: feed,
-      calendar: project.calendar)
     try await connection.execute("drop table if exists \(sql.nextState.quoted)")
     let rows = try await connection.execute(sql.buildNextState)
     if let index = sql.indexNextState { try await connection.execute(index) }

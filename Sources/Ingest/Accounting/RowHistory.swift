@@ -5,6 +5,7 @@
 internal import CSV
 public import Definitions
 internal import Finding
+internal import Ledger
 public import Postgres
 
 /// Where something in the ledger came from.
@@ -222,7 +223,7 @@ public struct RowTrace: Sendable {
   ) async throws(PostgresError) -> [Image] {
     let present = try await columns(of: journal.table, on: connection)
     guard present.isSuperset(of: feed.key) else { return [] }
-    let (batch, weight) = (quoteIdentifier(Journal.batch), quoteIdentifier(Journal.weight))
+    let (batch, weight) = (quoteIdentifier(JournalTable.batch), quoteIdentifier(JournalTable.weight))
     let rows = try await connection.query(
       """
       select \(selection(present)), \(batch), \(weight)::integer from \(journal.table.quoted)

@@ -18,17 +18,12 @@ enum Provenance {
 
 /// The journal table of one feed.
 struct Journal: Sendable {
-  /// Numbers the batch.
-  static let batch = "_daybook_batch"
-  /// +1 or -1.
-  static let weight = "_daybook_weight"
-
   let table: QualifiedName
   /// The columns of the images: the feed's, and where a row came from. All may be null.
   let columns: [(name: String, type: String)]
 
   init(design: TableDesign) {
-    table = QualifiedName(schema: "daybook", name: TableDesign.shortened("journal_\(design.table.name)"))
+    table = JournalTable.name(of: design.table.name)
     columns = design.columns.map { ($0.name, $0.type) } + Provenance.columns.map { ($0, "bigint") }
   }
 
@@ -48,11 +43,11 @@ struct Journal: Sendable {
       try await connection.executeScript(
         """
         create table \(table.quoted) (
-          \(quoteIdentifier(Self.batch)) bigint not null,
-          \(quoteIdentifier(Self.weight)) smallint not null,
+          \(quoteIdentifier(JournalTable.batch)) bigint not null,
+          \(quoteIdentifier(JournalTable.weight)) smallint not null,
           \(fields.joined(separator: ",\n  "))
         );
-        create index on \(table.quoted) using brin (\(quoteIdentifier(Self.batch)))
+        create index on \(table.quoted) using brin (\(quoteIdentifier(JournalTable.batch)))
         """)
       return true
     }
@@ -74,6 +69,6 @@ struct Journal: Sendable {
 
   /// The start of a statement that writes images with `names`; what follows selects batch, weight and those columns.
   func insert(_ names: [String]) -> String {
-    "insert into \(table.quoted) (\(list([Self.batch, Self.weight] + names)))"
+    "insert into \(table.quoted) (\(list([JournalTable.batch, JournalTable.weight] + names)))"
   }
 }

@@ -45,7 +45,7 @@ struct TableDesign: Sendable, Hashable {
   init(feed: FeedDefinition, schema: String, timeZone: String) {
     table = QualifiedName(schema: schema, name: feed.name)
     key = feed.key
-    keyName = Self.shortened("\(feed.name)_pkey")
+    keyName = shortenedIdentifier("\(feed.name)_pkey")
     columns = feed.columns.map { column in
       Column(name: column.name, type: Self.formatted(column.type), isOptional: column.isOptional)
     }
@@ -55,12 +55,12 @@ struct TableDesign: Sendable, Hashable {
     foreignKeys = feed.columns.compactMap { column in
       column.reference.map {
         ForeignKey(
-          name: Self.shortened("\(feed.name)_\(column.name)_fkey"), column: column.name,
+          name: shortenedIdentifier("\(feed.name)_\(column.name)_fkey"), column: column.name,
           target: QualifiedName(schema: schema, name: $0.feed), targetColumn: $0.column)
       }
     }
     indexes = feed.columns.filter(\.isIndexed).map {
-      Index(name: Self.shortened("\(feed.name)_\($0.name)_idx"), column: $0.name)
+      Index(name: shortenedIdentifier("\(feed.name)_\($0.name)_idx"), column: $0.name)
     }
   }
 
@@ -73,21 +73,12 @@ struct TableDesign: Sendable, Hashable {
     }
   }
 
-  /// A name cut to 63 bytes, with a hash of the whole where something was cut.
-  static func shortened(_ name: String) -> String {
-    guard name.utf8.count > 63 else { return name }
-    var head = name
-    while head.utf8.count > 54 { head.removeLast() }
-    let digits = String(shortHash(name), radix: 16)
-    return "\(head)_\(String(repeating: "0", count: 8 - digits.count))\(digits)"
-  }
-
   private static func checks(_ column: ColumnDefinition, feed: String, timeZone: String) -> [Check] {
     let name = quoteIdentifier(column.name)
     var checks: [Check] = []
     func add(_ kind: String, _ expression: String) {
       checks.append(
-        Check(name: shortened("\(feed)_\(column.name)_\(kind)"), column: column.name, expression: expression))
+        Check(name: shortenedIdentifier("\(feed)_\(column.name)_\(kind)"), column: column.name, expression: expression))
     }
     func literal(_ bound: ColumnBound) -> String {
       switch bound {
@@ -177,9 +168,4 @@ struct TableFinish: Sendable {
 /// Quoted names with commas between them.
 func list(_ names: some Sequence<String>) -> String {
   names.map(quoteIdentifier).joined(separator: ", ")
-}
-
-/// 32 bits that follow from a text, the same on every machine and in every version: FNV-1a.
-func shortHash(_ text: String) -> UInt32 {
-  text.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }
 }

@@ -175,7 +175,7 @@ extension TableDesign {
     let names = Set(checks.map(\.name))
     for column in columns {
       for kind in ["minimum", "maximum", "one_of", "matches"] {
-        let name = Self.shortened("\(table.name)_\(column.name)_\(kind)")
+        let name = shortenedIdentifier("\(table.name)_\(column.name)_\(kind)")
         guard !names.contains(name), let found = existing.checks[name] else { continue }
         drift.additions.append("alter table \(table.quoted) drop constraint \(quoteIdentifier(name))")
         drift.warnings.append(widened("column \"\(column.name)\" is no longer checked by \(found)", column.name, feed))

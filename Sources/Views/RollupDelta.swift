@@ -1,0 +1,275 @@
+// The SQL that brings a rollup's state up to date from signed images of what changed, in four temporary steps: what the
+// images add up to for each group, where those groups stand in the state, what of them has to be read anew, and the
+// change of the state itself.
+// Invariant: the state afterwards equals, digit for digit, the one that a rebuild from the table would make. Counts and
+// sums add up with the image's weight. An extreme is extended by what came; when what left may have been the extreme,
+// or one of several at the same place, the group is read anew from the table. Distinct values are always counted anew.
+// Running the SQL is elsewhere.
+
+internal import Definitions
+internal import Ledger
+internal import Postgres
+
+/// The SQL that applies the images of some batches to one rollup.
+struct RollupDelta {
+  let sql: RollupSQL
+  /// Batches behind this one…
+  let after: Int64
+  /// …up to this one are applied.
+  let through: Int64
+
+  private var groups: [RollupGroup] { sql.rollup.groups }
+  private var measures: [RollupMeasure] { sql.rollup.measures }
+  private let weight = quoteIdentifier(JournalTable.weight)
+
+  private func cell(_ measure: RollupMeasure, _ suffix: String) -> String { quoteIdentifier(measure.name + suffix) }
+
+  // MARK: Step 1, what the images add up to
+
+  /// One row for each group that any image is of.
+  var createDelta: String {
+    let keys = groups.enumerated().map { "\(sql.groupExpression($0.element)) as \(Self.key($0.offset))" }
+    let cells = [#"sum(\#(weight)) as "__n""#] + measures.flatMap(deltaCells)
+    return """
+      create temporary table daybook_delta on commit drop as
+      select
+      \((keys + cells).map { "  \($0)" }.joined(separator: ",\n"))
+      from \(JournalTable.name(of: sql.feed.name).quoted)
+      where \(quoteIdentifier(JournalTable.batch)) > \(after) and \(quoteIdentifier(JournalTable.batch)) <= \(through)
+      group by \(groups.indices.map { String($0 + 1) }.joined(separator: ", "))
+      """
+  }
+
+  private static func key(_ index: Int) -> String { "\"__key\(index)\"" }
+
+  private func deltaCells(_ measure: RollupMeasure) -> [String] {
+    func only(_ conditions: String?...) -> String {
+      let all = (conditions + [measure.condition.map { "(\($0))" }]).compactMap { $0 }
+      return all.isEmpty ? "" : " filter (where \(all.joined(separator: " and ")))"
+    }
+    let (came, left) = ("\(weight) > 0", "\(weight) < 0")
+    func named(_ suffix: String, _ expression: String) -> String { "\(expression) as \(cell(measure, suffix))" }
+    switch measure.function {
+    case .count:
+      return [named("__n", "coalesce(sum(\(weight))\(only()), 0)")]
+    case .sum(let column), .average(let column), .variance(let column), .stddev(let column):
+      let (name, value) = (quoteIdentifier(column), "\(quoteIdentifier(column))::numeric")
+      return [
+        named("__n", "coalesce(sum(\(weight))\(only("\(name) is not null")), 0)"),
+        named("__sum", "sum(\(weight) * \(value))\(only())"),
+      ] + (measure.keepsSquares ? [named("__squares", "sum(\(weight) * (\(value) * \(value)))\(only())")] : [])
+    case .min(let column):
+      let name = quoteIdentifier(column)
+      return [named("__min", "min(\(name))\(only(came))"), named("__out", "min(\(name))\(only(left))")]
+    case .max(let column):
+      let name = quoteIdentifier(column)
+      return [named("__max", "max(\(name))\(only(came))"), named("__out", "max(\(name))\(only(left))")]
+    case .first(_, let by), .last(_, let by):
+      let name = quoteIdentifier(by)
+      let extreme = measure.isLast ? "max" : "min"
+      return sql.endpointColumns(measure, filter: only(came)) + [
+        named("__out", "\(extreme)(\(name))\(only(left))"),
+        named("__odd", "coalesce(bool_or(\(name) is null)\(only()), false)"),
+      ]
+    case .distinct: return []
+    }
+  }
+
+  // MARK: Step 2, where the groups stand
+
+  /// The same rows with their place in the state, and whether the group has to be read anew.
+  var createChange: String {
+    let repairs = measures.compactMap(isInDoubt)
+    let doubt = repairs.isEmpty ? "false" : repairs.map { "(\($0))" }.joined(separator: " or ")
+    let select = """
+      select d.*, s.ctid as "__place", \(doubt) as "__anew"
+      from daybook_delta d left join \(sql.state.quoted) s on
+      """
+    let parts = matches(groups.indices.map { "s.\(quoteIdentifier(groups[$0].name))" }, keysOf: "d").map {
+      "\(select) \($0.on)\($0.only.map { "\nwhere \($0)" } ?? "")"
+    }
+    return """
+      create temporary table daybook_change on commit drop as
+      select row_number() over () as "__number", c.* from (
+      \(parts.joined(separator: "\nunion all\n"))
+      ) as c
+      """
+  }
+
+  /// Conditions under which columns equal the keys of `alias`, nulls being equal. Where keys may be null there are two
+  /// parts, because only plain equality can use an index or a hash.
+  private func matches(_ columns: [String], keysOf alias: String) -> [(on: String, only: String?)] {
+    let keys = groups.indices.map { "\(alias).\(Self.key($0))" }
+    let plain = zip(columns, keys).map { "\($0) = \($1)" }.joined(separator: " and ")
+    let nullable = groups.indices.filter { sql.mayBeNull(groups[$0]) }
+    if nullable.isEmpty { return [(plain, nil)] }
+    let safe = groups.indices.map {
+      nullable.contains($0) ? "\(columns[$0]) is not distinct from \(keys[$0])" : "\(columns[$0]) = \(keys[$0])"
+    }
+    let isNull = nullable.map { "\(keys[$0]) is null" }.joined(separator: " or ")
+    return [(plain, "not (\(isNull))"), (safe.joined(separator: " and "), "(\(isNull))")]
+  }
+
+  /// Whether what left a group may have been its extreme; nil for measures that only add up.
+  private func isInDoubt(_ measure: RollupMeasure) -> String? {
+    let out = "d.\(cell(measure, "__out"))"
+    func reaches(_ suffix: String, _ pick: String, _ sign: String) -> String {
+      let extreme = "\(pick)(s.\(cell(measure, suffix)), d.\(cell(measure, suffix)))"
+      return "\(out) is not null and coalesce(\(out) \(sign) \(extreme), true)"
+    }
+    switch measure.function {
+    case .count, .sum, .average, .variance, .stddev: return nil
+    case .min: return reaches("__min", "least", "<=")
+    case .max: return reaches("__max", "greatest", ">=")
+    case .first, .last:
+      let by = cell(measure, "__by")
+      // A tie is decided by the key of the row, and a null place by the rows without one: the state knows neither.
+      return "d.\(cell(measure, "__odd")) or coalesce(d.\(by) = s.\(by), false) or "
+        + (measure.isLast ? reaches("__by", "greatest", ">=") : reaches("__by", "least", "<="))
+    case .distinct: return "true"
+    }
+  }
+
+  /// Groups of which more left than there were: the state or the journal is not what it should be.
+  var countImpossible: String {
+    """
+    select count(*) from daybook_change c left join \(sql.state.quoted) s on s.ctid = c."__place"
+    where coalesce(s."__n", 0) + c."__n" < 0
+    """
+  }
+
+  // MARK: Step 3, what has to be read anew
+
+  /// The extremes of the groups in doubt, from the table.
+  var createAnew: String? {
+    let read = measures.filter(\.isReadAnew)
+    if read.isEmpty { return nil }
+    let inner = groups.enumerated().map { "\(sql.groupExpression($0.element)) as \(Self.key($0.offset))" }
+    let parts = matches(groups.indices.map { "b.\(Self.key($0))" }, keysOf: "c").map { match in
+      // Where a key may be null, no stretch of time contains it.
+      let stretches = periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
+      return """
+        select c."__number" as "__place", b.*
+        from (select \(inner.joined(separator: ", ")), t.* from \(sql.source.quoted) t) as b
+        join (select * from daybook_change where "__anew") as c on \((stretches + [match.on]).joined(separator: " and "))\
+        \(match.only.map { "\nwhere \($0)" } ?? "")
+        """
+    }
+    return """
+      create temporary table daybook_anew on commit drop as
+      select "__place", \(read.flatMap(sql.stateColumns).joined(separator: ", "))
+      from (
+      \(parts.joined(separator: "\nunion all\n"))
+      ) as rows
+      group by "__place"
+      """
+  }
+
+  /// For each group by period a stretch of the column that contains it, which an index can serve; what is exactly in
+  /// the group is decided by the group's own expression. The day to spare covers midnights that a clock skips or has twice.
+  private var periods: [(group: Int, condition: String)] {
+    groups.enumerated().compactMap { index, group in
+      guard let (column, length) = sql.period(group) else { return nil }
+      let name = "b.\(quoteIdentifier(column))"
+      let key = "c.\(Self.key(index))"
+      let low = "(\(key)::timestamp - interval '1 day')"
+      let high = "(\(key)::timestamp + interval '\(length)' + interval '1 day')"
+      switch sql.feed.column(named: column)?.type {
+      case .timestamptz:
+        let zone = quoteLiteral(sql.calendar.timeZone)
+        return (index, "\(name) >= \(low) at time zone \(zone) and \(name) < \(high) at time zone \(zone)")
+      case .timestamp: return (index, "\(name) >= \(low) and \(name) < \(high)")
+      case .date: return (index, "\(name) >= \(low)::date and \(name) < \(high)::date")
+      default: return nil
+      }
+    }
+  }
+
+  // MARK: Step 4, the change of the state
+
+  /// Takes out the groups of which no row is left.
+  var deleteEmptied: String {
+    """
+    delete from \(sql.state.quoted) s using daybook_change c where s.ctid = c."__place" and s."__n" + c."__n" = 0
+    """
+  }
+
+  /// Changes the groups that stay.
+  var update: String {
+    let set = ([(#""__n""#, #"s."__n" + c."__n""#)] + measures.flatMap { applied($0) { "s.\($0)" } }).map {
+      "\($0.0) = \($0.1)"
+    }
+    return """
+      update \(sql.state.quoted) s set
+      \(set.map { "  \($0)" }.joined(separator: ",\n"))
+      from daybook_change c\(joinAnew)
+      where s.ctid = c."__place"
+      """
+  }
+
+  /// Adds the groups that are new.
+  var insert: String {
+    let cells = measures.flatMap { measure in applied(measure) { $0.hasSuffix("__n\"") ? "0" : "null" } }
+    let names = groups.map { quoteIdentifier($0.name) } + [#""__n""#] + cells.map(\.0)
+    let values = groups.indices.map { "c.\(Self.key($0))" } + [#"c."__n""#] + cells.map(\.1)
+    return """
+      insert into \(sql.state.quoted) (\(names.joined(separator: ", ")))
+      select \(values.joined(separator: ",\n  "))
+      from daybook_change c\(joinAnew)
+      where c."__place" is null and c."__n" <> 0
+      """
+  }
+
+  private var joinAnew: String {
+    measures.contains(where: \.isReadAnew) ? "\nleft join daybook_anew r on r.\"__place\" = c.\"__number\"" : ""
+  }
+
+  /// Each cell of a measure with its new value.
+  private func applied(_ measure: RollupMeasure, _ old: (String) -> String) -> [(String, String)] {
+    func cell(_ suffix: String) -> String { self.cell(measure, suffix) }
+    let number = "\(old(cell("__n"))) + c.\(cell("__n"))"
+    func added(_ suffix: String) -> (String, String) {
+      let sum = "coalesce(\(old(cell(suffix))), 0) + coalesce(c.\(cell(suffix)), 0)"
+      return (cell(suffix), "case when \(number) <> 0 then \(sum) end")
+    }
+    func anew(_ suffix: String, _ otherwise: String) -> (String, String) {
+      (cell(suffix), "case when c.\"__anew\" then r.\(cell(suffix)) else \(otherwise) end")
+    }
+    switch measure.function {
+    case .count: return [(cell("__n"), number)]
+    case .sum, .average, .variance, .stddev:
+      return [(cell("__n"), number), added("__sum")] + (measure.keepsSquares ? [added("__squares")] : [])
+    case .min: return [anew("__min", "least(\(old(cell("__min"))), c.\(cell("__min")))")]
+    case .max: return [anew("__max", "greatest(\(old(cell("__max"))), c.\(cell("__max")))")]
+    case .first, .last:
+      let (mine, theirs) = (old(cell("__by")), "c.\(cell("__by"))")
+      let isCloser = "\(theirs) is not null and coalesce(\(theirs) \(measure.isLast ? ">" : "<") \(mine), true)"
+      return ["__value", "__by"].map { suffix in
+        anew(suffix, "case when \(isCloser) then c.\(cell(suffix)) else \(old(cell(suffix))) end")
+      }
+    case .distinct: return [anew("__distinct", "0")]
+    }
+  }
+}
+
+extension RollupMeasure {
+  var keepsSquares: Bool {
+    switch function {
+    case .variance, .stddev: true
+    default: false
+    }
+  }
+
+  var isLast: Bool {
+    if case .last = function { return true }
+    return false
+  }
+
+  /// Whether something that leaves can change it in a way that only the table knows.
+  var isReadAnew: Bool {
+    switch function {
+    case .min, .max, .first, .last, .distinct: true
+    case .count, .sum, .average, .variance, .stddev: false
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// Sales whose changes are journaled as the ingest does it, by triggers instead, so that a test can change them by any SQL.
+
+import Ledger
+import Postgres
+
+extension Shop {
+  /// Makes the journal of `sales` and what fills it.
+  func keepJournal() async throws {
+    try await run(
+      """
+      create table daybook.journal_sales (
+        _daybook_batch bigint not null, _daybook_weight smallint not null,
+        id bigint, customer bigint, kind text, amount numeric(14,2), quantity integer, sold_at timestamptz);
+      create function shop.keep_images() returns trigger language plpgsql as $$
+      begin
+        if tg_op <> 'INSERT' then
+          insert into daybook.journal_sales select current_setting('shop.batch')::bigint, -1, old.*;
+        end if;
+        if tg_op <> 'DELETE' then
+          insert into daybook.journal_sales select current_setting('shop.batch')::bigint, 1, new.*;
+        end if;
+        return null;
+      end $$;
+      create trigger keep_images after insert or update or delete on shop.sales
+        for each row execute function shop.keep_images()
+      """)
+  }
+
+  /// Runs statements as one batch of a known kind, and counts a change of `sales`.
+  func batch(_ statements: String, kind: BatchEntry.Kind = .delta) async throws {
+    try await pool.withConnection { connection in
+      try await connection.withTransaction { connection in
+        try await connection.execute("lock table shop.sales in share row exclusive mode")
+        let number = try await BatchLedger.drawNumber(on: connection)
+        try await connection.execute("select set_config('shop.batch', $1, true)", [.text("\(number)")])
+        try await connection.executeScript(statements)
+        let counted = try await connection.query(
+          """
+          select count(*) filter (where _daybook_weight > 0), count(*) filter (where _daybook_weight < 0)
+          from daybook.journal_sales where _daybook_batch = $1
+          """, [.int8(number)])
+        let (plus, minus) =
+          try counted.first.map { (try $0.decode(0, as: Int.self), try $0.decode(1, as: Int.self)) } ?? (0, 0)
+        try await BatchLedger.record(
+          BatchEntry(
+            batchID: number, feed: "sales", kind: kind, runID: .make(), fileID: nil,
+            rowsPlus: kind == .delta ? plus : 0, rowsMinus: kind == .delta ? minus : 0), on: connection)
+        try await DataVersions.bump("sales", on: connection)
+      }
+    }
+  }
+}
+
+/// Numbers that follow from a seed: SplitMix64.
+struct SeededNumbers: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// Random changes of sales.
+struct RandomSales {
+  var numbers: SeededNumbers
+  private var lastID = 0
+
+  init(seed: UInt64) { numbers = SeededNumbers(state: seed) }
+
+  private mutating func pick<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &numbers)] }
+
+  private mutating func amount() -> String {
+    switch Int.random(in: 0..<12, using: &numbers) {
+    case 0: "0.00"
+    case 1: "999999999999.99"
+    case 2: "-0.01"
+    // Few values, so that many rows share an extreme.
+    default: "\(Int.random(in: 1...6, using: &numbers)).\(pick(["00", "10", "25"]))"
+    }
+  }
+
+  /// Times on the days around a change of the clock in New York, at few moments, so that many rows share one.
+  private mutating func time() -> String {
+    let day = pick(["2026-03-07", "2026-03-08", "2026-03-09", "2026-10-31", "2026-11-01", "2026-11-02", "2025-12-31"])
+    return "timestamptz '\(day) \(pick(["00:00", "03:59", "04:00", "05:00", "06:30", "07:30", "23:59"])):00+00'"
+  }
+
+  private mutating func customer() -> String { pick(["null", "1", "2", "3", "4", "5"]) }
+  private mutating func kind() -> String { pick(["'payment'", "'refund'", "'fee'"]) }
+
+  private mutating func someRows() -> String {
+    switch Int.random(in: 0..<6, using: &numbers) {
+    case 0: "customer is not distinct from \(customer())"
+    case 1: "kind = \(kind())"
+    case 2: "sold_at = \(time())"
+    default: "id % \(Int.random(in: 3...9, using: &numbers)) = 0"
+    }
+  }
+
+  /// One to three statements.
+  mutating func statements() -> String {
+    var all: [String] = []
+    for _ in 0..<Int.random(in: 1...3, using: &numbers) {
+      switch Int.random(in: 0..<13, using: &numbers) {
+      case 0...5:
+        var rows: [String] = []
+        for _ in 0..<Int.random(in: 1...20, using: &numbers) {
+          lastID += 1
+          rows.append(
+            "(\(lastID), \(customer()), \(kind()), \(amount()), \(Int.random(in: 0...3, using: &numbers)), \(time()))")
+        }
+        all.append("insert into shop.sales values \(rows.joined(separator: ", "))")
+      case 6: all.append("update shop.sales set amount = \(amount()) where \(someRows())")
+      case 7: all.append("update shop.sales set customer = \(customer()) where \(someRows())")
+      case 8: all.append("update shop.sales set sold_at = \(time()) where \(someRows())")
+      case 9: all.append("update shop.sales set kind = \(kind()), quantity = quantity + 1 where \(someRows())")
+      case 10, 11: all.append("delete from shop.sales where \(someRows())")
+      default:
+        // To nothing and back, now and then.
+        all.append(
+          Int.random(in: 0..<6, using: &numbers) == 0
+            ? "delete from shop.sales" : "update shop.sales set amount = amount where \(someRows())")
+      }
+    }
+    return all.joined(separator: ";\n")
+  }
+}
