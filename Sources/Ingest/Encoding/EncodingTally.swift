@@ -51,10 +51,12 @@ struct EncodingTally: Sendable {
   var lateKeys: LateKeys { keys.late }
 }
 
-/// Follows the keys of a file in order.
+/// Follows the keys of a file in order: an ascending row of keys, and beside it those that do not fit into it.
 struct KeyOrder: Sendable {
   private let isFollowed: Bool
   private var highest: Int64?
+  /// The key before the highest in the ascending row.
+  private var below: Int64?
   private var lateKeys: Set<Int64> = []
   private var hasTooMany = false
 
@@ -64,8 +66,19 @@ struct KeyOrder: Sendable {
 
   @inline(__always)
   mutating func add(_ key: Int64) {
-    if let highest, key <= highest { return addLate(key) }
+    if let highest, key <= highest { return addOutOfOrder(key, highest) }
+    below = highest
     highest = key
+  }
+
+  /// One key far too high must not make all behind it late: it leaves the row when the next one fits without it.
+  private mutating func addOutOfOrder(_ key: Int64, _ highest: Int64) {
+    if below.map({ $0 < key }) ?? true {
+      self.highest = key
+      addLate(highest)
+    } else {
+      addLate(key)
+    }
   }
 
   private mutating func addLate(_ key: Int64) {
