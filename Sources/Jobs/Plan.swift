@@ -31,17 +31,20 @@ public struct PlanRequest: Sendable, Hashable {
   public var isFullRefresh: Bool
   /// Render reports even where nothing moved.
   public var isForced: Bool
+  /// Compare refreshed rollups with a recompute.
+  public var isVerified: Bool
 
   /// Creates a request.
   public init(
     work: Work, asOf: CivilDate, fromStage: StageDefinition.Kind? = nil, isFullRefresh: Bool = false,
-    isForced: Bool = false
+    isForced: Bool = false, isVerified: Bool = false
   ) {
     self.work = work
     self.asOf = asOf
     self.fromStage = fromStage
     self.isFullRefresh = isFullRefresh
     self.isForced = isForced
+    self.isVerified = isVerified
   }
 }
 
@@ -73,6 +76,8 @@ public struct Plan: Sendable, Hashable {
   public var isFullRefresh: Bool
   /// Render reports even where nothing moved.
   public var isForced: Bool
+  /// Compare rollups with a recompute, row by row, where they are checked.
+  public var isVerified: Bool
 
   /// Makes the plan for a request.
   ///
@@ -81,6 +86,7 @@ public struct Plan: Sendable, Hashable {
     asOf = request.asOf
     isFullRefresh = request.isFullRefresh
     isForced = request.isForced
+    isVerified = request.isVerified
     files = .inbox
     timeout = nil
     switch request.work {
@@ -104,9 +110,10 @@ public struct Plan: Sendable, Hashable {
         throw Self.unknown("view", view, among: project.views.map(\.name), folder: "Jobs/views")
       }
       job = "refresh"
-      stages = [
-        Self.stage(StageDefinition(kind: .refresh, selection: views.isEmpty ? .all : .named(views)), project: project)
-      ]
+      let kinds: [StageDefinition.Kind] = request.isVerified ? [.refresh, .check] : [.refresh]
+      stages = kinds.map {
+        Self.stage(StageDefinition(kind: $0, selection: views.isEmpty ? .all : .named(views)), project: project)
+      }
     case .report(let reports):
       let known = project.reports.map(\.name) + ReportDefinition.builtInPages
       for report in reports where !known.contains(report) {

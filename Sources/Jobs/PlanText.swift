@@ -52,7 +52,7 @@ extension Plan {
     case .refresh:
       if isFullRefresh { return "in full" }
       return project.view(named: item).map { "when \($0.inputs.joined(separator: ", ")) changed" } ?? ""
-    case .check: return "when it changed since it was checked"
+    case .check: return isVerified ? "against a recompute" : "when it changed since it was checked"
     case .report: return isForced ? "anew" : "when its figures changed"
     }
   }

@@ -121,8 +121,8 @@ struct RoomWork: StageWork {
   }
 
   private func check(_ selection: StageDefinition.Selection) async throws -> UnitOutcome {
-    let outcomes = try await ViewRefresher(project: session.project, pool: session.pool, progress: progress)
-      .check(selection)
+    let refresher = ViewRefresher(project: session.project, pool: session.pool, progress: progress)
+    let outcomes = plan.isVerified ? try await refresher.verify(selection) : try await refresher.check(selection)
     return UnitOutcome(checks: outcomes)
   }
 

@@ -84,7 +84,7 @@ public enum ViewStates {
   /// Keeps other sessions from recording anything of `view` until the transaction ends.
   public static func lock(_ view: String, on connection: PostgresConnection) async throws(PostgresError) {
     try await connection.execute(
-      "SELECT pg_advisory_xact_lock(hashtextextended('daybook view ' || $1, 0))", [.text(view)])
+      "SELECT pg_advisory_xact_lock(hashtextextended('view_state ' || $1, 0))", [.text(view)])
   }
 
   /// Records what `view` was built from.

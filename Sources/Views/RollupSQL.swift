@@ -26,13 +26,16 @@ struct RollupSQL {
 
   /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
   /// form may use a parallel plan (PostgreSQL 15 manual, "When Can Parallel Query Be Used?").
-  var buildNextState: String {
+  var buildNextState: String { "create table \(nextState.quoted) as\n\(stateFromSource)" }
+
+  /// The state as it follows from all rows of the source.
+  var stateFromSource: String {
     let groups = rollup.groups.map { "\(groupExpression($0)) as \(quoteIdentifier($0.name))" }
     let cells = [#"count(*) as "__n""#] + rollup.measures.flatMap(stateColumns)
     let columns = (groups + cells).map { "  \($0)" }.joined(separator: ",\n")
     let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
     let grouping = rollup.groups.isEmpty ? "having count(*) > 0" : "group by \(positions)"
-    return "create table \(nextState.quoted) as\nselect\n\(columns)\nfrom \(source.quoted)\n\(grouping)"
+    return "select\n\(columns)\nfrom \(source.quoted)\n\(grouping)"
   }
 
   /// The unique index of the next state's key; null keys are one group, as in GROUP BY.

@@ -54,11 +54,13 @@ struct RefreshCommand: PlanningVerb {
 
   @Argument(help: "The views; all unless named.") var views: [String] = []
   @Flag(name: .long, help: "Rebuild them even where nothing changed.") var full = false
+  @Flag(name: .long, help: "Then recompute every rollup and compare it, row by row; 65 when one differs.")
+  var verify = false
   @OptionGroup var planning: PlanningOptions
   @OptionGroup var global: GlobalOptions
 
   func request(asOf: CivilDate) -> PlanRequest {
-    PlanRequest(work: .refresh(views), asOf: asOf, isFullRefresh: full)
+    PlanRequest(work: .refresh(views), asOf: asOf, isFullRefresh: full, isVerified: verify)
   }
 }
 

@@ -119,7 +119,13 @@ struct FeedPublication: Sendable {
         "set local jit = off; set local work_mem = '64MB'; set local maintenance_work_mem = '128MB'")
       let prepared = try await TableChanges(design: design, feed: feed).prepare(
         for: Set(staged.map(\.sha256) + (first.map { [$0.sha256] } ?? [])), on: transaction)
-      try await journal.prepare(on: transaction)
+      if try await !journal.prepare(on: transaction) {
+        // A column has another type: what follows the journal has to take it from the table.
+        try await BatchLedger.record(
+          BatchEntry(
+            batchID: try await BatchLedger.drawNumber(on: transaction), feed: feed.name, kind: .rebuild, runID: runID,
+            fileID: nil), on: transaction)
+      }
       var findings = prepared.findings
       var finish = prepared.isNew ? design.finish : TableFinish()
       if mode == .isolating {
