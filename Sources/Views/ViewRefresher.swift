@@ -2,8 +2,8 @@
 // Invariants: a view's relation, its recorded state and its data version commit together; a reader
 // sees the old or the new content, never a part; input versions are read before the data, so that
 // a change in between only causes one refresh too many.
-// The SQL of rollups is in RollupSQL; what a view means is in Definitions; choosing delta over rebuild
-// comes later, on the same state tables.
+// How a rollup follows its source's journal is in ViewRefresher+Rollup, its SQL in RollupSQL and RollupDelta; what a
+// view means is in Definitions.
 
 public import Definitions
 internal import Finding
