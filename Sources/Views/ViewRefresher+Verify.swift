@@ -36,6 +36,15 @@ extension ViewRefresher {
     }
   }
 
+  /// The query that a native materialized view with the content of a rollup's state would hold, and the names of its
+  /// groups; nil for a view that is no rollup.
+  ///
+  /// - Throws: `ViewError` when the rollup's feed is not defined.
+  public func recompute(of view: ViewDefinition) throws(ViewError) -> (query: String, key: [String])? {
+    guard case .rollup(let rollup) = view.kind else { return nil }
+    return (try rollupSQL(rollup, of: view).stateFromSource, rollup.groups.map(\.name))
+  }
+
   private nonisolated(nonsending) func compare(
     _ view: ViewDefinition, _ sql: RollupSQL, on connection: PostgresConnection
   ) async throws -> CheckOutcome {

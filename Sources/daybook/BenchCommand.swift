@@ -8,7 +8,42 @@ internal import Ledger
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure: two things in one run, and their ratio.",
-    subcommands: [BenchIngestCommand.self])
+    subcommands: [BenchIngestCommand.self, BenchViewsCommand.self])
+}
+
+struct BenchViewsCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "views",
+    abstract: "Measure rollups that follow the journal against native materialized views.",
+    discussion: "A database of its own is made on the project's server, and dropped at the end.")
+
+  @Option(name: .long, help: "Transactions in the table before the first night; 500000 unless given.") var rows: Int?
+  @Option(name: .long, help: "How many nights; 3 unless given.") var pairs: Int?
+  @OptionGroup var global: GlobalOptions
+
+  func validate() throws {
+    if let rows, !(1_000...100_000_000).contains(rows) {
+      throw ValidationError("--rows \(rows) is not within 1000 to 100000000")
+    }
+    if let pairs, !(1...20).contains(pairs) { throw ValidationError("--pairs \(pairs) is not within 1 to 20") }
+  }
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let console = invocation.console
+    let size = BenchmarkSize(rows: rows, rounds: pairs)
+    let program: IngestBenchmark.Program = { words, environment in
+      await ChildProcess(words, environment).runUntilCancelled()
+    }
+    let machine = try await IngestBenchmark(project: project, size: size, program: program).machine()
+    for line in ExperimentText.lines(machine) { console.data(line) }
+    let result = try await ViewsBenchmark(project: project, size: size, program: program).run { told in
+      console.note("views: \(told)")
+    }
+    for line in ExperimentText.lines(result) { console.data(line) }
+    console.json(ExperimentText.json([result], machine: machine))
+    return .ok
+  }
 }
 
 struct BenchIngestCommand: Verb {

@@ -89,6 +89,20 @@ import Testing
     }
   }
 
+  @Test func rollupsAreComparedWithNativeViewsAndWithTheirRecompute() async throws {
+    try await TestDatabase.withDatabase { database in
+      let told = Mutex<[String]>([])
+      let result = try await ViewsBenchmark(
+        project: Self.project(database), size: BenchmarkSize(rows: 3_000, rounds: 2), program: Self.programs
+      ).run { line in told.withLock { $0.append(line) } }
+      #expect(result.measurements.map(\.name) == ["refresh", "refresh_concurrently", "delta", "delta_to_concurrently"])
+      #expect(result.measurements.allSatisfy { $0.samples.count == 2 && $0.samples.allSatisfy { $0 > 0 } })
+      #expect(told.withLock { $0.last }?.contains("customer_value by delta: ") == true)
+      let left = try await Self.leftovers(database)
+      #expect(left == [])
+    }
+  }
+
   @Test func backfillGoesIntoATableWithKeyTwoIndexesChecksAndReferences() async throws {
     try await TestDatabase.withDatabase { database in
       let found = Mutex("")

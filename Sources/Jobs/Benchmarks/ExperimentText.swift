@@ -21,7 +21,7 @@ public enum ExperimentText {
         target(measurement, isMet: result.isMet(measurement)),
       ])
     }
-    var about = "\(result.experiment.rawValue): \(result.title)"
+    var about = "\(result.experiment): \(result.title)"
     if result.rows > 0 { about += " (file: \(result.rows) rows, \(result.bytes) bytes)" }
     return [about] + aligned(rows).map { "  \($0)" } + result.notes.map { "  note: \($0)" }
   }
@@ -62,7 +62,7 @@ public enum ExperimentText {
   ///
   /// - Parameter isOneOfMany: whether names carry the experiment's, because other experiments are beside it.
   public static func results(_ result: ExperimentResult, isOneOfMany: Bool = false) -> [JSONValue] {
-    let prefix = isOneOfMany ? "\(result.experiment.rawValue)." : ""
+    let prefix = isOneOfMany ? "\(result.experiment)." : ""
     return result.measurements.map { measurement in
       let spread = Spread(measurement.samples)
       let ratio = result.ratio(of: measurement)
@@ -81,12 +81,12 @@ public enum ExperimentText {
   public static func json(_ results: [ExperimentResult], machine: MachineFigures) -> JSONValue {
     let isOne = results.count == 1
     return [
-      "experiment": .string(results.map(\.experiment.rawValue).joined(separator: ",")),
+      "experiment": .string(results.map(\.experiment).joined(separator: ",")),
       "results": .array(results.flatMap { Self.results($0, isOneOfMany: !isOne) }),
       "files": .array(
         results.map {
           [
-            "experiment": .string($0.experiment.rawValue), "rows": .integer($0.rows), "bytes": .integer($0.bytes),
+            "experiment": .string($0.experiment), "rows": .integer($0.rows), "bytes": .integer($0.bytes),
             "notes": .array($0.notes.map { .string($0) }),
           ]
         }), "machine": machine.json,

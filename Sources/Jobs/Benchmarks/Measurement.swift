@@ -65,7 +65,7 @@ public struct Measurement: Sendable, Hashable {
 /// What one experiment found.
 public struct ExperimentResult: Sendable, Hashable {
   /// Which one.
-  public var experiment: IngestExperiment
+  public var experiment: String
   /// What was compared, in a sentence.
   public var title: String
   /// Rows of the file.
@@ -81,6 +81,14 @@ public struct ExperimentResult: Sendable, Hashable {
   public init(
     _ experiment: IngestExperiment, title: String, rows: Int, bytes: Int, measurements: [Measurement],
     notes: [String] = []
+  ) {
+    self.init(
+      named: experiment.rawValue, title: title, rows: rows, bytes: bytes, measurements: measurements, notes: notes)
+  }
+
+  /// Creates a result of an experiment by its name.
+  public init(
+    named experiment: String, title: String, rows: Int, bytes: Int, measurements: [Measurement], notes: [String] = []
   ) {
     self.experiment = experiment
     self.title = title
