@@ -1,6 +1,7 @@
 // How a rollup is to be brought up to date, decided from what the ledger says of its source's batches. Pure.
 // Invariant: whatever is not surely told by images is read from the table.
 
+internal import Definitions
 internal import Ledger
 
 /// What has to be done for one rollup.
@@ -39,5 +40,26 @@ enum RollupWork: Equatable {
       return .rebuild(reason: "\(images) images of about \(tableRows) rows in \(source)")
     }
     return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images)
+  }
+}
+
+extension RollupDefinition {
+  /// Words by which an expression depends on more than the row: the moment, chance, the session, other tables.
+  private static let unsteadyWords: Set<String> = [
+    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "clock_timestamp",
+    "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
+    "current_user", "session_user", "current_setting", "select",
+  ]
+
+  /// The first word by which a group or a condition depends on more than the row; images cannot tell what such a row
+  /// counts for later.
+  var unsteadyWord: String? {
+    let texts = groups.compactMap { group in
+      if case .expression(let sql) = group.source { sql } else { nil }
+    }
+    let words = (texts + measures.compactMap(\.condition)).flatMap { text in
+      text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+    }
+    return words.map { $0.lowercased() }.first(where: Self.unsteadyWords.contains)
   }
 }

@@ -33,13 +33,17 @@ extension ViewRefresher {
     let versions = try await DataVersions.current(on: connection)
     let absorbed = state == nil ? nil : known?.absorbedBatch
     let batches = try await BatchLedger.batches(of: sql.feed.name, after: absorbed ?? 0, on: connection)
-    let work =
-      state == nil
-      ? RollupWork.rebuild(reason: "")
-      : RollupWork.choose(
+    let work: RollupWork
+    if state == nil {
+      work = .rebuild(reason: "")
+    } else if let word = rollup.unsteadyWord {
+      work = .rebuild(reason: "\"\(word)\" in its definition is more than the row tells")
+    } else {
+      work = RollupWork.choose(
         source: sql.feed.name, absorbed: absorbed, batches: batches,
         hasMoved: known?.inputVersions[sql.feed.name] != versions[sql.feed.name],
         tableRows: try await estimatedRows(of: sql.source, on: connection))
+    }
     var result = RollupResult(absorbed: batches.last?.batchID ?? absorbed ?? 0, versions: versions)
     switch work {
     case .nothing:

@@ -110,6 +110,22 @@ import Testing
     }
   }
 
+  @Test func whatDependsOnMoreThanTheRowIsAlwaysRebuilt() async throws {
+    let recent = Shop.rollup(
+      "recent", groups: [RollupGroup(name: "customer", source: .column("customer"))],
+      measures: [RollupMeasure(name: "n", function: .count, condition: "sold_at > Now() - interval '1 day'")])
+    try await Shop.with(views: [recent]) { shop in
+      try await shop.keepJournal()
+      try await shop.batch("insert into shop.sales values (1, 1, 'payment', 5, 1, now())")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.batch("insert into shop.sales values (2, 1, 'payment', 5, 1, now())")
+      #expect(
+        try await shop.refresher.refresh(.all).map(\.detail) == [
+          "rebuilt and swapped: \"now\" in its definition is more than the row tells"
+        ])
+    }
+  }
+
   /// Faults that a rollup engine may have. Each is put into the SQL, and the comparison has to notice it.
   private static let faults: [(name: String, wrong: @Sendable (String) -> String)] = [
     ("extremes are not read anew", { $0.replacing("case when c.\"__anew\" then", with: "case when false then") }),
