@@ -152,6 +152,9 @@ import Testing
       let untouched = try await fixture.ingest(
         notes, .correction(try fixture.directory.write(text.replacing("x2", with: "2"), to: "good.csv")))
       #expect(untouched.rows == RowCounts(read: 1, inserted: 1), "\(untouched.findings)")
+      // What is still open is listed in the words of the feed's files, though the correction is in UTF-8.
+      let rest = try fixture.directory.read("Output/rejects/2026-11-20/notes.csv")
+      #expect(rest == people.split(separator: "\n").filter { !$0.contains("x2;") }.joined(separator: "\n") + "\n")
       let corrected = text.replacing("x2", with: "2").replacing(shown, with: "ü")
       let outcome = try await fixture.ingest(
         notes, .correction(try fixture.directory.write(corrected, to: "good.csv")))

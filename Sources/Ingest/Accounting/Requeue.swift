@@ -43,48 +43,35 @@ extension FeedIngestion {
     let ingestion = forCorrections
     let design = TableDesign(feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
     let area = StagingArea(runID: runID, feed: feed.name)
-    do {
-      return try await pool.withConnection { connection in
-        try await StagingArea.sweep(on: connection)
-        let standing = try await FileLedger.standing(
-          of: Set(corrected.records.map(\.rejectID)).sorted(), rawOf: [.notUTF8, .nulByte], on: connection)
-        try check(corrected, standing)
-        var (wanted, findings) = try select(corrected, standing)
-        guard !wanted.isEmpty else {
-          findings.append(
-            Diagnostic(
-              .warning, code: "nothing_to_requeue", at: SourcePosition(file: shown),
-              "nothing to load: no record of the file is both open and corrected"))
-          return IngestOutcome(
-            status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
-        }
-        let file = try InputSpool.anonymousFile(
-          corrected.keeping { wanted[$0.line] != nil }, in: "\(project.root)/\(InputSpool.folder)")
-        let sha256 = try contentHash(of: file) { _ in try Task.checkCancellation() }
-        let isKnown = try await FileLedger.isLoaded(feed: feed.name, sha256: sha256, on: connection) != nil
-        var publication = FeedPublication(
-          feed: ingestion.feed, design: design, dialect: try FileDialect(ingestion.feed.format), runID: runID,
-          asOf: asOf)
-        publication.correction = Correction(rejects: wanted)
-        let discovered = DiscoveredFile(
-          name: name, displayPath: shown, file: file, sha256: sha256, isReload: isKnown, control: nil)
-        try await area.lock(on: connection)
-        var outcome: IngestOutcome
-        do {
-          outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)
-          try await ingestion.reportRejects(&outcome, on: connection)
-        } catch {
-          try? await area.unlock(on: connection)
-          throw error
-        }
-        try await area.drop(on: connection)
-        try await area.unlock(on: connection)
-        outcome.findings = findings + told(outcome, shown)
-        return outcome
+    return try await withStaging(area) { connection in
+      try await markRejects(on: connection)
+      try await StagingArea.sweep(on: connection)
+      let standing = try await FileLedger.standing(
+        of: Set(corrected.records.map(\.rejectID)).sorted(), rawOf: [.notUTF8, .nulByte], on: connection)
+      try check(corrected, standing)
+      var (wanted, findings) = try select(corrected, standing)
+      guard !wanted.isEmpty else {
+        findings.append(
+          Diagnostic(
+            .warning, code: "nothing_to_requeue", at: SourcePosition(file: shown),
+            "nothing to load: no record of the file is both open and corrected"))
+        return IngestOutcome(
+          status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
       }
-    } catch {
-      await dropAfterFailure(area)
-      throw error
+      let file = try InputSpool.anonymousFile(
+        corrected.keeping { wanted[$0.line] != nil }, in: "\(project.root)/\(InputSpool.folder)")
+      let sha256 = try contentHash(of: file) { _ in try Task.checkCancellation() }
+      let isKnown = try await FileLedger.isLoaded(feed: feed.name, sha256: sha256, on: connection) != nil
+      var publication = FeedPublication(
+        feed: ingestion.feed, design: design, dialect: try FileDialect(ingestion.feed.format), runID: runID, asOf: asOf)
+      publication.correction = Correction(rejects: wanted)
+      let discovered = DiscoveredFile(
+        name: name, displayPath: shown, file: file, sha256: sha256, isReload: isKnown, control: nil)
+      var outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)
+      // Listed as the feed's files are written, not as the correction is.
+      await reportRejects(&outcome, on: connection)
+      outcome.findings = findings + told(outcome, shown)
+      return outcome
     }
   }
 

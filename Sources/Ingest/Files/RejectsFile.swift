@@ -100,11 +100,26 @@ extension FeedIngestion {
     rejectsMark.set(changes.map(\.microseconds).max() ?? 0)
   }
 
+  /// Writes and tells what was refused.
+  func reportingRejects(_ outcome: IngestOutcome) async -> IngestOutcome {
+    do {
+      return try await pool.withConnection { connection in
+        var outcome = outcome
+        await reportRejects(&outcome, on: connection)
+        return outcome
+      }
+    } catch {
+      var outcome = outcome
+      outcome.outputProblem = unlisted(error)
+      return outcome
+    }
+  }
+
   /// Shows what was refused, and says how many within the limit there were.
-  nonisolated(nonsending) func reportRejects(
-    _ outcome: inout IngestOutcome, on connection: PostgresConnection
-  ) async throws {
-    try await showRejects(&outcome, on: connection)
+  ///
+  /// What is committed by now stays so, whatever stands in the way of the list: that is told beside it.
+  nonisolated(nonsending) func reportRejects(_ outcome: inout IngestOutcome, on connection: PostgresConnection) async {
+    do { try await showRejects(&outcome, on: connection) } catch { outcome.outputProblem = unlisted(error) }
     guard outcome.rows.rejected > 0, outcome.status == .loaded else { return }
     outcome.findings.append(
       Diagnostic(
@@ -112,6 +127,11 @@ extension FeedIngestion {
         "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) "
           + (outcome.rows.rejected == 1 ? "was refused, " : "were refused, ")
           + "the limit is \(feed.rejectLimit)"))
+  }
+
+  private func unlisted(_ error: any Error) -> [Diagnostic] {
+    let path = rejectsFile(asOf).path
+    return IngestError.output(path, (error as? PostgresError)?.description ?? "\(error)").diagnostics
   }
 
   /// Writes the CSVs that are behind the ledger: those of dates with files that were recorded, or rejects that were
