@@ -40,6 +40,12 @@ import Testing
       #expect(loaded.status == 0, "\(loaded.stderr)")
       #expect(try await project.daybook("rejects", "export", "--output", "bad.csv").status == 0)
       let text = try String(contentsOfFile: project.root + "/bad.csv", encoding: .utf8)
+      // What is all wrong still is no success; the half that the feed's limit allows is.
+      try write(text.replacing(",x,b", with: ",z,b"), "bad.csv")
+      let wrong = try await project.daybook("rejects", "requeue", "bad.csv")
+      wrong.expectFailure(
+        65, saying: "2 of 2 corrected records were refused again and stay open", "state: 0 are loaded", "bad.csv",
+        "committed: nothing", "next: daybook rejects list --feed words")
       try write(text.replacing(",x,b", with: ",2,b"), "bad.csv")
       let requeued = try await project.daybook("rejects", "requeue", "bad.csv", "--json")
       #expect(requeued.status == 0, "\(requeued.stderr)")
