@@ -92,4 +92,23 @@ import Testing
       #expect(missing.status == 66, "\(missing.stderr)")
     }
   }
+
+  /// More than the shell lets a program hold open at first.
+  @Test func aFolderOfHundredsOfFilesIsLoadedWhateverTheShellsLimitOfOpenFiles() async throws {
+    try await withProject { project in
+      for file in 1...300 {
+        try Data("id,word,amount,currency\n\(file),a,1.00,USD\n".utf8).write(
+          to: URL(filePath: "\(project.inbox)/words_\(file).csv"))
+      }
+      let program = try BuiltProgram()
+      let outcome = try await ProgramRun.run(
+        "/bin/sh", ["-c", "ulimit -Sn 128; cd '\(project.root)' && '\(program.path)' ingest words"],
+        environment: [
+          "PATH": "/usr/bin:/bin", "HOME": project.root, "LC_ALL": "C.UTF-8", "TZ": "UTC",
+          "DATABASE_URL": project.databaseURL ?? "", "DAYBOOK_INBOX": project.inbox,
+        ], timeout: .seconds(300))
+      #expect(outcome.status == 0, "\(outcome.stderr)")
+      #expect(try await lines("select count(*) from finance.words", at: project.databaseURL ?? "") == ["300"])
+    }
+  }
 }
