@@ -1,8 +1,9 @@
 // One feed's new files → staging → base table, in one transaction: the entry of this room.
 // Phases: 1 find the files, 2 parse, check and encode each into its own unlogged staging table, 3 in one
 // transaction dedupe, merge, reconcile and write the ledger, 4 drop the staging, whatever happened, 5 write the refused
-// records for people. More files than one transaction can take go through 2 to 4 in groups, the oldest first. Which feeds run, in what order, and what an error means for the rest of the night is
-// decided in `Jobs`.
+// records for people. More files than one transaction can take go through 2 to 4 in groups, the oldest first: see
+// `FeedIngestion+Publishing`.
+// Which feeds run, in what order, and what an error means for the rest of the night is decided in `Jobs`.
 
 internal import CSV
 public import Definitions
@@ -111,7 +112,7 @@ public struct FeedIngestion: Sendable {
     let dialect = try FileDialect(feed.format)
     let design = TableDesign(
       feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
-    let publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)
+    var publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)
     var discovery = Discovery(project: project, feed: feed)
     var choice: LoadChoice?
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
@@ -124,7 +125,10 @@ public struct FeedIngestion: Sendable {
       try await TableChanges.makeSchema(project.database.schema, on: connection)
       return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
     }
-    if let prepared { return committed ?? prepared }
+    if let prepared {
+      guard let committed else { return prepared }
+      return await reportingRejects(committed)
+    }
     let files = discovery.files
     let found = discovery.findings
     if choice?.path == .insert {
@@ -143,6 +147,7 @@ public struct FeedIngestion: Sendable {
     }
     for start in stride(from: 0, to: files.count, by: filesTogether) {
       let group = Array(files[start..<min(start + filesTogether, files.count)])
+      publication.earlier = committed?.rows ?? RowCounts()
       var outcome = try await loadTogether(group, publication, zone)
       if let before = committed {
         if outcome.status == .refused { outcome.findings = told(outcome.findings, behind: before.files.count) }
@@ -153,38 +158,12 @@ public struct FeedIngestion: Sendable {
         outcome.findings = found + outcome.findings
         if outcome.status == .loaded { discovery.cache.fittingDefinition = feed.definitionHash }
         discovery.cache.save()
-        return try await reportingRejects(outcome)
+        return await reportingRejects(outcome)
       }
       committed = outcome
     }
     return IngestOutcome(
       status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: found, rejectsFile: nil)
-  }
-
-  /// Loads files in one transaction.
-  private func loadTogether(
-    _ files: [DiscoveredFile], _ publication: FeedPublication, _ zone: TimeZoneRules
-  ) async throws -> IngestOutcome {
-    let area = StagingArea(runID: runID, feed: feed.name)
-    do {
-      return try await pool.withConnection { connection in
-        try await area.lock(on: connection)
-        let outcome: IngestOutcome
-        do {
-          outcome = try await stageAndPublish(files, publication, area, zone, on: connection)
-        } catch {
-          // Held until here so that no other process takes the tables for left-overs.
-          try? await area.unlock(on: connection)
-          throw error
-        }
-        try await area.drop(on: connection)
-        try await area.unlock(on: connection)
-        return outcome
-      }
-    } catch {
-      await dropAfterFailure(area, isServerLost: (error as? PostgresError)?.isServerLost == true)
-      throw error
-    }
   }
 
   /// What is said about a failure when files were committed before it.
@@ -198,19 +177,6 @@ public struct FeedIngestion: Sendable {
       }
       return told
     }
-  }
-
-  /// Drops the staging in a task of its own: the caller's may be cancelled, and its connection gone.
-  func dropAfterFailure(_ area: StagingArea, isServerLost: Bool = false) async {
-    let pool = pool
-    let drop = Task {
-      // Should this fail too, the next ingest sweeps.
-      _ = try? await pool.withConnection { connection in try await area.drop(on: connection) }
-    }
-    // Only the session may be gone; but for a server that is, nobody should wait long just to tidy up.
-    let limit = isServerLost ? Task { if (try? await Task.sleep(for: .seconds(1))) != nil { drop.cancel() } } : nil
-    await drop.value
-    limit?.cancel()
   }
 
   /// A night without a new file: the table is made or compared when its definition changed, else nothing is done.
@@ -240,117 +206,6 @@ public struct FeedIngestion: Sendable {
     return outcome
   }
 
-  nonisolated(nonsending) func stageAndPublish(
-    _ files: [DiscoveredFile], _ publication: FeedPublication, _ area: StagingArea, _ zone: TimeZoneRules,
-    on connection: PostgresConnection
-  ) async throws -> IngestOutcome {
-    let loader = StagingLoader(
-      feed: feed, dialect: publication.dialect, zone: zone, meter: meter, pool: pool, workers: workers)
-    var findings: [Diagnostic] = []
-    var outcome = IngestOutcome(
-      status: .loaded, files: [], rows: RowCounts(), bytesIn: files.reduce(0) { $0 + $1.file.identity.bytes },
-      findings: [], rejectsFile: nil)
-    do {
-      let published = try await publish(files, publication, loader, area, on: connection)
-      outcome.files = published.files
-      findings += published.findings
-    } catch let refusal as FeedRefusal {
-      outcome.status = .refused
-      outcome.files = try await recordRefusal(refusal, publication, on: connection)
-      findings += refusal.findings
-    }
-    outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
-    outcome.findings = findings
-    return outcome
-  }
-
-  /// Writes and tells what was refused.
-  func reportingRejects(_ outcome: IngestOutcome) async throws -> IngestOutcome {
-    try await pool.withConnection { connection in
-      var outcome = outcome
-      try await reportRejects(&outcome, on: connection)
-      return outcome
-    }
-  }
-
-  /// Brings the files into the table by the shortest way that holds: the first one straight into an empty table, else
-  /// from staging; and once more with single rows set aside, should the server refuse some that nobody could foresee.
-  private nonisolated(nonsending) func publish(
-    _ files: [DiscoveredFile], _ publication: FeedPublication, _ loader: StagingLoader, _ area: StagingArea,
-    on connection: PostgresConnection
-  ) async throws -> (files: [FileOutcome], findings: [Diagnostic]) {
-    var findings: [Diagnostic] = []
-    var staged: [StagedFile] = []
-    func stage(_ range: Range<Int>) async throws {
-      for index in range {
-        let (next, warnings) = try await loader.stage(files[index], into: area.table(index), on: connection)
-        findings += warnings
-        staged.append(next)
-      }
-      try publication.checkLimit(staged, [])
-    }
-    var mode = WriteMode.together
-    // One transaction has one connection: who asks for more gets them by way of staging.
-    if (workers ?? 1) == 1, try await publication.mayCopyInPlace(files, on: connection) {
-      try await stage(1..<files.count)
-      var warnings: [Diagnostic] = []
-      let first = FileInPlace(sha256: files[0].sha256) { transaction, number in
-        let (file, found) = try await loader.copyInPlace(
-          files[0], into: publication.design.table, number: number, on: transaction)
-        warnings = found
-        return file
-      }
-      do {
-        let published = try await publication.publish(staged, first: first, on: connection)
-        return (published.files, warnings + findings + published.findings)
-      } catch is NotInPlace {
-      } catch let error as PostgresError where error.isAboutData {
-        mode = .isolating
-      }
-      let others = staged
-      staged = []
-      try await stage(0..<1)
-      staged += others
-    } else {
-      try await stage(0..<files.count)
-    }
-    do {
-      let published = try await publication.publish(staged, mode: mode, on: connection)
-      return (published.files, findings + published.findings)
-    } catch let error as PostgresError where error.isAboutData && mode == .together {
-      let published = try await publication.publish(staged, mode: .isolating, on: connection)
-      return (published.files, findings + published.findings)
-    }
-  }
-
-  /// Records the refused files and their records in a transaction of their own.
-  nonisolated(nonsending) func recordRefusal(
-    _ refusal: FeedRefusal, _ publication: FeedPublication, on connection: PostgresConnection
-  ) async throws -> [FileOutcome] {
-    try await connection.withTransaction { transaction in
-      var outcomes: [FileOutcome] = []
-      for file in refusal.files {
-        let rows = RowCounts(read: file.rowsRead, rejected: file.rejects.count)
-        let sums = file.controls.entries
-        let fileID = try await FileLedger.record(
-          FileEntry(
-            feed: feed.name, name: file.name, sha256: file.sha256, bytes: file.bytes, runID: runID, asOf: asOf,
-            status: .refused, rows: rows, controlSums: sums, header: file.header, statements: file.statements,
-            replacesNamesakes: publication.correction == nil),
-          on: transaction)
-        // The rejects that a correction was about are open already.
-        if publication.correction == nil {
-          try await FileLedger.recordRejects(
-            publication.rejectEntries(file.rejects, fileID: fileID, file: file.name), on: transaction)
-        }
-        outcomes.append(
-          FileOutcome(
-            name: file.name, sha256: file.sha256, bytes: file.bytes, rows: rows, controlSums: sums, fileID: fileID))
-      }
-      return outcomes
-    }
-  }
-
   // MARK: Errors
 
   func cancelled(_ state: String = "nothing of this feed is committed") -> IngestError {
@@ -372,9 +227,4 @@ public struct FeedIngestion: Sendable {
         .error, code: "database", at: feed.position, "feed \(feed.name): \(error.message)\(state)", notes: notes,
         fix: error.hint), underlying: error)
   }
-}
-
-extension PostgresError {
-  /// Whether there may be no server any more that could be asked for anything.
-  fileprivate var isServerLost: Bool { [.connectionLost, .unreachable, .poolTimeout].contains(kind) }
 }

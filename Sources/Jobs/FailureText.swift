@@ -174,7 +174,9 @@ public struct FailureText: Sendable {
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:
-      if errorClass == "reject_limit", let feed { return "daybook rejects list --feed \(feed)\(options)" }
+      if ["reject_limit", "refused_again"].contains(errorClass), let feed {
+        return "daybook rejects list --feed \(feed)\(options)"
+      }
       return retry
     case .bug: return run.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
     case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry

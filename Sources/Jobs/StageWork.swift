@@ -155,6 +155,13 @@ extension UnitOutcome {
       if outcome.rows.rejected > 0 || outcome.findings.contains(where: { $0.severity >= .warning }) {
         status = .warning
       }
+      // What was right of a correction is loaded; whoever asked for all of it has to hear that too little of it was.
+      let refused = outcome.findings.filter { $0.code == FeedIngestion.refusedAgain && $0.severity == .error }
+      if !refused.isEmpty {
+        findings = outcome.findings.filter { $0.code != FeedIngestion.refusedAgain }
+        failure = StageFailure(
+          stage: "ingest \(feed)", exitCode: .dataRefused, errorClass: FeedIngestion.refusedAgain, diagnostics: refused)
+      }
     case .refused:
       let errors = outcome.findings.filter { $0.severity == .error }
       findings = outcome.findings.filter { $0.severity != .error }

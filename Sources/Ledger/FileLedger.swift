@@ -38,17 +38,27 @@ public enum FileLedger {
     return files
   }
 
-  /// For each business date of a feed with files that were recorded later than `moment`: when the last of them was.
+  /// For each business date of a feed whose files were recorded, or rejects of theirs closed, later than `moment`: when
+  /// that last happened.
   ///
   /// - Parameter moment: microseconds since 1970 by the server's clock; nil for all files.
-  public static func lastRecorded(feed: String, after moment: Int64?, on connection: PostgresConnection)
+  public static func lastChanged(feed: String, after moment: Int64?, on connection: PostgresConnection)
     async throws(PostgresError) -> [(asOf: CivilDate, microseconds: Int64)]
   {
     let rows = try await connection.query(
       """
-      SELECT as_of - date '1970-01-01', (extract(epoch FROM max(recorded_at)) * 1000000)::bigint FROM daybook.file
-      WHERE feed = $1 GROUP BY as_of
-      HAVING $2::bigint IS NULL OR (extract(epoch FROM max(recorded_at)) * 1000000)::bigint > $2 ORDER BY as_of
+      SELECT as_of - date '1970-01-01', (extract(epoch FROM max(at)) * 1000000)::bigint FROM (
+        SELECT as_of, recorded_at AS at FROM daybook.file WHERE feed = $1
+        UNION ALL
+        SELECT f.as_of, r.at FROM (
+          SELECT file_id, max(resolved_at) AS at FROM daybook.reject
+          -- A little earlier, because a moment was rounded; what is too early is left out below.
+          WHERE feed = $1 AND resolved_at >= coalesce(to_timestamp($2::bigint / 1000000.0) - interval '1 second', '-infinity')
+          GROUP BY file_id
+        ) AS r JOIN daybook.file AS f USING (file_id)
+      ) AS changes
+      GROUP BY as_of
+      HAVING $2::bigint IS NULL OR (extract(epoch FROM max(at)) * 1000000)::bigint > $2 ORDER BY as_of
       """, [.text(feed), .optional(int8: moment)])
     var dates: [(asOf: CivilDate, microseconds: Int64)] = []
     for row in rows { dates.append((CivilDate(daysSince1970: try row.decode(0, as: Int.self)), try row.decode(1))) }

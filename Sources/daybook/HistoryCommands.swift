@@ -79,13 +79,33 @@ struct StatusCommand: Verb {
               "chunks_planned": .optional(file.plannedChunks), "records": .integer(file.rows.read),
               "began_at": .string(file.beganAt.description),
               "last_committed_at": .optional(file.lastCommittedAt?.description),
-              "next": .optional(isRunning ? nil : "daybook ingest \(file.feed)\(global.commandSuffix)"),
+              "over_limit": .bool(limitCrossed(file, project) != nil),
+              "next": .optional(
+                isRunning
+                  ? nil
+                  : limitCrossed(file, project)?.records ?? "daybook ingest \(file.feed)\(global.commandSuffix)"),
             ]
           }),
       ]
       console.json(object)
       return .ok
     }
+  }
+
+  /// What keeps a file that is part way in from going on: more was refused of it than the feed allows.
+  ///
+  /// A share is judged as the load judges it: what is left may hold twice as many records for each chunk.
+  private func limitCrossed(
+    _ file: PartWayFile, _ project: Project
+  ) -> (what: String, place: String, records: String)? {
+    guard let feed = project.feed(named: file.feed), file.rows.rejected > 0 else { return nil }
+    let left = max(0, (file.plannedChunks ?? file.chunks) - file.chunks)
+    let expected = file.rows.read + 2 * file.rows.read * left / max(1, file.chunks)
+    guard !feed.rejectLimit.allows(file.rows.rejected, of: expected) else { return nil }
+    return (
+      "\(file.rows.rejected) of its records were refused, and rejects.limit is \(feed.rejectLimit)",
+      "\(feed.position)", "daybook rejects list --feed \(file.feed)\(global.commandSuffix)"
+    )
   }
 
   /// A file that is part way in, and the command that goes on with it.
@@ -96,6 +116,13 @@ struct StatusCommand: Verb {
       + "\(counted(file.rows.read, "record")), begun at \(file.beganAt)"
       + (file.lastCommittedAt.map { ", the last chunk at \($0)" } ?? "")
     if isRunning { return [state] }
+    if let stop = limitCrossed(file, project) {
+      return [
+        state,
+        "           stopped: \(stop.what), in \(stop.place); it goes no further before that is raised,",
+        "           or the file is mended and loaded from its start; the records: \(stop.records)",
+      ]
+    }
     let isInInbox = access("\(project.inbox)/\(file.name)", R_OK) == 0
     let command = "daybook ingest \(file.feed)"
     return [

@@ -14,6 +14,7 @@ enum Program {
 
   static func main() {
     SignalWatch.prepare()
+    allowManyFiles()
     let arguments = GlobalOptions.movedBehindVerb(Array(CommandLine.arguments.dropFirst()))
     let environment = Invocation.currentEnvironment()
     let verb: any Verb
@@ -35,6 +36,15 @@ enum Program {
     let command = verb
     let task = Task.detached { exit(await perform(command, invocation).rawValue) }
     SignalWatch.wait(interruption, leavesInterrupts: type(of: command).leavesInterruptsToChild) { task.cancel() }
+  }
+
+  /// Every file of an inbox is held open from the moment its content is known until it is loaded, and there may be
+  /// thousands; the limit that a shell or cron gives is for programs that wait with select(2), which nothing here does.
+  private static func allowManyFiles() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 65_536))
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
   /// Runs the verb, and explains what it throws.

@@ -40,6 +40,12 @@ import Testing
       #expect(loaded.status == 0, "\(loaded.stderr)")
       #expect(try await project.daybook("rejects", "export", "--output", "bad.csv").status == 0)
       let text = try String(contentsOfFile: project.root + "/bad.csv", encoding: .utf8)
+      // What is all wrong still is no success; the half that the feed's limit allows is.
+      try write(text.replacing(",x,b", with: ",z,b"), "bad.csv")
+      let wrong = try await project.daybook("rejects", "requeue", "bad.csv")
+      wrong.expectFailure(
+        65, saying: "2 of 2 corrected records were refused again and stay open", "state: 0 are loaded", "bad.csv",
+        "committed: nothing", "next: daybook rejects list --feed words")
       try write(text.replacing(",x,b", with: ",2,b"), "bad.csv")
       let requeued = try await project.daybook("rejects", "requeue", "bad.csv", "--json")
       #expect(requeued.status == 0, "\(requeued.stderr)")
@@ -84,6 +90,25 @@ import Testing
       #expect(try FileManager.default.contentsOfDirectory(atPath: project.root + "/.daybook/spool").isEmpty)
       let missing = try await project.daybook("ingest", "words", "--file", "nowhere.csv")
       #expect(missing.status == 66, "\(missing.stderr)")
+    }
+  }
+
+  /// More than the shell lets a program hold open at first.
+  @Test func aFolderOfHundredsOfFilesIsLoadedWhateverTheShellsLimitOfOpenFiles() async throws {
+    try await withProject { project in
+      for file in 1...300 {
+        try Data("id,word,amount,currency\n\(file),a,1.00,USD\n".utf8).write(
+          to: URL(filePath: "\(project.inbox)/words_\(file).csv"))
+      }
+      let program = try BuiltProgram()
+      let outcome = try await ProgramRun.run(
+        "/bin/sh", ["-c", "ulimit -Sn 128; cd '\(project.root)' && '\(program.path)' ingest words"],
+        environment: [
+          "PATH": "/usr/bin:/bin", "HOME": project.root, "LC_ALL": "C.UTF-8", "TZ": "UTC",
+          "DATABASE_URL": project.databaseURL ?? "", "DAYBOOK_INBOX": project.inbox,
+        ], timeout: .seconds(300))
+      #expect(outcome.status == 0, "\(outcome.stderr)")
+      #expect(try await lines("select count(*) from finance.words", at: project.databaseURL ?? "") == ["300"])
     }
   }
 }

@@ -90,4 +90,55 @@ import Testing
       }
     }
   }
+
+  @Test func aFileBehindTheLimitOnRefusedRecordsIsToldSoAndGoesOnWhenThatIsRaised() async throws {
+    try await TestDatabase.withDatabase { database in
+      try await TemporaryDirectory.with { directory in
+        let project = try NightProject(copying: NightProject.repository, into: directory, database: database)
+        let path = project.root + "/Jobs/feeds/readings.yaml"
+        func allow(_ limit: Int) throws {
+          let text = Self.definition + "\nrejects: { limit: \(limit) }\n"
+          try text.write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        try allow(3)
+        try "id,place,value\n".write(toFile: project.inbox + "/readings_0.csv", atomically: true, encoding: .utf8)
+        try #require(try await project.daybook("ingest", "readings").status == 0)
+        try await database.psql(
+          "create function finance.stop() returns trigger language plpgsql as $$begin raise 'x' using errcode = '53100'; end$$",
+          """
+          create trigger stop before insert on finance.readings for each row when (new.id > 30000)
+            execute function finance.stop()
+          """)
+        let header = "id,place,value\n"
+        let bad = (1...3).map { "x\($0),nowhere,1.00\n" }.joined()
+        try (header + bad + Self.readings().dropFirst(header.count)).write(
+          toFile: project.inbox + "/readings_1.csv", atomically: true, encoding: .utf8)
+        #expect(try await project.daybook("ingest", "readings").status == 1)
+        #expect(try await project.daybook("status").stdout.contains("goes on with: daybook ingest readings\n"))
+        try await database.psql("drop function finance.stop() cascade")
+
+        try allow(2)
+        let stopped = try await project.daybook("ingest", "readings")
+        stopped.expectFailure(65, saying: "3 of ", "the limit is 2", "raise rejects.limit")
+        let status = try await project.daybook("status").stdout
+        #expect(
+          status.contains(
+            "stopped: 3 of its records were refused, and rejects.limit is 2, in Jobs/feeds/readings.yaml"),
+          "\(status)")
+        #expect(!status.contains("goes on with"))
+        let object = try #require(
+          try JSONSerialization.jsonObject(with: Data(try await project.daybook("status", "--json").stdout.utf8))
+            as? [String: Any])
+        let told = try #require((object["part_way"] as? [[String: Any]])?.first)
+        #expect(told["over_limit"] as? Bool == true)
+        #expect(told["next"] as? String == "daybook rejects list --feed readings")
+
+        try allow(3)
+        #expect(try await project.daybook("status").stdout.contains("goes on with: daybook ingest readings\n"))
+        let rest = try await project.daybook("ingest", "readings")
+        #expect(rest.status == 0, "\(rest.stderr)")
+        #expect(try await lines("select count(*) from finance.readings", at: database.url) == ["60000"])
+      }
+    }
+  }
 }

@@ -47,6 +47,22 @@ import Testing
     }
   }
 
+  @Test func theLimitCountsWhatEarlierGroupsRefused() async throws {
+    let notes = feed("notes", limit: .count(1), [column("id", .bigint), column("note", .text)])
+    try await FeedFixture.with { fixture in
+      for day in 1...4 {
+        try fixture.deliver("notes_\(day).csv", "id,note\n\(day),new\n" + (day % 2 == 0 ? "x,bad\n" : ""))
+      }
+      var ingestion = FeedIngestion(
+        project: fixture.project([notes]), feed: notes, pool: fixture.pool, runID: .make(), asOf: FeedFixture.asOf)
+      ingestion.filesTogether = 2
+      let outcome = try await ingestion.run()
+      #expect(outcome.status == .refused)
+      #expect(outcome.findings.contains { $0.message.contains("2 of 6 records were refused, the limit is 1") })
+      #expect(try await fixture.query("select string_agg(id::text, ',' order by id) from finance.notes") == "1,2")
+    }
+  }
+
   static let first =
     paymentsHeader + """
       1,10,payment,10.50,USD,2026-11-19 10:00:00

@@ -1,11 +1,12 @@
 // When one look over a file's rows stands in for the server's check of each, and when it must not. A row that the
 // server checked is known by its parent: the check leaves its lock there (xmax).
 
-import Ingest
 import Ledger
 import Postgres
 import TestSupport
 import Testing
+
+@testable import Ingest
 
 @Suite struct ReferenceProofTests {
   private static let header = "id,shop,partner,amount,currency\n"
@@ -52,6 +53,9 @@ import Testing
     "create table finance.other (id bigint primary key); insert into finance.other values (1); "
       + "alter table finance.sales add column o bigint default 1 references finance.other",
     "create rule r as on delete to finance.sales where false do instead nothing",
+    "alter table finance.sales add constraint once unique (amount) deferrable",
+    // The look would find the shop 9 there; the reference does not lead to it.
+    "create table finance.closed () inherits (finance.shops); insert into finance.closed values (9, 'Old')",
   ]
 
   @Test(arguments: doubts)
@@ -60,6 +64,48 @@ import Testing
       #expect(outcome.rows == RowCounts(read: 2, inserted: 1, rejected: 1))
       let isLocked = try await fixture.query(Self.isNorthLocked)
       #expect(isLocked == "t")
+    }
+  }
+
+  /// The server checks such a key by a trigger, which would be left out together with those of the references.
+  @Test(arguments: ["deferrable", "deferrable initially deferred"])
+  func aKeyThatMayBeDeferredIsStillHeld(_ when: String) async throws {
+    let sql = "alter table finance.sales add constraint once unique (amount) \(when)"
+    try await Self.secondNight(after: sql, "2,1,,2.00,USD\n3,2,,2.00,USD\n4,2,,1.00,USD\n") { fixture, outcome in
+      #expect(outcome.rows == RowCounts(read: 3, inserted: 1, rejected: 2))
+      let rows = try await fixture.query("select id, amount from finance.sales order by 1")
+      #expect(rows == "1|1.00\n2|2.00")
+      let refused = try await fixture.query("select count(*) from daybook.reject where reason like '%23505%'")
+      #expect(refused == "2")
+    }
+  }
+
+  /// Who may leave triggers out, and has no right to lock the parents.
+  @Test func aRoleThatMayNotLockTheParentsHasItsRowsChecked() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("shops_1.csv", "id,name\n1,North\n2,South\n")
+      _ = try await fixture.ingest(ReferenceTests.shops)
+      try fixture.deliver("sales_1.csv", Self.header + "1,2,,1.00,USD\n")
+      _ = try await fixture.ingest(ReferenceTests.sales)
+      let role = "loader_" + (try await fixture.query("select current_database()"))
+      try await fixture.database.psql(
+        """
+        create role \(role); grant set on parameter session_replication_role to \(role);
+        grant select, references on finance.shops to \(role);
+        grant usage, create on schema finance to \(role); alter table finance.sales owner to \(role)
+        """)
+      let design = TableDesign(feed: ReferenceTests.sales, schema: "finance", timeZone: "UTC")
+      let proof = try await fixture.pool.withConnection { connection in
+        try await connection.withTransaction { transaction in
+          try await transaction.execute("set local role \(role)")
+          let proof = try await ReferenceProof.prepare(design, on: transaction)
+          // The transaction goes on.
+          try await transaction.execute("select 1")
+          return proof == nil
+        }
+      }
+      try await fixture.database.psql("drop owned by \(role); drop role \(role)")
+      #expect(proof)
     }
   }
 

@@ -142,6 +142,34 @@ import Testing
     }
   }
 
+  /// A first file that is copied straight into its table is judged with the others too.
+  @Test func theShareIsCountedOverAllFilesAlsoWhereTheFirstGoesStraightIntoItsTable() async throws {
+    try await FeedFixture.with { fixture in
+      let bad = "x,,payment,1.00,USD,\(SafetyTests.line)\n"
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...9_000))
+      try fixture.deliver("payments_2.csv", paymentsHeader + bad)
+      let outcome = try await fixture.ingest(payments(limit: .ratio(ExactDecimal("0.01") ?? 0)))
+      #expect(outcome.status == .loaded, "\(outcome.findings)")
+      #expect(outcome.rows == RowCounts(read: 9_001, inserted: 9_000, rejected: 1))
+      #expect(try await fixture.query("select path from daybook.file where name = 'payments_1.csv'") == "bulk")
+    }
+  }
+
+  /// The second time with every index in place, because only the server sees that the row 1 is not to be.
+  @Test func theShareIsCountedOverAllFilesAlsoWhenTheFirstHasToBeReadAgain() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_0.csv", paymentsHeader)
+      _ = try await fixture.ingest(payments())
+      try await fixture.database.psql("alter table finance.payments add constraint by_hand check (id <> 1)")
+      let bad = String(repeating: "x,,payment,1.00,USD,\(SafetyTests.line)\n", count: 200)
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...9_000) + bad)
+      try fixture.deliver("payments_2.csv", SafetyTests.file(9_001...40_000))
+      let outcome = try await fixture.ingest(payments(limit: .ratio(ExactDecimal("0.01") ?? 0)))
+      #expect(outcome.status == .loaded, "\(outcome.findings)")
+      #expect(outcome.rows == RowCounts(read: 40_200, inserted: 39_999, rejected: 201))
+    }
+  }
+
   @Test func moneyOfARefusedRecordIsReadAndRejected() async throws {
     try await FeedFixture.with { fixture in
       try fixture.deliver(

@@ -7,6 +7,7 @@ import Foundation
 import Glibc
 import Ledger
 import Money
+import Postgres
 import TestSupport
 import Testing
 
@@ -125,6 +126,38 @@ import Testing
       let outcome = try await fixture.ingest(strict)
       #expect(outcome.status == .loaded && outcome.rejectsFile == nil)
       #expect(list(fixture) == nil)
+    }
+  }
+
+  /// Rejects of an earlier day are closed by a correction, by a person, and by a file that takes the refused one's place.
+  @Test func theListOfAnEarlierDayFollowsWhatIsClosedLater() async throws {
+    try await FeedFixture.with { fixture in
+      let next = CivilDate(daysSince1970: FeedFixture.asOf.daysSince1970 + 1)
+      let bad = { (id: Int) in "\(id),,payment,x\(id),USD,\(Self.at)\n" }
+      try fixture.deliver("payments_1.csv", paymentsHeader + bad(1) + bad(2) + bad(3))
+      _ = try await fixture.ingest(payments())
+      #expect(list(fixture)?.split(separator: "\n").count == 4)
+
+      let corrected = "_reject_id,id,kind,amount,currency,at\n1,1,payment,1.00,USD,\(Self.at)\n"
+      let path = try fixture.directory.write(corrected, to: "good.csv")
+      #expect(try await fixture.ingest(payments(), .correction(path), asOf: next).rows.inserted == 1)
+      #expect(list(fixture)?.split(separator: "\n").count == 3)
+      #expect(list(fixture)?.contains("x1") == false)
+
+      try await fixture.pool.withConnection { connection in
+        _ = try await FileLedger.dismiss(.these([2]), reason: "a test row", on: connection)
+      }
+      #expect(try await fixture.ingest(payments(), asOf: next).status == .nothingNew)
+      #expect(list(fixture)?.split(separator: "\n").count == 2)
+      #expect(list(fixture)?.contains("x3") == true)
+
+      try fixture.deliver("payments_2.csv", paymentsHeader + bad(4))
+      #expect(try await fixture.ingest(payments(limit: .count(0))).status == .refused)
+      #expect(list(fixture)?.contains("x4") == true)
+      try fixture.deliver("payments_2.csv", paymentsHeader + "4,,payment,1.00,USD,\(Self.at)\n")
+      #expect(try await fixture.ingest(payments(limit: .count(0)), asOf: next).status == .loaded)
+      #expect(list(fixture)?.contains("x4") == false)
+      #expect(list(fixture)?.contains("x3") == true)
     }
   }
 }

@@ -152,6 +152,9 @@ import Testing
       let untouched = try await fixture.ingest(
         notes, .correction(try fixture.directory.write(text.replacing("x2", with: "2"), to: "good.csv")))
       #expect(untouched.rows == RowCounts(read: 1, inserted: 1), "\(untouched.findings)")
+      // What is still open is listed in the words of the feed's files, though the correction is in UTF-8.
+      let rest = try fixture.directory.read("Output/rejects/2026-11-20/notes.csv")
+      #expect(rest == people.split(separator: "\n").filter { !$0.contains("x2;") }.joined(separator: "\n") + "\n")
       let corrected = text.replacing("x2", with: "2").replacing(shown, with: "ü")
       let outcome = try await fixture.ingest(
         notes, .correction(try fixture.directory.write(corrected, to: "good.csv")))
@@ -177,6 +180,77 @@ import Testing
       _ = try await fixture.ingest(parent)
       #expect(try await fixture.ingest(child, .correction(path)).rows == RowCounts(read: 1, inserted: 1))
       #expect(try await fixture.query("select count(*) from daybook.reject where resolved_at is null") == "0")
+    }
+  }
+
+  /// A record that was refused, a later file with the same key, and then the correction of the record.
+  @Test func aCorrectionDoesNotUndoWhatALaterFileHasSaid() async throws {
+    try await FeedFixture.with { fixture in
+      func records(_ amounts: [String]) -> String {
+        paymentsHeader + amounts.enumerated().map { "\($0 + 1),,payment,\($1),USD,\(Self.at)\n" }.joined()
+      }
+      try fixture.deliver("payments_1.csv", records(["1.00", "1.00", "1.00", "1.00"]))
+      _ = try await fixture.ingest(payments())
+      try fixture.deliver("payments_2.csv", records(["x", "y", "z", "2.00"]))
+      #expect(try await fixture.ingest(payments()).rows == RowCounts(read: 4, updated: 1, rejected: 3))
+      // Later the first is told otherwise, the second the same again, and the third not at all.
+      try fixture.deliver("payments_3.csv", records(["3.00", "1.00"]))
+      #expect(try await fixture.ingest(payments()).rows == RowCounts(read: 2, updated: 1, unchanged: 1))
+      let path = try fixture.directory.write(
+        "_reject_id,id,kind,amount,currency,at\n"
+          + (1...3).map { "\($0),\($0),payment,2.50,USD,\(Self.at)\n" }.joined(), to: "good.csv")
+      let outcome = try await fixture.ingest(payments(), .correction(path))
+      #expect(outcome.rows == RowCounts(read: 3, updated: 2, rejected: 1), "\(outcome.findings)")
+      let told = try #require(outcome.findings.first { $0.code == FeedIngestion.refusedAgain })
+      #expect(told.severity == .warning && told.notes == ["state: 2 are loaded, and their rejects closed"])
+      #expect(
+        try await fixture.query("select amount from finance.payments order by id") == "3.00\n2.50\n2.50\n2.00")
+      #expect(
+        try await fixture.query(
+          "select line, code, column_name is null, reason from daybook.reject where resolved_at is null")
+          == "2|key_conflict|t|id 1 has got other values since, from payments_3.csv, which is newer "
+          + "(corrected in good.csv:2)")
+      #expect(
+        try await fixture.query(
+          "select outcome, amount from daybook.file_control_sum where outcome <> 'read' order by file_id desc, 1 limit 2"
+        )
+          == "rejected|2.50\nupdated|5.00")
+    }
+  }
+
+  @Test(arguments: [
+    (Limit.count(0), 2, true), (.count(1), 2, false), (.count(9), 1, true), (.ratio(ExactDecimal("0.4") ?? 0), 2, true),
+  ])
+  func moreThanTheLimitRefusedAgainIsAnErrorThoughTheRestIsLoaded(
+    _ limit: Limit, _ read: Int, _ isError: Bool
+  ) async throws {
+    @Sendable func words(_ limit: Limit) -> FeedDefinition {
+      feed("words", limit: limit, [column("id", .bigint), column("n", .integer)])
+    }
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("words_1.csv", "id,n\n1,x\n2,y\n3,3\n")
+      #expect(try await fixture.ingest(words(.count(9))).rows.rejected == 2)
+      let good = read == 2 ? "2,2,20\n" : ""
+      let path = try fixture.directory.write("_reject_id,id,n\n1,1,z\n\(good)", to: "good.csv")
+      let outcome = try await fixture.ingest(words(limit), .correction(path))
+      #expect(outcome.rows == RowCounts(read: read, inserted: read - 1, rejected: 1))
+      #expect(outcome.findings.map(\.code) == [FeedIngestion.refusedAgain])
+      #expect(outcome.findings.first?.severity == (isError ? .error : .warning))
+    }
+  }
+
+  /// Two refused records of one file with the same key, corrected one after the other.
+  @Test func aLaterRecordOfTheSameFileReplacesAnEarlierOneThatWasCorrected() async throws {
+    let words = feed("words", [column("id", .bigint), column("n", .integer)])
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("words_1.csv", "id,n\n1,x\n1,y\n2,2\n")
+      #expect(try await fixture.ingest(words).rows.rejected == 2)
+      for reject in 1...2 {
+        let path = try fixture.directory.write("_reject_id,id,n\n\(reject),1,\(reject)0\n", to: "good\(reject).csv")
+        let outcome = try await fixture.ingest(words, .correction(path))
+        #expect(outcome.rows.rejected == 0, "\(outcome.findings)")
+      }
+      #expect(try await fixture.query("select id, n from finance.words order by 1") == "1|20\n2|2")
     }
   }
 

@@ -237,6 +237,55 @@ import Testing
     }
   }
 
+  /// The data is in, and a staging table that stays behind makes no failure of that.
+  @Test func whatIsCommittedIsToldSoWhenItsStagingCannotBeDropped() async throws {
+    try await FeedFixture.with { fixture in
+      try await fixture.database.psql(
+        """
+        create function public.keep() returns event_trigger language plpgsql as $$begin
+          if exists (select from pg_event_trigger_dropped_objects() where object_name like 'staging%') then
+            raise 'kept';
+          end if;
+        end$$
+        """, "create event trigger keep on sql_drop execute function public.keep()")
+      try fixture.deliver("payments_1.csv", Self.file(1...3) + "x,,payment,1.00,USD,\(Self.line)\n")
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.status == .loaded)
+      #expect(outcome.rows == RowCounts(read: 4, inserted: 3, rejected: 1))
+      #expect(try await fixture.stagingTables() == "1")
+      let path = try fixture.directory.write(
+        "_reject_id,id,kind,amount,currency,at\n1,9,payment,1,USD,\(Self.line)\n", to: "good.csv")
+      try await fixture.database.psql("alter event trigger keep disable")
+      #expect(try await fixture.ingest(payments(), .correction(path)).rows == RowCounts(read: 1, inserted: 1))
+      #expect(try await fixture.stagingTables() == "0")
+    }
+  }
+
+  /// The list of refused records cannot be read any more, right behind the commit.
+  @Test(arguments: [LoadStrategy.copy, .insert])
+  func whatIsCommittedIsToldSoWhenItsRejectsCannotBeListed(_ load: LoadStrategy) async throws {
+    try await FeedFixture.with { fixture in
+      try await fixture.makeTableWithProvenance(payments())
+      try await fixture.database.psql(
+        """
+        create function f() returns trigger language plpgsql as $$begin
+          alter table daybook.reject rename column raw to raw_bytes; return null; end$$
+        """,
+        """
+        create constraint trigger t after insert or update on daybook.file deferrable initially deferred
+          for each row when (new.status = 'loaded') execute function f()
+        """)
+      try fixture.deliver("payments_1.csv", Self.file(1...3) + "x,,payment,1.00,USD,\(Self.line)\n")
+      let outcome = try await fixture.ingest(payments().loaded(by: load))
+      #expect(outcome.status == .loaded)
+      #expect(outcome.rows == RowCounts(read: 4, inserted: 3, rejected: 1))
+      let told = outcome.outputProblem.first
+      #expect(told?.message.contains("42703") == true, "\(outcome.outputProblem)")
+      #expect(told?.notes == ["state: the ledger holds them; what was loaded stays loaded"])
+      #expect(try await fixture.query("select count(*) from finance.payments") == "3")
+    }
+  }
+
   @Test func stagingOfAKilledRunIsSweptAndThatOfALivingOneIsKept() async throws {
     try await FeedFixture.with { fixture in
       let dead = "staging_\(String(repeating: "a", count: 32))_1f_0"

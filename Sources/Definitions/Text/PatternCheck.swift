@@ -1,6 +1,5 @@
-// The dialect of `matches:`: POSIX extended regular expressions, as `regcomp` with REG_EXTENDED compiles them. In the
-// C locale they match bytes, so `.` is one byte of a longer character. What PostgreSQL's `~` would read differently
-// (a backslash inside brackets) is refused, and so are expressions that would cost without bound (deeply nested
+// The dialect of `matches:`: POSIX extended regular expressions, as `regcomp` with REG_EXTENDED compiles them, over the
+// characters of UTF-8. What PostgreSQL's `~` would read differently (a backslash inside brackets) is refused, and so are expressions that would cost without bound (deeply nested
 // repetition, back references), before they are compiled.
 // Source: IEEE Std 1003.1, 9.4 Extended Regular Expressions.
 

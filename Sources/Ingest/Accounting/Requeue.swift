@@ -1,7 +1,9 @@
 // Loads a corrected export of rejects by the ordinary way of a file: the same checks, merge and reconciliation, an
 // entry of its own in the ledger, and rows that say which line of it they came from.
 // Invariant: rejects are closed in the transaction that loads their rows; what is refused again stays open under its
-// old number. A correction never deletes rows, whatever the feed's mode, and no share of it is too much to be refused.
+// old number. A correction never deletes rows, whatever the feed's mode, and never undoes what a later file has said
+// (`FileMerge+Correction`). However
+// much of it is refused, the rest is loaded; more than the feed's limit is an error all the same.
 
 internal import CSV
 internal import Definitions
@@ -12,6 +14,9 @@ internal import Money
 internal import Postgres
 
 extension FeedIngestion {
+  /// The code of the finding that corrected records were refused again. Those that were not are loaded all the same.
+  public static let refusedAgain = "refused_again"
+
   /// The ingest of the same feed as a corrected export is written: standard CSV, single changes, nothing around it.
   private var forCorrections: FeedIngestion {
     var feed = feed
@@ -43,48 +48,35 @@ extension FeedIngestion {
     let ingestion = forCorrections
     let design = TableDesign(feed: feed, schema: project.database.schema, timeZone: project.calendar.timeZone)
     let area = StagingArea(runID: runID, feed: feed.name)
-    do {
-      return try await pool.withConnection { connection in
-        try await StagingArea.sweep(on: connection)
-        let standing = try await FileLedger.standing(
-          of: Set(corrected.records.map(\.rejectID)).sorted(), rawOf: [.notUTF8, .nulByte], on: connection)
-        try check(corrected, standing)
-        var (wanted, findings) = try select(corrected, standing)
-        guard !wanted.isEmpty else {
-          findings.append(
-            Diagnostic(
-              .warning, code: "nothing_to_requeue", at: SourcePosition(file: shown),
-              "nothing to load: no record of the file is both open and corrected"))
-          return IngestOutcome(
-            status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
-        }
-        let file = try InputSpool.anonymousFile(
-          corrected.keeping { wanted[$0.line] != nil }, in: "\(project.root)/\(InputSpool.folder)")
-        let sha256 = try contentHash(of: file) { _ in try Task.checkCancellation() }
-        let isKnown = try await FileLedger.isLoaded(feed: feed.name, sha256: sha256, on: connection) != nil
-        var publication = FeedPublication(
-          feed: ingestion.feed, design: design, dialect: try FileDialect(ingestion.feed.format), runID: runID,
-          asOf: asOf)
-        publication.correction = Correction(rejects: wanted)
-        let discovered = DiscoveredFile(
-          name: name, displayPath: shown, file: file, sha256: sha256, isReload: isKnown, control: nil)
-        try await area.lock(on: connection)
-        var outcome: IngestOutcome
-        do {
-          outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)
-          try await ingestion.reportRejects(&outcome, on: connection)
-        } catch {
-          try? await area.unlock(on: connection)
-          throw error
-        }
-        try await area.drop(on: connection)
-        try await area.unlock(on: connection)
-        outcome.findings = findings + told(outcome, shown)
-        return outcome
+    return try await withStaging(area) { connection in
+      try await markRejects(on: connection)
+      try await StagingArea.sweep(on: connection)
+      let standing = try await FileLedger.standing(
+        of: Set(corrected.records.map(\.rejectID)).sorted(), rawOf: [.notUTF8, .nulByte], on: connection)
+      try check(corrected, standing)
+      var (wanted, findings) = try select(corrected, standing)
+      guard !wanted.isEmpty else {
+        findings.append(
+          Diagnostic(
+            .warning, code: "nothing_to_requeue", at: SourcePosition(file: shown),
+            "nothing to load: no record of the file is both open and corrected"))
+        return IngestOutcome(
+          status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: findings, rejectsFile: nil)
       }
-    } catch {
-      await dropAfterFailure(area)
-      throw error
+      let file = try InputSpool.anonymousFile(
+        corrected.keeping { wanted[$0.line] != nil }, in: "\(project.root)/\(InputSpool.folder)")
+      let sha256 = try contentHash(of: file) { _ in try Task.checkCancellation() }
+      let isKnown = try await FileLedger.isLoaded(feed: feed.name, sha256: sha256, on: connection) != nil
+      var publication = FeedPublication(
+        feed: ingestion.feed, design: design, dialect: try FileDialect(ingestion.feed.format), runID: runID, asOf: asOf)
+      publication.correction = Correction(rejects: wanted)
+      let discovered = DiscoveredFile(
+        name: name, displayPath: shown, file: file, sha256: sha256, isReload: isKnown, control: nil)
+      var outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)
+      // Listed as the feed's files are written, not as the correction is.
+      await reportRejects(&outcome, on: connection)
+      outcome.findings = findings + told(outcome, shown)
+      return outcome
     }
   }
 
@@ -152,13 +144,16 @@ extension FeedIngestion {
     var findings = outcome.findings.filter { $0.code != "column_extra" && $0.code != "rejects" }
     let refused = outcome.rows.rejected
     if outcome.status == .loaded, refused > 0 {
+      // What was right is loaded whatever else was wrong; whether that is good enough is said by the feed's limit.
+      let isAllowed = refused < outcome.rows.read && feed.rejectLimit.allows(refused, of: outcome.rows.read)
       findings.append(
         Diagnostic(
-          .warning, code: "refused_again", at: SourcePosition(file: path),
+          isAllowed ? .warning : .error, code: Self.refusedAgain, at: SourcePosition(file: path),
           "\(refused) of \(outcome.rows.read) corrected records \(refused == 1 ? "was" : "were") refused again and "
             + (refused == 1 ? "stays open" : "stay open"),
-          notes: ["state: the others are loaded, and their rejects closed"],
-          fix: "correct them in the same file and requeue it; the reasons: daybook rejects list --feed \(feed.name)"))
+          notes: ["state: \(outcome.rows.read - refused) are loaded, and their rejects closed"],
+          fix: "correct them in the same file and requeue it, or do without them: daybook rejects dismiss; "
+            + "the reasons: daybook rejects list --feed \(feed.name)"))
     }
     return findings
   }

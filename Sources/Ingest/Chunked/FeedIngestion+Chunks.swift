@@ -85,12 +85,7 @@ extension FeedIngestion {
       }
     }
     outcome.rows = outcome.files.reduce(RowCounts()) { $0 + $1.rows }
-    let result = outcome
-    return try await pool.withConnection { connection in
-      var outcome = result
-      try await reportRejects(&outcome, on: connection)
-      return outcome
-    }
+    return await reportingRejects(outcome)
   }
 
   private func duplicateNote(_ file: DiscoveredFile, _ count: Int) -> Diagnostic {

@@ -197,7 +197,7 @@ final class FilePlan: @unchecked Sendable {  // no lock: nothing changes after i
     let expression = UnsafeMutablePointer<regex_t>.allocate(capacity: 1)
     expression.initialize(to: regex_t())
     // Definitions were checked to compile.
-    guard regcomp(expression, pattern, REG_EXTENDED | REG_NOSUB) == 0 else {
+    guard compile(pattern, into: expression) else {
       expression.deallocate()
       return
     }

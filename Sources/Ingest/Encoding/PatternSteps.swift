@@ -116,9 +116,33 @@ func matches(
   return index == count
 }
 
-/// Whether the compiled expression matches somewhere in the bytes.
+/// Whether the compiled expression matches somewhere in the bytes, which are valid UTF-8.
 func matches(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ expression: UnsafePointer<regex_t>) -> Bool {
   var span = regmatch_t(rm_so: 0, rm_eo: regoff_t(truncatingIfNeeded: count))
+  let text = UnsafeRawPointer(bytes).assumingMemoryBound(to: CChar.self)
   // REG_STARTEND of glibc: the text is given by its length and needs no NUL behind it.
-  return regexec(expression, UnsafeRawPointer(bytes).assumingMemoryBound(to: CChar.self), 1, &span, 1 << 2) == 0
+  return CharactersOfUTF8.use { regexec(expression, text, 1, &span, 1 << 2) == 0 }
+}
+
+/// Compiles an expression for `matches`; false for one that does not compile.
+func compile(_ pattern: String, into expression: UnsafeMutablePointer<regex_t>) -> Bool {
+  CharactersOfUTF8.use { regcomp(expression, pattern, REG_EXTENDED | REG_NOSUB) == 0 }
+}
+
+/// The locale in which `.` is one character, as it is to the server's check of the same column, and not one byte of it;
+/// whatever locale the process has.
+private final class CharactersOfUTF8: @unchecked Sendable {  // no lock: nothing changes after init
+  private static let shared = CharactersOfUTF8()
+  private let locale: locale_t?
+
+  // The mask of LC_CTYPE. glibc has C.UTF-8 built in; without it bytes are compared, as in the locale "C".
+  private init() { locale = newlocale(1 << LC_CTYPE, "C.UTF-8", nil) }
+
+  /// Runs `body`, which does not suspend, with this locale in its thread.
+  static func use<R>(_ body: () -> R) -> R {
+    guard let locale = shared.locale else { return body() }
+    let before = uselocale(locale)
+    defer { uselocale(before) }
+    return body()
+  }
 }

@@ -39,7 +39,7 @@ extension OpenFile {
   /// Whether the file is still being written, as far as can be told within a third of a second.
   func isBeingWritten(nowNanoseconds now: Int64) async throws -> Bool {
     // A process that has just closed the file, or is being started by one that has it open, is gone in a moment.
-    for _ in 0..<5 {
+    for _ in 0..<15 {
       switch hasWriter {
       case false: return hasChanged
       case nil:

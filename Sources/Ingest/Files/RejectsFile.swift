@@ -96,15 +96,30 @@ extension FeedIngestion {
   /// Takes note of what the CSVs show, before anything is changed.
   nonisolated(nonsending) func markRejects(on connection: PostgresConnection) async throws {
     if rejectsMark.microseconds != nil { return }
-    let files = try await FileLedger.lastRecorded(feed: feed.name, after: nil, on: connection)
-    rejectsMark.set(files.map(\.microseconds).max() ?? 0)
+    let changes = try await FileLedger.lastChanged(feed: feed.name, after: nil, on: connection)
+    rejectsMark.set(changes.map(\.microseconds).max() ?? 0)
+  }
+
+  /// Writes and tells what was refused.
+  func reportingRejects(_ outcome: IngestOutcome) async -> IngestOutcome {
+    do {
+      return try await pool.withConnection { connection in
+        var outcome = outcome
+        await reportRejects(&outcome, on: connection)
+        return outcome
+      }
+    } catch {
+      var outcome = outcome
+      outcome.outputProblem = unlisted(error)
+      return outcome
+    }
   }
 
   /// Shows what was refused, and says how many within the limit there were.
-  nonisolated(nonsending) func reportRejects(
-    _ outcome: inout IngestOutcome, on connection: PostgresConnection
-  ) async throws {
-    try await showRejects(&outcome, on: connection)
+  ///
+  /// What is committed by now stays so, whatever stands in the way of the list: that is told beside it.
+  nonisolated(nonsending) func reportRejects(_ outcome: inout IngestOutcome, on connection: PostgresConnection) async {
+    do { try await showRejects(&outcome, on: connection) } catch { outcome.outputProblem = unlisted(error) }
     guard outcome.rows.rejected > 0, outcome.status == .loaded else { return }
     outcome.findings.append(
       Diagnostic(
@@ -114,16 +129,21 @@ extension FeedIngestion {
           + "the limit is \(feed.rejectLimit)"))
   }
 
-  /// Writes the CSVs that are behind the ledger: those of dates with files that were recorded since they were written,
-  /// by this run or by one that did not come so far, and this date's when it is not there.
+  private func unlisted(_ error: any Error) -> [Diagnostic] {
+    let path = rejectsFile(asOf).path
+    return IngestError.output(path, (error as? PostgresError)?.description ?? "\(error)").diagnostics
+  }
+
+  /// Writes the CSVs that are behind the ledger: those of dates with files that were recorded, or rejects that were
+  /// closed, since they were written, by whomever, and this date's when it is not there.
   ///
   /// A full disk does not undo what is committed, and must not hide it.
   nonisolated(nonsending) func showRejects(
     _ outcome: inout IngestOutcome, on connection: PostgresConnection
   ) async throws {
     let mark = rejectsMark
-    let files = try await FileLedger.lastRecorded(feed: feed.name, after: mark.microseconds, on: connection)
-    var dates = Set(files.map(\.asOf))
+    let changes = try await FileLedger.lastChanged(feed: feed.name, after: mark.microseconds, on: connection)
+    var dates = Set(changes.map(\.asOf))
     if !rejectsFile(asOf).isThere { dates.insert(asOf) }
     do {
       for date in dates.sorted() {
@@ -136,7 +156,7 @@ extension FeedIngestion {
             "the file holds the first \(RejectsFile.maximumRecords) refused records and not the others",
             fix: "daybook rejects export"))
       }
-      if let last = files.map(\.microseconds).max() { mark.set(last) }
+      if let last = changes.map(\.microseconds).max() { mark.set(last) }
     } catch let error as IngestError where error.kind == .output {
       outcome.outputProblem = error.diagnostics
     }

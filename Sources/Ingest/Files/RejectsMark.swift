@@ -17,7 +17,8 @@ struct RejectsMark {
     path = "\(directory)/\(feed)"
   }
 
-  /// When the last file was recorded that the CSVs show, by the server's clock; nil when that is not known.
+  /// When the last file was recorded, or reject closed, that the CSVs show, by the server's clock; nil when that is not
+  /// known.
   var microseconds: Int64? {
     let words = readText(path)?.split(whereSeparator: \.isWhitespace) ?? []
     guard words.count == 2, words[0] == Self.version else { return nil }

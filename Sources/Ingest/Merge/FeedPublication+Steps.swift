@@ -33,9 +33,9 @@ extension FeedPublication {
   /// Before the first file is merged, also when a file is not what its sender says.
   func checkLimit(_ staged: [StagedFile], _ done: [Merged]) throws {
     if done.isEmpty { try checkStatements(staged) }
-    let read = staged.reduce(0) { $0 + $1.summary.recordsRead }
+    let read = staged.reduce(earlier.read) { $0 + $1.summary.recordsRead }
     let logs = done.map(\.rejects) + staged.dropFirst(done.count).map(\.summary.rejects)
-    let count = logs.reduce(0) { $0 + $1.count }
+    let count = logs.reduce(earlier.rejected) { $0 + $1.count }
     let isTruncated = logs.contains { $0.isTruncated }
     guard isTruncated || !feed.rejectLimit.allows(count, of: read) else { return }
     // The first refused record says where to look; the feed's definition only where the limit stands.

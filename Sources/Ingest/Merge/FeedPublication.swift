@@ -88,6 +88,8 @@ struct FeedPublication: Sendable {
   let asOf: CivilDate
   /// What closes rejects, when the file is a correction of them.
   var correction: Correction?
+  /// What became of the files that the same call has committed before: their refused records count toward the limit.
+  var earlier = RowCounts()
 
   /// What one file's merge did.
   struct Merged {

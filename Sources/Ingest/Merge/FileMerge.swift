@@ -103,6 +103,7 @@ struct FileMerge {
     let present = try await connection.execute(sql.classify)
     try await publication.planFreely(on: connection)
     try await connection.execute("analyze pg_temp.daybook_present")
+    try await refuseOlderCorrections(on: connection)
     let counts = try await connection.query(sql.countPresent)
     var (changed, same) = (0, 0)
     if let row = counts.first { (changed, same) = (try row.decode(0), try row.decode(1)) }

@@ -36,7 +36,7 @@ struct MergeStatements: Sendable {
   /// The column that tells the rows of the file apart.
   var place: String { rowsAre == .staged ? "_daybook_offset" : Provenance.line }
   /// Offset, line and record of a row `alias`, zero where they have to be looked up in the file.
-  private func places(_ alias: String) -> String {
+  func places(_ alias: String) -> String {
     rowsAre == .staged
       ? "\(alias)._daybook_offset, \(alias)._daybook_line, \(alias)._daybook_record"
       : "0::bigint as _daybook_offset, \(alias)._daybook_line, 0::bigint as _daybook_record"
@@ -237,7 +237,7 @@ struct MergeStatements: Sendable {
     """
   }
 
-  private var keyText: String {
+  var keyText: String {
     key.isEmpty ? "''" : "concat_ws(',', \(key.map { "s.\(quoteIdentifier($0))" }.joined(separator: ", ")))"
   }
 

@@ -2,8 +2,9 @@
 // into a table with two references costs is those triggers, which look every parent up and lock it.
 // Invariant: nothing is believed. All parents are locked against change before the orphans of the file are looked for,
 // and stay so until the transaction ends, so that what the look did not find cannot come true behind it. Where any
-// doubt is left (a trigger or rule of somebody's, a reference that Daybook did not make, a lock not to be had at once, a
-// role that may not), the server's own triggers do their work as ever.
+// doubt is left (a trigger or rule of somebody's, a reference that Daybook did not make, a key that the server checks
+// by a trigger too because it may be deferred, a parent with rows of other tables under it, a lock not to be had at
+// once, a role that may not), the server's own triggers do their work as ever.
 
 internal import Postgres
 
@@ -32,8 +33,10 @@ struct ReferenceProof: Sendable {
         and current_setting('transaction_isolation') = 'read committed'
         and current_setting('session_replication_role') = 'origin'
         and not exists (select from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal)
+        and not exists (select from pg_constraint d where d.conrelid = t.oid and d.contype <> 'f' and d.condeferrable)
         and (
-          select count(*) = cardinality($2::text[]) and bool_and(cardinality(c.conkey) = 1 and p.relkind = 'r' and exists (
+          select count(*) = cardinality($2::text[]) and bool_and(cardinality(c.conkey) = 1 and p.relkind = 'r' and not p.relhassubclass
+            and exists (
             select from unnest($2::text[], $3::text[], $4::text[]) as k (name, target, target_name)
             where a.attname = k.name and c.confrelid = k.target::regclass and f.attname = k.target_name))
           from pg_constraint c
@@ -54,7 +57,7 @@ struct ReferenceProof: Sendable {
           try await nested.execute("lock table \(parent.quoted) in share mode nowait")
         }
       }
-    } catch let error as PostgresError where error.sqlState == "55P03" {
+    } catch let error as PostgresError where error.sqlState == "55P03" || error.sqlState == "42501" {
       return nil
     }
     return ReferenceProof(columns: Set(design.foreignKeys.map(\.column)))
