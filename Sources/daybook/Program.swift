@@ -14,6 +14,7 @@ enum Program {
 
   static func main() {
     SignalWatch.prepare()
+    allowOpenFiles()
     let arguments = GlobalOptions.movedBehindVerb(Array(CommandLine.arguments.dropFirst()))
     let environment = Invocation.currentEnvironment()
     let verb: any Verb
@@ -35,6 +36,16 @@ enum Program {
     let command = verb
     let task = Task.detached { exit(await perform(command, invocation).rawValue) }
     SignalWatch.wait(interruption, leavesInterrupts: type(of: command).leavesInterruptsToChild) { task.cancel() }
+  }
+
+  /// Raises the number of files that may be open as far as this user may, within reason: a night may hold hundreds of
+  /// files of several feeds, and 1024 is what a shell allows.
+  private static func allowOpenFiles() {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < 8_192 else { return }
+    limit.rlim_cur = min(limit.rlim_max, 8_192)
+    _ = setrlimit(resource, &limit)
   }
 
   /// Runs the verb, and explains what it throws.
