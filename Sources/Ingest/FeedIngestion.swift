@@ -26,7 +26,8 @@ public struct FeedIngestion: Sendable {
   var chunkBytes = 1 << 20
   /// A chunk is not dealt out to more parts than leave each about so many bytes.
   var chunkShareBytes = 256 << 10
-  /// The most files of one transaction. Each costs a few locks, of which a server has some 6,400 unless told otherwise.
+  /// The most files of one transaction, and of one look at the inbox. Each costs a few locks, of which a server has some
+  /// 6,400 unless told otherwise, and a descriptor.
   var filesTogether = 400
 
   /// Creates the ingest of one feed; nothing happens before `run`.
@@ -69,7 +70,10 @@ public struct FeedIngestion: Sendable {
     do {
       while true {
         do {
-          return try await load(selection, &committed)
+          var hasMore = false
+          let outcome = try await load(selection, &committed, &hasMore)
+          guard hasMore, outcome.status == .loaded else { return outcome }
+          committed = outcome
         } catch is LoadedMeanwhile {
           // The inbox is looked at again; each time there is at least one new file fewer.
         }
@@ -97,9 +101,11 @@ public struct FeedIngestion: Sendable {
 
   // MARK: Phases
 
-  /// - Parameter committed: what was loaded before; what this call commits is added to it at once.
+  /// - Parameters:
+  ///   - committed: what was loaded before; what this call commits is added to it at once.
+  ///   - hasMore: whether the inbox has to be looked at again.
   private func load(
-    _ selection: FileSelection, _ committed: inout IngestOutcome?
+    _ selection: FileSelection, _ committed: inout IngestOutcome?, _ hasMore: inout Bool
   ) async throws -> IngestOutcome {
     guard let zone = TimeZoneRules(named: project.calendar.timeZone) else {
       throw IngestError(
@@ -125,12 +131,15 @@ public struct FeedIngestion: Sendable {
       try await TableChanges.makeSchema(project.database.schema, on: connection)
       return discovery.files.isEmpty ? try await nothingNew(&discovery, publication, on: connection) : nil
     }
+    let earlier = committed?.findings ?? []
+    let found = discovery.findings.filter { !earlier.contains($0) }
     if let prepared {
+      committed?.findings += found
       guard let committed else { return prepared }
       return await reportingRejects(committed)
     }
     let files = discovery.files
-    let found = discovery.findings
+    hasMore = discovery.isCut
     if choice?.path == .insert {
       var outcome: IngestOutcome
       do {
@@ -138,6 +147,10 @@ public struct FeedIngestion: Sendable {
       } catch var error as IngestError {
         error.isByChunks = true
         throw error
+      }
+      if let before = committed {
+        if outcome.status == .nothingNew { outcome.status = .loaded }
+        outcome.add(before)
       }
       outcome.choice = choice
       outcome.findings = found + outcome.findings
@@ -149,7 +162,9 @@ public struct FeedIngestion: Sendable {
       let group = Array(files[start..<min(start + filesTogether, files.count)])
       publication.earlier = committed?.rows ?? RowCounts()
       var outcome = try await loadTogether(group, publication, zone)
-      if let before = committed {
+      if var before = committed {
+        // The sum of all is told at the end.
+        before.findings.removeAll { $0.code == "rejects" }
         if outcome.status == .refused { outcome.findings = told(outcome.findings, behind: before.files.count) }
         outcome.add(before)
       }

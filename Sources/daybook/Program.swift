@@ -14,7 +14,7 @@ enum Program {
 
   static func main() {
     SignalWatch.prepare()
-    allowManyFiles()
+    allowOpenFiles()
     let arguments = GlobalOptions.movedBehindVerb(Array(CommandLine.arguments.dropFirst()))
     let environment = Invocation.currentEnvironment()
     let verb: any Verb
@@ -38,13 +38,14 @@ enum Program {
     SignalWatch.wait(interruption, leavesInterrupts: type(of: command).leavesInterruptsToChild) { task.cancel() }
   }
 
-  /// Every file of an inbox is held open from the moment its content is known until it is loaded, and there may be
-  /// thousands; the limit that a shell or cron gives is for programs that wait with select(2), which nothing here does.
-  private static func allowManyFiles() {
+  /// Raises the number of files that may be open as far as this user may, within reason: a night may hold hundreds of
+  /// files of several feeds, and 1024 is what a shell allows.
+  private static func allowOpenFiles() {
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 65_536))
-    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < 8_192 else { return }
+    limit.rlim_cur = min(limit.rlim_max, 8_192)
+    _ = setrlimit(resource, &limit)
   }
 
   /// Runs the verb, and explains what it throws.

@@ -2,6 +2,7 @@
 
 import Definitions
 import Finding
+import Glibc
 import Ledger
 import Money
 import Synchronization
@@ -12,6 +13,47 @@ import Testing
 @testable import Ingest
 
 @Suite struct LoadingTests {
+  /// Counts the descriptors that lead to files of an inbox.
+  private final class OpenFiles: ProgressSink {
+    let inbox: String
+    let most = Mutex(0)
+
+    init(_ inbox: String) { self.inbox = inbox }
+
+    func progress(_ update: ProgressUpdate) {
+      let open = (0..<4096).count { number in
+        var target = [CChar](repeating: 0, count: 4096)
+        let length = readlink("/proc/self/fd/\(number)", &target, target.count)
+        return length > 0
+          && String(decoding: target[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self).hasPrefix(inbox)
+      }
+      most.withLock { $0 = max($0, open) }
+    }
+  }
+
+  @Test(arguments: [LoadStrategy.copy, .insert])
+  func aDirectoryOfFilesIsNeverOpenAllAtOnce(load: LoadStrategy) async throws {
+    var notes = feed("notes", [column("id", .bigint), column("note", .text)])
+    notes.load = load
+    try await FeedFixture.with { [notes] fixture in
+      for number in 10...39 { try fixture.deliver("notes_\(number).csv", "id,note\n\(number),new\n1,\(number)\n") }
+      for number in 1...5 { try fixture.deliver("notes_\(number).csv", "id,note\n\(number),\(number),bad\n") }
+      let open = OpenFiles(fixture.directory.appending("inbox") + "/")
+      var ingestion = FeedIngestion(
+        project: fixture.project([notes]), feed: notes, pool: fixture.pool, runID: .make(), asOf: FeedFixture.asOf,
+        progress: open)
+      ingestion.filesTogether = 4
+      let outcome = try await ingestion.run()
+      #expect(outcome.status == .loaded)
+      #expect(outcome.files.map(\.name) == (1...5).map { "notes_\($0).csv" } + (10...39).map { "notes_\($0).csv" })
+      #expect(outcome.rows == RowCounts(read: 65, inserted: 31, updated: 29, rejected: 5))
+      let most = open.most.withLock { $0 }
+      #expect((1...5).contains(most), "the four that are loaded, and the one that is read")
+      #expect(try await fixture.query("select note from finance.notes where id = 1") == "39")
+      #expect(try await ingestion.run().status == .nothingNew)
+    }
+  }
+
   @Test func moreFilesThanOneTransactionTakesAreLoadedInGroupsTheOldestFirst() async throws {
     let notes = feed("notes", limit: .count(0), [column("id", .bigint), column("note", .text)])
     try await FeedFixture.with { fixture in

@@ -36,6 +36,30 @@ import Testing
     }
   }
 
+  /// Long records come in pages; the list is in order all the same, and is not written again.
+  @Test func aListOfLongRecordsIsWrittenPieceByPiece() async throws {
+    try await FeedFixture.with { fixture in
+      for file in 1...2 {
+        let bad = (1...12).map { "x\($0),,\(String(repeating: "y", count: 500_000)),1.00,USD,\(SafetyTests.line)\n" }
+        try fixture.deliver("payments_\(file).csv", SafetyTests.file(file...file) + bad.joined())
+      }
+      #expect(try await fixture.ingest(payments()).rows == RowCounts(read: 26, inserted: 2, rejected: 24))
+      let path = fixture.directory.appending(Self.path)
+      let lines = try fixture.directory.read(Self.path).split(separator: "\n")
+      #expect(lines.count == 25)
+      let places = lines.dropFirst().map { $0.split(separator: ",")[1...2].joined(separator: ":") }
+      #expect(places == (1...2).flatMap { file in (3...14).map { "payments_\(file).csv:\($0)" } })
+      #expect(lines.dropFirst().allSatisfy { $0.utf8.count > 500_000 })
+      var (before, after) = (stat(), stat())
+      #expect(stat(path, &before) == 0)
+      try await fixture.database.psql("update daybook.file set recorded_at = now()")
+      _ = try await fixture.ingest(payments())
+      #expect(stat(path, &after) == 0)
+      #expect(before.st_ino == after.st_ino)
+      #expect(leftOverDrafts(of: path).isEmpty)
+    }
+  }
+
   @Test func aRunThatLoadsOnlyGoodRecordsShowsWhatAnEndedOneRefused() async throws {
     try await withUnshownReject { fixture in
       let outcome = try await fixture.ingestInChunks(payments())

@@ -16,7 +16,7 @@ extension FeedIngestion {
     let loading = try await ChunkLedger.loading(feed: feed.name, on: connection)
     let found = Set(discovery.files.map(\.sha256))
     let resumed = loading.filter { found.contains($0.sha256) }
-    if discovery.isInbox {
+    if discovery.isInbox, !discovery.isCut {
       let names = Set(discovery.files.map(\.name))
       for file in loading where !found.contains(file.sha256) && !names.contains(file.name) {
         discovery.findings.append(missing(file, discovery))

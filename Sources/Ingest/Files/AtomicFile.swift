@@ -1,4 +1,4 @@
-// Small files, read whole and replaced whole: a reader sees the old bytes or the new ones.
+// Small files, read whole, and files that are replaced whole: a reader sees the old bytes or the new ones.
 
 internal import Glibc
 
@@ -63,18 +63,70 @@ func leftOverDrafts(of path: String) -> [String] {
 /// Replaces a file by rename, after its bytes are on disk. Drafts of killed processes go with it.
 /// - Returns: the operating system's error number, or 0.
 func replaceFile(_ path: String, with bytes: [UInt8]) -> Int32 {
-  for draft in leftOverDrafts(of: path) { unlink(draft) }
-  let temporary = "\(path).\(getpid()).tmp"
-  // The name can be foreseen: whatever stands there is a left-over or a trap, and a link is never written through.
-  unlink(temporary)
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
-  guard descriptor >= 0 else { return errno }
-  var number = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
-  if number == 0, fsync(descriptor) != 0 { number = errno }
-  close(descriptor)
-  if number == 0, rename(temporary, path) != 0 { number = errno }
-  if number != 0 { unlink(temporary) }
-  return number
+  do throws(SystemError) {
+    let draft = try FileDraft(of: path)
+    try draft.append(bytes)
+    try draft.publish()
+    return 0
+  } catch {
+    return error.number
+  }
+}
+
+/// A file that is written piece by piece beside the one whose place it takes. Without `publish` it is gone at the end.
+final class FileDraft {
+  private let path: String
+  private let temporary: String
+  private let descriptor: Int32
+  private var isPublished = false
+
+  /// Begins a draft; those of killed processes go.
+  init(of path: String) throws(SystemError) {
+    for draft in leftOverDrafts(of: path) { unlink(draft) }
+    self.path = path
+    temporary = "\(path).\(getpid()).tmp"
+    // The name can be foreseen: whatever stands there is a left-over or a trap, and a link is never written through.
+    unlink(temporary)
+    descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw SystemError(number: errno) }
+  }
+
+  deinit {
+    close(descriptor)
+    if !isPublished { unlink(temporary) }
+  }
+
+  func append(_ bytes: [UInt8]) throws(SystemError) {
+    let number = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+    if number != 0 { throw SystemError(number: number) }
+  }
+
+  /// Puts the draft, once it is on disk, in the place of the file; one that has the same bytes stays as it is.
+  func publish() throws(SystemError) {
+    if isSame { return }
+    guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw SystemError(number: errno) }
+    isPublished = true
+  }
+
+  private var isSame: Bool {
+    let other = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard other >= 0 else { return false }
+    defer { close(other) }
+    var (mine, theirs) = (stat(), stat())
+    guard fstat(descriptor, &mine) == 0, fstat(other, &theirs) == 0, mine.st_size == theirs.st_size else {
+      return false
+    }
+    var blocks = [[UInt8]](repeating: [UInt8](repeating: 0, count: 64 << 10), count: 2)
+    var position = 0
+    while position < Int(mine.st_size) {
+      let got = pread(descriptor, &blocks[0], blocks[0].count, off_t(position))
+      guard got > 0, pread(other, &blocks[1], got, off_t(position)) == got,
+        blocks[0][..<got] == blocks[1][..<got]
+      else { return false }
+      position += got
+    }
+    return true
+  }
 }
 
 /// Writes all bytes.

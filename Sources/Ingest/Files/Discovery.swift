@@ -32,6 +32,8 @@ struct Discovery {
   var isInbox = true
   /// Files of which it is known that nobody writes them.
   var isFinished: Set<String> = []
+  /// Whether names were left for another look, because as many files are open as one call takes.
+  var isCut = false
   /// Files that are there and not to be loaded yet, each with what it waits for.
   var waiting: [Diagnostic] = []
 
@@ -91,6 +93,11 @@ extension FeedIngestion {
       }
       if let name = names.illegible.first { throw illegible("\(discovery.display(discovery.inbox.path))/\(name)") }
       for name in names.legible {
+        // Each file is held open until it is loaded, and a process has 1024 descriptors unless told otherwise.
+        if discovery.files.count >= filesTogether, selection == .inbox {
+          discovery.isCut = true
+          break
+        }
         try await look(at: name, isReload: selection == .reloadInbox, &known, &discovery)
         try await leaveUnfinished(&discovery)
       }
@@ -189,6 +196,8 @@ extension FeedIngestion {
         notes: ["state: nothing of this feed is committed"],
         fix: error.number == EISDIR
           ? "name a file; what a pipe gives goes in by: … | daybook ingest \(feed.name) --file -"
-          : error.number == EACCES ? "let this user read it, then run again" : nil))
+          : error.number == EACCES
+            ? "let this user read it, then run again"
+            : error.number == EMFILE ? "allow the process more open files (ulimit -n), then run again" : nil))
   }
 }

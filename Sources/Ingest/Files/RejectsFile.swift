@@ -39,49 +39,85 @@ struct RejectsFile: Sendable {
   nonisolated(nonsending) func write(
     on connection: PostgresConnection, atMost maximum: Int = maximumRecords
   ) async throws -> (path: String?, isCut: Bool) {
-    var writer = CSVWriter()
-    try writer.record(Self.columns)
-    var count = 0
-    let rows = try await connection.query(
-      """
-      select r.feed, r.file, r.line, r.record, r.byte_offset, r.column_name, r.code, r.reason, r.raw
-      from daybook.reject r join daybook.file f using (file_id)
-      where r.feed = $1 and f.as_of = $2 and r.resolved_at is null
-      order by f.name, f.file_id, r.record, r.reject_id limit $3
-      """,
-      [.text(feed), .date(daysSince1970: Int32(clamping: asOf.daysSince1970)), .int8(Int64(maximum) + 1)])
-    let isCut = rows.count > maximum
-    for row in rows.prefix(maximum) {
-      count += 1
-      try writer.field(try row.decode(0, as: String.self))
-      try writer.field(try row.decode(1, as: String.self), formulaGuard: true)
-      for index in 2...4 { try writer.field(try row.decode(index, as: Int.self)) }
-      try writer.field(try row.decode(5, as: String?.self) ?? "")
-      try writer.field(try row.decode(6, as: String.self))
-      try writer.field(try row.decode(7, as: String.self), formulaGuard: true)
-      // The ledger keeps the bytes as they were; here those that are no characters are shown as in an export.
-      let raw = encoding.text(of: try row.decode(8, as: [UInt8].self))
-      try writer.field(legible(raw, encoding), formulaGuard: true)
-      try writer.endRecord()
-    }
-    let bytes = writer.takeBytes()
+    let (pages, isCut) = try await pages(atMost: maximum, on: connection)
     let directory = "\(output)/rejects/\(asOf)"
     // What was listed is all corrected or done without by now.
-    if count == 0, !isPresent(path) { return (nil, false) }
+    if pages.isEmpty, !isPresent(path) { return (nil, false) }
     // Nothing is written outside of Output: a link in a folder's place would lead there.
     for folder in ["\(output)/rejects", directory] where isLink(folder) {
       throw IngestError.output(folder, "a symbolic link stands in its place")
     }
-    for draft in leftOverDrafts(of: path) { unlink(draft) }
-    if count == 0 {
+    if pages.isEmpty {
+      for draft in leftOverDrafts(of: path) { unlink(draft) }
       guard unlink(path) == 0 else { throw IngestError.output(path, SystemError(number: errno).description) }
       return (nil, false)
     }
-    if readBytes(path) == bytes { return (path, isCut) }
     guard makeDirectories(directory) else { throw IngestError.output(path, "the folder cannot be made") }
-    let number = replaceFile(path, with: bytes)
-    if number != 0 { throw IngestError.output(path, SystemError(number: number).description) }
+    do {
+      let draft = try FileDraft(of: path)
+      var writer = CSVWriter()
+      try writer.record(Self.columns)
+      for page in pages {
+        for row in try await connection.query(Self.records, [.int8Array(page)]) { try write(row, to: &writer) }
+        try draft.append(writer.takeBytes())
+      }
+      try draft.publish()
+    } catch let error as SystemError {
+      throw IngestError.output(path, error.description)
+    }
     return (path, isCut)
+  }
+
+  /// The open records in the order of the file, in pages of bounded size, and whether there are more than `maximum`.
+  private nonisolated(nonsending) func pages(
+    atMost maximum: Int, on connection: PostgresConnection
+  ) async throws -> (pages: [[Int64]], isCut: Bool) {
+    var pages: [[Int64]] = []
+    var (count, bytes) = (0, Self.pageBytes)
+    try await connection.forEachRow(
+      """
+      select r.reject_id, octet_length(r.raw) + octet_length(r.reason)
+      from daybook.reject r join daybook.file f using (file_id)
+      where r.feed = $1 and f.as_of = $2 and r.resolved_at is null
+      order by \(Self.order) limit $3
+      """,
+      [.text(feed), .date(daysSince1970: Int32(clamping: asOf.daysSince1970)), .int8(Int64(maximum) + 1)]
+    ) { row in
+      count += 1
+      if count > maximum { return }
+      if bytes >= Self.pageBytes {
+        pages.append([])
+        bytes = 0
+      }
+      pages[pages.count - 1].append(try row.decode(0))
+      bytes += try row.decode(1, as: Int.self) + Self.recordBytes
+    }
+    return (pages, count > maximum)
+  }
+
+  private static let order = "f.name, f.file_id, r.record, r.reject_id"
+  /// A record may be as long as the feed allows, so that pages are measured in bytes.
+  private static let pageBytes = 2 << 20
+  /// What a record takes beside its bytes, roughly.
+  private static let recordBytes = 512
+
+  private static let records = """
+    select r.feed, r.file, r.line, r.record, r.byte_offset, r.column_name, r.code, r.reason, r.raw
+    from daybook.reject r join daybook.file f using (file_id)
+    where r.reject_id = any ($1) order by \(order)
+    """
+
+  private func write(_ row: PostgresRow, to writer: inout CSVWriter) throws {
+    try writer.field(try row.decode(0, as: String.self))
+    try writer.field(try row.decode(1, as: String.self), formulaGuard: true)
+    for index in 2...4 { try writer.field(try row.decode(index, as: Int.self)) }
+    try writer.field(try row.decode(5, as: String?.self) ?? "")
+    try writer.field(try row.decode(6, as: String.self))
+    try writer.field(try row.decode(7, as: String.self), formulaGuard: true)
+    // The ledger keeps the bytes as they were; here those that are no characters are shown as in an export.
+    let raw = encoding.text(of: try row.decode(8, as: [UInt8].self))
+    try writer.field(legible(raw, encoding), formulaGuard: true)
+    try writer.endRecord()
   }
 }
 

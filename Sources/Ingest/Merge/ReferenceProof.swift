@@ -15,9 +15,11 @@ struct ReferenceProof: Sendable {
 
   /// Locks the parents of `design`'s table, when that is all it takes; the table itself is locked already.
   ///
-  /// Waits for nobody. The transaction has to be one whose statements each see what was committed before them.
+  /// Waits for nobody. The transaction has to be one whose statements each see what was committed before them. Triggers
+  /// that are not those of references must not be left out: a deferrable key is checked by one, too. And a parent with
+  /// inheriting tables would show rows that no reference may lead to.
   /// - Returns: nil when the server has to check row by row.
-  /// Source: PostgreSQL 15 manual, session_replication_role; LOCK, conflicts of SHARE.
+  /// Source: PostgreSQL 15 manual, session_replication_role; LOCK, conflicts of SHARE, and the rights that it takes.
   static nonisolated(nonsending) func prepare(
     _ design: TableDesign, on connection: PostgresConnection
   ) async throws -> ReferenceProof? {
@@ -32,11 +34,12 @@ struct ReferenceProof: Sendable {
       select \(may) and t.relkind = 'r' and not t.relhasrules
         and current_setting('transaction_isolation') = 'read committed'
         and current_setting('session_replication_role') = 'origin'
-        and not exists (select from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal)
-        and not exists (select from pg_constraint d where d.conrelid = t.oid and d.contype <> 'f' and d.condeferrable)
+        and not exists (
+          select from pg_trigger g left join pg_constraint o on o.oid = g.tgconstraint
+          where g.tgrelid = t.oid and o.contype is distinct from 'f')
         and (
-          select count(*) = cardinality($2::text[]) and bool_and(cardinality(c.conkey) = 1 and p.relkind = 'r' and not p.relhassubclass
-            and exists (
+          select count(*) = cardinality($2::text[]) and bool_and(cardinality(c.conkey) = 1 and p.relkind = 'r'
+            and not p.relhassubclass and exists (
             select from unnest($2::text[], $3::text[], $4::text[]) as k (name, target, target_name)
             where a.attname = k.name and c.confrelid = k.target::regclass and f.attname = k.target_name))
           from pg_constraint c
@@ -57,7 +60,8 @@ struct ReferenceProof: Sendable {
           try await nested.execute("lock table \(parent.quoted) in share mode nowait")
         }
       }
-    } catch let error as PostgresError where error.sqlState == "55P03" || error.sqlState == "42501" {
+    } catch let error as PostgresError where ["55P03", "42501"].contains(error.sqlState) {
+      // Somebody is at work there, or this role may only refer to the parent and not lock it.
       return nil
     }
     return ReferenceProof(columns: Set(design.foreignKeys.map(\.column)))
