@@ -97,6 +97,7 @@ struct DatabasePsqlCommand: Verb {
     case .embedded:
       // psql is a child and not this process, so that the server has a user while psql is open.
       let lease = try await embeddedServer(of: project).acquire()
+      await Self.waitForRecovery(of: lease.url)
       result = await ChildProcess(["psql", "-d", lease.url] + arguments, settings(project)).run()
       await lease.release()
     }
@@ -104,6 +105,22 @@ struct DatabasePsqlCommand: Verb {
       throw StageFailure(.stageFailed, "psql", "psql could not be started", fix: "apt install postgresql-client")
     }
     return result == 0 ? .ok : .stageFailed
+  }
+
+  /// Waits while the server turns everybody away because it recovers from a process that it lost: it is not started
+  /// anew then, and nobody but the next session notices. Whatever else is wrong psql says itself.
+  private static func waitForRecovery(of url: String) async {
+    let start = ContinuousClock.now
+    while ContinuousClock.now - start < .seconds(60) {
+      do {
+        await (try PostgresConnection.connect(PostgresConfiguration(url: url))).close()
+        return
+      } catch where error.sqlState == "57P03" {
+        guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
+      } catch {
+        return
+      }
+    }
   }
 
   /// psql finds the project's tables by their bare names, as the project's own SQL does.
