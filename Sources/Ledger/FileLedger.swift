@@ -65,17 +65,27 @@ public enum FileLedger {
     return dates
   }
 
-  /// Takes a loaded file out of the data's record, because the same content is loaded again on request.
+  /// Takes a loaded file out of the data's record, because the same content is loaded again on request. Its open rejects
+  /// are closed: those of its records that are refused again are the new file's.
   ///
+  /// - Parameter fileID: the number under which it is loaded again.
   /// - Returns: whether there was one.
   @discardableResult
-  public static func supersede(feed: String, sha256: [UInt8], on connection: PostgresConnection)
+  public static func supersede(feed: String, sha256: [UInt8], by fileID: Int64, on connection: PostgresConnection)
     async throws(PostgresError) -> Bool
   {
-    let changed = try await connection.execute(
-      "UPDATE daybook.file SET status = 'superseded' WHERE feed = $1 AND sha256 = $2 AND status = 'loaded'",
-      [.text(feed), .bytes(sha256)])
-    return changed > 0
+    let rows = try await connection.query(
+      """
+      UPDATE daybook.file SET status = 'superseded' WHERE feed = $1 AND sha256 = $2 AND status = 'loaded'
+      RETURNING file_id
+      """, [.text(feed), .bytes(sha256)])
+    guard let row = rows.first else { return false }
+    try await connection.execute(
+      """
+      UPDATE daybook.reject SET resolved_at = clock_timestamp(), resolved_by = $2
+      WHERE file_id = $1 AND resolved_at IS NULL
+      """, [.int8(try row.decode(0)), .int8(fileID)])
+    return true
   }
 
   /// Draws the number of a file that is to be recorded later, so that its rows can carry it.

@@ -78,6 +78,18 @@ import Testing
     }
   }
 
+  /// The ledger has a table of that name, too.
+  @Test func theTableOfAFeedMayBeCalledChunk() async throws {
+    let chunk = feed("chunk", [column("id", .bigint), column("word", .text)])
+    try await FeedFixture.with { fixture in
+      try await fixture.makeTableWithProvenance(chunk)
+      try await fixture.database.psql("alter table finance.chunk add constraint by_hand unique (word)")
+      try fixture.deliver("chunk_1.csv", "id,word\n1,a\n2,b\n3,a\n4,c\n")
+      let outcome = try await fixture.ingestInChunks(chunk)
+      #expect(outcome.rows == RowCounts(read: 4, inserted: 3, rejected: 1))
+    }
+  }
+
   @Test func aRefusedCorrectionLeavesTheRowAsItWas() async throws {
     try await FeedFixture.with { fixture in
       try await fixture.makeTableWithProvenance(payments())

@@ -170,6 +170,27 @@ import Testing
     }
   }
 
+  /// What is refused again is open once, under the file's new number.
+  @Test(arguments: [LoadStrategy.copy, .insert])
+  func aReloadTakesThePlaceOfTheRejectsOfItsFile(_ load: LoadStrategy) async throws {
+    try await FeedFixture.with { fixture in
+      let payments = payments().loaded(by: load)
+      let bad = (1...2).map { "x\($0),,payment,1.00,USD,\(SafetyTests.line)\n" }.joined()
+      try fixture.deliver("payments_1.csv", SafetyTests.file(1...3) + bad)
+      _ = try await fixture.ingest(payments)
+      #expect(try await fixture.ingest(payments, .reloadInbox).rows.rejected == 2)
+      #expect(
+        try await fixture.query(
+          """
+          select f.status, count(*), count(*) filter (where r.resolved_at is null), min(r.resolved_by) = max(n.file_id)
+          from daybook.reject r join daybook.file f using (file_id)
+          cross join (select file_id from daybook.file where status = 'loaded') n group by 1 order by 1
+          """) == "loaded|2|2|\nsuperseded|2|0|t")
+      let list = try fixture.directory.read("Output/rejects/2026-11-20/payments.csv")
+      #expect(list.split(separator: "\n").count == 3)
+    }
+  }
+
   @Test func moneyOfARefusedRecordIsReadAndRejected() async throws {
     try await FeedFixture.with { fixture in
       try fixture.deliver(

@@ -63,7 +63,7 @@ import Testing
       } catch let error as PostgresError {
         #expect(error.sqlState == "23505")
       }
-      #expect(try await FileLedger.supersede(feed: "orders", sha256: entry.sha256, on: connection))
+      #expect(try await FileLedger.supersede(feed: "orders", sha256: entry.sha256, by: 99, on: connection))
       _ = try await FileLedger.record(again, on: connection)
       #expect(try await FileLedger.loaded(feed: "orders", on: connection).map(\.name) == ["another_name.csv"])
       #expect(try await FileLedger.isLoaded(feed: "other", sha256: entry.sha256, on: connection) == nil)

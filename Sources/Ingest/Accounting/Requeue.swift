@@ -152,7 +152,8 @@ extension FeedIngestion {
           "\(refused) of \(outcome.rows.read) corrected records \(refused == 1 ? "was" : "were") refused again and "
             + (refused == 1 ? "stays open" : "stay open"),
           notes: ["state: \(outcome.rows.read - refused) are loaded, and their rejects closed"],
-          fix: "correct them in the same file and requeue it; the reasons: daybook rejects list --feed \(feed.name)"))
+          fix: "correct them in the same file and requeue it, or dismiss them; "
+            + "the reasons: daybook rejects list --feed \(feed.name)"))
     }
     return findings
   }

@@ -168,7 +168,9 @@ extension ChunkedLoad {
       result.isStopped = true
       return result
     }
-    if file.isReload { try await FileLedger.supersede(feed: feed.name, sha256: file.sha256, on: connection) }
+    if file.isReload {
+      try await FileLedger.supersede(feed: feed.name, sha256: file.sha256, by: begun.fileID, on: connection)
+    }
     try await ChunkLedger.finish(begun.fileID, rows: rows, wallMs: wallMs, on: connection)
     if rows.inserted + rows.updated > 0 { try await DataVersions.bump(feed.name, on: connection) }
     return result

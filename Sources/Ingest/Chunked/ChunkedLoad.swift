@@ -80,10 +80,9 @@ struct ChunkedLoad: Sendable {
             file, header, plan, &isRestart, isFirst: failures == 0, since: started, on: connection)
         }
       } catch let error as PostgresError {
-        let isRace = error.sqlState == "23505" && error.table == "chunk"
         // An attempt that got somewhere is no reason to give up.
         failures = ContinuousClock.now - started > .seconds(60) ? 1 : failures + 1
-        guard error.isTransient || isRace, error.kind != .poolTimeout, failures <= Self.maximumFailures,
+        guard error.isTransient || error.isOfAnotherLoad, error.kind != .poolTimeout, failures <= Self.maximumFailures,
           !Task.isCancelled
         else { throw error }
       }

@@ -55,7 +55,7 @@ struct PieceWriter: Sendable {
           try await self.write(piece, mode, in: transaction)
         }
       } catch let error as PostgresError {
-        if mode == .together, error.isAboutData, error.table != "chunk" {
+        if mode == .together, error.isAboutData, !error.isOfAnotherLoad {
           mode = .isolating
           continue
         }
@@ -316,4 +316,9 @@ struct PieceWriter: Sendable {
         "feed \(feed.name): the \(source.recordCount) records from this line on do not add up",
         notes: notes, fix: Differences.fix(feed: feed.name)))
   }
+}
+
+extension PostgresError {
+  /// Whether another process has committed the same piece of the same file meanwhile.
+  var isOfAnotherLoad: Bool { sqlState == "23505" && schema == "daybook" && table == "chunk" }
 }

@@ -105,7 +105,9 @@ extension FeedPublication {
   nonisolated(nonsending) func record(
     _ file: StagedFile, _ number: Int64, _ merged: Merged, on connection: PostgresConnection
   ) async throws -> FileOutcome {
-    if file.isReload { try await FileLedger.supersede(feed: feed.name, sha256: file.sha256, on: connection) }
+    if file.isReload {
+      try await FileLedger.supersede(feed: feed.name, sha256: file.sha256, by: number, on: connection)
+    }
     let sums = merged.controls.entries
     let bytes = file.file.identity.bytes
     let fileID = try await FileLedger.record(

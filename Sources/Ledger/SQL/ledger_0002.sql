@@ -75,8 +75,6 @@ CREATE INDEX batch_feed ON daybook.batch (feed, batch_id);
 ALTER TABLE daybook.reject ADD COLUMN resolved_by bigint;
 -- Why a person closed it without rows; null when rows closed it.
 ALTER TABLE daybook.reject ADD COLUMN dismissal text;
--- What was closed lately is looked for by every run.
-CREATE INDEX reject_resolved ON daybook.reject (feed, resolved_at) WHERE resolved_at IS NOT NULL;
 -- The names in a file's header, by which the bytes of its rejects are taken apart again; null when not known.
 ALTER TABLE daybook.file ADD COLUMN header text[];
 -- Why a person does without a refused file; null while it is still wanted.
