@@ -30,6 +30,11 @@ final class ZstandardStream {
       let status = ZSTD_decompressStream(stream, &output, &source)
       input.consume(source.pos)
       if ZSTD_isError(status) != 0 {
+        if ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge {
+          throw CSVError(
+            .corrupt, path: path, "the zstd stream needs more than 128 MiB of memory to read",
+            fix: "have it compressed without --long and --ultra")
+        }
         let reason = String(cString: ZSTD_getErrorName(status))
         throw CSVError(.corrupt, path: path, "the zstd stream is damaged: \(reason)")
       }

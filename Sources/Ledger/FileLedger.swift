@@ -169,7 +169,8 @@ public enum FileLedger {
   public static func recordRejects(_ entries: [RejectEntry], on connection: PostgresConnection)
     async throws(PostgresError)
   {
-    for batch in entries.batches(of: 1000) {
+    // A record may have a megabyte, and a parameter is held several times over until the server has it.
+    for batch in entries.batches(of: 1000, bytes: 1 << 20, { $0.raw.count + $0.reason.utf8.count }) {
       try await connection.execute(
         """
         INSERT INTO daybook.reject (file_id, run_id, feed, file, line, record, byte_offset, column_name, code,
@@ -292,5 +293,19 @@ extension Array {
   /// Consecutive slices of at most `size` elements.
   func batches(of size: Int) -> [ArraySlice<Element>] {
     stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
+  }
+
+  /// Consecutive slices of at most `size` elements, each of which ends with the element that fills `bytes`.
+  func batches(of size: Int, bytes: Int, _ measure: (Element) -> Int) -> [ArraySlice<Element>] {
+    var slices: [ArraySlice<Element>] = []
+    var (start, filled) = (0, 0)
+    for index in indices {
+      filled += measure(self[index])
+      guard filled >= bytes || index - start + 1 == size else { continue }
+      slices.append(self[start...index])
+      (start, filled) = (index + 1, 0)
+    }
+    if start < count { slices.append(self[start...]) }
+    return slices
   }
 }

@@ -62,7 +62,7 @@ struct RejectsListCommand: Verb {
       let console = invocation.console
       for entry in entries {
         let column = entry.column.map { ", column \"\($0)\"" } ?? ""
-        let place = "\(entry.feed)  \(entry.file):\(entry.line)\(column)"
+        let place = "\(entry.feed)  \(visible(entry.file)):\(entry.line)\(column)"
         console.data(
           "\(entry.rejectID.map { "#\($0)" } ?? "-")  \(place)  \(entry.code.rawValue)  \(visible(entry.reason))")
       }

@@ -85,6 +85,13 @@ struct FileByteSourceTests {
     #expect(failure(packed)?.kind == .corrupt)
   }
 
+  /// A frame header with a window of 2 GiB, as `zstd --long=31` writes it, and an empty last block.
+  @Test func aWindowThatIsTooLargeIsNotCalledDamage() {
+    let error = failure([0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xA8, 0x01, 0x00, 0x00])
+    #expect(error?.message.contains("128 MiB of memory") == true)
+    #expect(error?.fix?.contains("--long") == true)
+  }
+
   @Test func bytesBehindAGzipStreamAreAnErrorUnlessTheyArePadding() throws {
     let packed = try Compression.gzip.pack(Self.rows)
     #expect(failure(packed + Array("1,2\n".utf8))?.kind == .corrupt)

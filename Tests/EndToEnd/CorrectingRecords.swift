@@ -29,6 +29,20 @@ import Testing
     }
   }
 
+  /// Whoever names a file must not move the cursor of whoever reads the list.
+  @Test func aFileNameWithControlCharactersIsShownOnOneLine() async throws {
+    try await withProject { project in
+      let name = "words_\u{1B}[31m\n1.csv"
+      try Data("id,word,amount,currency\n1,a,1.00,USD\nx,b,2.00,USD\n".utf8).write(
+        to: URL(filePath: project.root + "/" + name))
+      let loaded = try await project.daybook("ingest", "words", "--file", name)
+      #expect(loaded.status == 0, "\(loaded.stderr)")
+      let list = try await project.daybook("rejects", "list")
+      #expect(list.stdout.split(separator: "\n").count == 1)
+      #expect(!list.stdout.contains("\u{1B}") && list.stdout.contains("1.csv:3"))
+    }
+  }
+
   @Test func refusedRecordsAreCorrectedAndTheirRowsTraced() async throws {
     try await withProject { project in
       func write(_ text: String, _ name: String) throws {

@@ -120,6 +120,30 @@ import Testing
     }
   }
 
+  private static let headers = [
+    (String(repeating: "id,", count: 400_000), "longer than format.max_record_bytes"), ("\"id,at", "never closed"),
+    ("i\"d,at", "a quote stands inside"),
+  ]
+
+  @Test(arguments: headers)
+  func aHeaderThatIsNoRecordIsRefusedInWords(header: String, words: String) async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_1.csv", header + "\n1,2\n")
+      let outcome = try await fixture.ingest(payments())
+      #expect(outcome.status == .refused)
+      #expect(outcome.findings.first?.message.contains(words) == true)
+      #expect(outcome.findings.first?.fix?.contains("max_record_bytes") == words.contains("max_record_bytes"))
+    }
+  }
+
+  @Test func aLinkThatLeadsNowhereIsNamedWithWhatToDo() async throws {
+    try await FeedFixture.with { fixture in
+      try #require(symlink("nothing.csv", fixture.directory.appending("inbox/payments_1.csv")) == 0)
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
+      #expect(error?.diagnostics.first?.fix?.contains("take it out of the inbox") == true)
+    }
+  }
+
   @Test func rejectsAreNotWrittenThroughALinkOutOfOutput() async throws {
     try await FeedFixture.with { fixture in
       let victim = fixture.directory.appending("victim")

@@ -103,7 +103,9 @@ import Testing
   @Test func rejectsAreReadBackByteForByteInFileOrder() async throws {
     try await Self.withSchema { database, connection in
       let id = try await FileLedger.record(try Self.entry(), on: connection)
-      let entries = (2..<2502).map { Self.reject(id, record: $0) }
+      var entries = (2..<2502).map { Self.reject(id, record: $0) }
+      // Long ones end a batch before it has its number of records.
+      for index in stride(from: 999, to: 2500, by: 300) { entries[index].raw = Array(repeating: 0xFE, count: 700_000) }
       try await FileLedger.recordRejects(entries, on: connection)
       var found = try await FileLedger.rejects(.run(Self.run), on: connection)
       #expect(Set(found.map(\.rejectID)).count == 2500)

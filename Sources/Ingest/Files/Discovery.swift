@@ -194,10 +194,16 @@ extension FeedIngestion {
       Diagnostic(
         .error, code: "unreadable", at: SourcePosition(file: path), "feed \(feed.name): cannot read it: \(error)",
         notes: ["state: nothing of this feed is committed"],
-        fix: error.number == EISDIR
-          ? "name a file; what a pipe gives goes in by: … | daybook ingest \(feed.name) --file -"
-          : error.number == EACCES
-            ? "let this user read it, then run again"
-            : error.number == EMFILE ? "allow the process more open files (ulimit -n), then run again" : nil))
+        fix: whatToDo(error.number)))
+  }
+
+  private func whatToDo(_ number: Int32) -> String? {
+    switch number {
+    case EISDIR: "name a file; what a pipe gives goes in by: … | daybook ingest \(feed.name) --file -"
+    case EACCES: "let this user read it, then run again"
+    case EMFILE: "allow the process more open files (ulimit -n), then run again"
+    case ENOENT, ELOOP: "a link that leads nowhere? take it out of the inbox; else run again"
+    default: nil
+    }
   }
 }

@@ -16,8 +16,10 @@ func diagnostics(ofFileDefect error: any Error, at path: String) -> [Diagnostic]
   case let error as HeaderDefect:
     [
       Diagnostic(
-        .error, code: "header", at: SourcePosition(file: path, line: 1), "the header is not a record: \(error.defect)",
-        fix: "correct the first line of the file")
+        .error, code: "header", at: SourcePosition(file: path, line: 1), error.message,
+        fix: error.defect == .tooLong
+          ? "see that the file has line ends and the feed's delimiter; or raise format.max_record_bytes"
+          : "correct the first line of the file")
     ]
   default: nil
   }

@@ -69,4 +69,12 @@ extension OpenFile {
 /// A header that is no record.
 struct HeaderDefect: Error {
   var defect: RecordDefect
+
+  var message: String {
+    switch defect {
+    case .unterminatedQuote: "the header is not a record: a quoted name is never closed"
+    case .strayQuote: "the header is not a record: a quote stands inside an unquoted name, or text behind a closing one"
+    case .tooLong: "the header is longer than format.max_record_bytes allows"
+    }
+  }
 }

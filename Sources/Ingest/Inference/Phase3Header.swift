@@ -92,8 +92,9 @@ enum HeaderPhase {
     if names.isEmpty {
       return [
         Diagnostic(
-          .error, code: "header", at: at, "the first line is not a record: its quotes do not fit together",
-          fix: "correct the first line of the file")
+          .error, code: "header", at: at,
+          "the first line is not a record: its quotes do not fit together, or it is longer than a record may be",
+          fix: "correct the first line of the file; see that it has line ends")
       ]
     }
     if names.count > maximumColumns {
