@@ -210,7 +210,11 @@ public struct FeedIngestion: Sendable {
           fix: discovery.waiting.first?.fix ?? "deliver one, or set required: false"))
     }
     var findings = discovery.findings
-    if discovery.isFirst || discovery.cache.fittingDefinition != feed.definitionHash {
+    let isGone = try await connection.query(
+      "select to_regclass($1) is null", [.text(publication.design.table.quoted)]
+    ).first?.decode(0, as: Bool.self)
+    // A table that somebody dropped is noticed on the same night, and not with the next file.
+    if discovery.isFirst || isGone == true || discovery.cache.fittingDefinition != feed.definitionHash {
       findings += try await publication.publish([], on: connection).findings
       discovery.cache.fittingDefinition = feed.definitionHash
     }

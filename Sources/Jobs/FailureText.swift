@@ -165,7 +165,11 @@ public struct FailureText: Sendable {
   static func nextCommand(
     _ exitCode: ExitStatus, errorClass: String, stage: String, run: RunID?, job: String, options: String
   ) -> String {
-    let retry = run.map { "daybook retry \($0)\(options)" } ?? "daybook run \(job)\(options)"
+    // Without a run on record a verb cannot be repeated by its name alone; what kept it from beginning can be seen.
+    let isVerb = ["ingest", "refresh", "report", "rejects", "retry"].contains(job)
+    let retry =
+      run.map { "daybook retry \($0)\(options)" }
+      ?? (isVerb ? "daybook doctor\(options)" : "daybook run \(job)\(options)")
     let feed = stage.hasPrefix("ingest ") ? String(stage.dropFirst("ingest ".count)) : nil
     switch exitCode {
     case .usage: return "daybook --help"

@@ -115,10 +115,8 @@ struct DatabasePsqlCommand: Verb {
       do {
         await (try PostgresConnection.connect(PostgresConfiguration(url: url))).close()
         return
-      } catch where error.sqlState == "57P03" {
-        guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
       } catch {
-        return
+        guard error.sqlState == "57P03", (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
       }
     }
   }

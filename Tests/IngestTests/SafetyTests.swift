@@ -325,4 +325,17 @@ import Testing
     guard let pipe = popen(command, "r") else { return -1 }
     return pclose(pipe)
   }
+
+  @Test func aTableThatIsGoneIsNoticedOnANightWithoutNewFiles() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("payments_1.csv", Self.file(1...3))
+      _ = try await fixture.ingest(payments())
+      #expect(try await fixture.ingest(payments()).status == .nothingNew)
+      try await fixture.database.psql("drop table finance.payments")
+      let error = await #expect(throws: IngestError.self) { try await fixture.ingest(payments()) }
+      #expect(error?.kind == .tableDrift)
+      #expect(error?.description.contains("is gone, and with it 3 rows") == true)
+    }
+  }
+
 }

@@ -313,8 +313,9 @@ struct PieceWriter: Sendable {
       .reconciliation,
       Diagnostic(
         .error, code: "reconciliation", at: SourcePosition(file: displayPath, line: source.firstLine),
-        "feed \(feed.name): the \(source.recordCount) records from this line on do not add up",
-        notes: notes, fix: Differences.fix(feed: feed.name)))
+        "feed \(feed.name): the records of the chunk that begins on this line do not add up",
+        notes: notes + ["state: nothing of this chunk is committed; what is, is listed by: daybook status"],
+        fix: Differences.fix(feed: feed.name)))
   }
 }
 
