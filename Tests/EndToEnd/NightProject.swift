@@ -70,7 +70,8 @@ struct NightProject: Sendable {
   func deliver(from directory: String, where isWanted: (String) -> Bool) throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
     where name.hasSuffix(".csv") && isWanted(name) {
-      try FileManager.default.copyItem(atPath: directory + "/" + name, toPath: inbox + "/" + name)
+      let bytes = try Data(contentsOf: URL(filePath: directory + "/" + name))
+      try TemporaryDirectory.write(Array(bytes), toFile: inbox + "/" + name)
     }
   }
 

@@ -46,8 +46,25 @@ public struct TemporaryDirectory: Sendable {
     let target = appending(name)
     let parent = target[..<(target.lastIndex(of: "/") ?? target.endIndex)]
     try FileManager.default.createDirectory(atPath: String(parent), withIntermediateDirectories: true)
-    try Data(bytes).write(to: URL(filePath: target))
+    try Self.write(bytes, toFile: target)
     return target
+  }
+
+  /// Writes a file that no child process inherits: one that another test starts at this moment would keep it open for
+  /// writing, and the ingest waits for writers.
+  public static func write(_ bytes: [UInt8], toFile path: String) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
+    defer { close(descriptor) }
+    var written = 0
+    while written < bytes.count {
+      let step = bytes.withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress?.advanced(by: written), bytes.count - written)
+      }
+      if step < 0, errno == EINTR { continue }
+      guard step > 0 else { throw CocoaError(.fileWriteUnknown) }
+      written += step
+    }
   }
 
   /// Reads a file inside as text.
