@@ -66,6 +66,16 @@ public enum BatchLedger {
       ])
   }
 
+  /// The number of a feed's newest batch; nil before the first.
+  ///
+  /// Certain only while the caller holds a lock on the base table that keeps writers out.
+  public static func lastNumber(of feed: String, on connection: PostgresConnection)
+    async throws(PostgresError) -> Int64?
+  {
+    let rows = try await connection.query("SELECT max(batch_id) FROM daybook.batch WHERE feed = $1", [.text(feed)])
+    return try rows.first?.decode(0, as: Int64?.self) ?? nil
+  }
+
   /// The batches of a feed behind a number, in order.
   ///
   /// Complete only while the caller holds a lock on the base table that keeps writers out.

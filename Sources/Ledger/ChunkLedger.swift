@@ -33,6 +33,7 @@ public struct PieceID: Sendable, Hashable, Comparable {
     self.part = part
   }
 
+  /// In the order of the file.
   public static func < (a: PieceID, b: PieceID) -> Bool { (a.chunk, a.part) < (b.chunk, b.part) }
 }
 

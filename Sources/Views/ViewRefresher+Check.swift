@@ -20,7 +20,7 @@ extension ViewRefresher {
       let versions = try await DataVersions.current(on: connection)
       var outcomes: [CheckOutcome] = []
       for (index, view) in views.enumerated() {
-        guard case .rollup(let rollup) = view.kind, let feed = project.feed(named: rollup.source) else { continue }
+        guard case .rollup(let rollup) = view.kind else { continue }
         try Task.checkCancellation()
         progress.progress(
           ProgressUpdate(stage: "check", name: view.name, done: index, total: views.count, unit: "views"))
@@ -33,9 +33,7 @@ extension ViewRefresher {
           outcomes.append(CheckOutcome(name: view.name, isPassed: true, message: "unchanged since it was checked"))
           continue
         }
-        let sql = RollupSQL(
-          view: QualifiedName(schema: project.database.schema, name: view.name), rollup: rollup, feed: feed,
-          calendar: project.calendar)
+        let sql = try rollupSQL(rollup, of: view)
         do {
           let found = try await compareTotals(view: view.name, sql: sql, on: connection)
           outcomes += found

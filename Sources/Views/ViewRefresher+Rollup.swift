@@ -32,7 +32,8 @@ extension ViewRefresher {
     let known = try await ViewStates.current(on: connection)[view.name]
     let versions = try await DataVersions.current(on: connection)
     let absorbed = state == nil ? nil : known?.absorbedBatch
-    let batches = try await BatchLedger.batches(of: sql.feed.name, after: absorbed ?? 0, on: connection)
+    var batches: [BatchEntry] = []
+    if let absorbed { batches = try await BatchLedger.batches(of: sql.feed.name, after: absorbed, on: connection) }
     let work: RollupWork
     if state == nil {
       work = .rebuild(reason: "")
@@ -44,7 +45,9 @@ extension ViewRefresher {
         hasMoved: known?.inputVersions[sql.feed.name] != versions[sql.feed.name],
         tableRows: try await estimatedRows(of: sql.source, on: connection))
     }
-    var result = RollupResult(absorbed: batches.last?.batchID ?? absorbed ?? 0, versions: versions)
+    var newest = batches.last?.batchID ?? absorbed
+    if newest == nil { newest = try await BatchLedger.lastNumber(of: sql.feed.name, on: connection) }
+    var result = RollupResult(absorbed: newest ?? 0, versions: versions)
     switch work {
     case .nothing:
       result.isChanged = false
@@ -95,17 +98,8 @@ extension ViewRefresher {
     let isPossible = try impossible.first?.decode(0, as: Int.self) == 0
     if isPossible {
       if let anew = delta.createAnew { try await connection.execute(anew) }
-      try await connection.execute(delta.deleteEmptied)
-      try await connection.execute(delta.update)
-      try await connection.execute(delta.insert)
+      for statement in [delta.deleteEmptied, delta.update, delta.insert] { try await connection.execute(statement) }
     }
-    // The next view of this session makes tables of the same names.
-    try await connection.executeScript(
-      """
-      set local client_min_messages = error;
-      drop table if exists pg_temp.daybook_delta, pg_temp.daybook_change, pg_temp.daybook_anew;
-      set local client_min_messages = notice
-      """)
     return isPossible ? groups : nil
   }
 

@@ -1,4 +1,4 @@
-// Proof that rollups equal their recompute, row by row and digit by digit: what `refresh --verify` does.
+// Proof that rollups equal their recompute, row by row and value by value: what `refresh --verify` does.
 // Invariant: state and source are read in one snapshot, and only a state that holds every batch of that snapshot is judged.
 
 public import Definitions

@@ -125,6 +125,8 @@ public struct ViewRefresher: Sendable {
     guard !full, exists, let state, state.definitionHash == view.definitionHash, state.inputVersions == inputs else {
       return nil
     }
+    // A state that an older program left does not say how far it has followed the journal.
+    if case .rollup = view.kind, state.absorbedBatch == nil { return nil }
     let read = inputs.sorted { $0.key < $1.key }.map { "\($0.key) at version \($0.value)" }
     return "up to date with \(read.joined(separator: ", "))"
   }

@@ -30,4 +30,19 @@ import Views
       #expect(behind.first?.message.contains("1 batch of sales came in meanwhile") == true)
     }
   }
+
+  @Test func aStateOfAnOlderProgramIsBuiltAnewOnce() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.keepJournal()
+      try await shop.batch("insert into shop.sales values (1, 1, 'payment', 1, 1, now())")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update daybook.view_state set absorbed_batch = null")
+      let again = try await shop.refresher.refresh(.all)
+      #expect(again.map(\.isChanged) == [true])
+      let verified = try await shop.refresher.verify(.all)
+      #expect(verified.map(\.isPassed) == [true])
+      let third = try await shop.refresher.refresh(.all)
+      #expect(third.map(\.isChanged) == [false])
+    }
+  }
 }

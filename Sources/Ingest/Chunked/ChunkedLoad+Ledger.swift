@@ -42,16 +42,8 @@ extension ChunkedLoad {
       base: design.table.quoted, key: feed.key, columns: columns,
       imaged: design.columns.map(\.name).filter { !Provenance.columns.contains($0) }
         + (hasProvenance ? Provenance.columns : []),
-      controls: feed.columns.compactMap { column in
-        guard let control = column.control, names.contains(column.name), names.contains(control.groupedBy) else {
-          return nil
-        }
-        return (column.name, control.groupedBy)
-      },
-      references: design.foreignKeys.filter { names.contains($0.column) }.map {
-        MergeStatements.Reference(
-          column: $0.column, target: $0.target, targetColumn: $0.targetColumn, place: places[$0.column] ?? 0)
-      },
+      controls: MergeStatements.controls(of: feed, among: names),
+      references: MergeStatements.references(of: design, among: names, places: places),
       journal: Journal(design: design), onConflict: feed.onConflict, hasProvenance: hasProvenance,
       // Behind the columns stand offset, line and record.
       lineField: plan.definitions.count + 1)

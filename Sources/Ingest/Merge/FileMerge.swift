@@ -51,16 +51,8 @@ struct FileMerge {
     let names = Set(file.columns.map(\.name))
     return MergeStatements(
       base: design.table.quoted, staging: file.staging.quoted, key: feed.key, columns: file.columns.map(\.name),
-      controls: feed.columns.compactMap { column in
-        guard let control = column.control, names.contains(column.name), names.contains(control.groupedBy) else {
-          return nil
-        }
-        return (column.name, control.groupedBy)
-      },
-      references: design.foreignKeys.filter { names.contains($0.column) }.map {
-        MergeStatements.Reference(
-          column: $0.column, target: $0.target, targetColumn: $0.targetColumn, place: file.places[$0.column] ?? 0)
-      },
+      controls: MergeStatements.controls(of: feed, among: names),
+      references: MergeStatements.references(of: design, among: names, places: file.places),
       rowsAre: rowsAre, provenance: design.provenance.isEmpty ? nil : number,
       imageColumns: (design.columns + design.provenance).map(\.name), journal: publication.journal)
   }

@@ -51,6 +51,27 @@ struct MergeStatements: Sendable {
     var place: Int
   }
 
+  /// The control sums of a feed whose columns are among those that are written.
+  static func controls(of feed: FeedDefinition, among names: Set<String>) -> [(column: String, group: String)] {
+    feed.columns.compactMap { column in
+      guard let control = column.control, names.contains(column.name), names.contains(control.groupedBy) else {
+        return nil
+      }
+      return (column.name, control.groupedBy)
+    }
+  }
+
+  /// The references of a table whose columns are among those that are written.
+  ///
+  /// - Parameter places: of the columns in the file.
+  static func references(
+    of design: TableDesign, among names: Set<String>, places: [String: Int]
+  ) -> [Reference] {
+    design.foreignKeys.filter { names.contains($0.column) }.map {
+      Reference(column: $0.column, target: $0.target, targetColumn: $0.targetColumn, place: places[$0.column] ?? 0)
+    }
+  }
+
   /// The staging table of a file.
   ///
   /// - Parameter timeZone: the project's, in which a constant time without an offset is read, whatever zone the
