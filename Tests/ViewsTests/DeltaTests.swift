@@ -160,8 +160,9 @@ import Testing
             try await connection.withTransaction { connection in
               let known = try await ViewStates.current(on: connection)[view.name]
               let batches = try await BatchLedger.batches(of: "sales", after: known?.absorbedBatch ?? 0, on: connection)
+              let (after, through) = (known?.absorbedBatch ?? 0, batches.last?.batchID ?? 0)
               let delta = RollupDelta(
-                sql: sql, after: known?.absorbedBatch ?? 0, through: batches.last?.batchID ?? 0)
+                sql: sql, images: RollupImages(of: [sql], after: 0, through: through), after: after, through: through)
               let texts = [
                 delta.createDelta, delta.createChange, delta.createAnew, delta.deleteEmptied, delta.update,
                 delta.insert,
