@@ -3,7 +3,7 @@
 // Invariant: rollups over one feed are one unit, because they follow one journal in one transaction; a view of SQL is a
 // unit by itself. A unit begins after all that it reads, and no unit begins after one has failed.
 
-internal import Definitions
+public import Definitions
 
 /// Views that are brought up to date in one transaction.
 public struct RefreshUnit: Sendable, Hashable {
@@ -11,11 +11,17 @@ public struct RefreshUnit: Sendable, Hashable {
   public var views: [String]
   /// The feed whose rollups they are; nil for a view of SQL.
   public var feed: String?
+
+  /// Creates a unit.
+  public init(views: [String], feed: String? = nil) {
+    self.views = views
+    self.feed = feed
+  }
 }
 
 /// The units of a refresh.
 public struct RefreshSchedule: Sendable {
-  /// The units, each after those that it reads.
+  /// The units, in the order of the definitions.
   public let units: [RefreshUnit]
   /// For each unit the indices of those that it waits for.
   public let needs: [Set<Int>]
@@ -25,7 +31,7 @@ public struct RefreshSchedule: Sendable {
   /// - Parameters:
   ///   - views: in dependency order.
   ///   - known: what views read by the database's catalog, beyond what their definitions say.
-  init(_ views: [ViewDefinition], known: [String: Set<String>] = [:]) {
+  public init(_ views: [ViewDefinition], known: [String: Set<String>] = [:]) {
     var units: [RefreshUnit] = []
     var places: [String: Int] = [:]
     var rollups: [String: Int] = [:]
@@ -71,7 +77,8 @@ public struct RefreshSchedule: Sendable {
         for index in waiting.sorted() where !hasFailed && running.count < max(1, limit) {
           // Two views that read each other by way of something made by hand would wait for ever: the definitions'
           // order decides then.
-          let isFree = needs[index].isSubset(of: done) || running.isEmpty && !waiting.contains { needs[$0].isSubset(of: done) }
+          let isFree =
+            needs[index].isSubset(of: done) || running.isEmpty && !waiting.contains { needs[$0].isSubset(of: done) }
           guard isFree else { continue }
           waiting.remove(index)
           running.insert(index)

@@ -30,7 +30,9 @@ struct RollupDelta {
 
   /// One row for each group that any image is of.
   var createDelta: String {
-    let keys = groups.enumerated().map { "\(images.name(of: sql.groupExpression($0.element))) as \(Self.key($0.offset))" }
+    let keys = groups.enumerated().map {
+      "\(images.name(of: sql.groupExpression($0.element))) as \(Self.key($0.offset))"
+    }
     let cells = [#"sum(\#(weight)) as "__n""#] + measures.flatMap(deltaCells)
     return """
       create temporary table daybook_delta on commit drop as
@@ -156,7 +158,9 @@ struct RollupDelta {
     }
     let parts = matches(groups.indices.map { "b.\(Self.key($0))" }, keysOf: "c").map { match in
       // Where a key may be null, no stretch of time contains it.
-      let stretches = sql.below != nil ? [] : periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
+      let stretches =
+        sql.below != nil
+        ? [] : periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
       return """
         select c."__number" as "__place", b.*
         from (select \(inner.joined(separator: ", ")), t.* from \(source.quoted) t) as b

@@ -26,7 +26,7 @@ extension ViewRefresher {
         return RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
       }
-      try await requireInputs(of: view, on: connection)
+      try await requireInputs(view.inputs, of: view, on: connection)
       let rows = try await connection.withTransaction { connection in
         try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
         if !isSameDefinition {

@@ -30,7 +30,8 @@ extension ViewRefresher {
     _ views: [ViewDefinition], of feed: FeedDefinition, full: Bool, on connection: PostgresConnection
   ) async throws -> [RefreshOutcome] {
     if !full, let outcomes = try await outcomesOfNothing(views, on: connection) { return outcomes }
-    for view in views { try await requireInputs(of: view, on: connection) }
+    // Finer rollups are made on the way.
+    if let view = views.first { try await requireInputs([feed.name], of: view, on: connection) }
     let source = QualifiedName(schema: project.database.schema, name: feed.name)
     return try await ViewStates.withLock(ofRollupsOver: feed.name, on: connection) { connection in
       try await pool.withSnapshot(of: source, on: connection) { connection in

@@ -52,7 +52,8 @@ public struct ViewRefresher: Sendable {
   /// - Throws: `ViewError` when a name is unknown; `PostgresError`.
   public func schedule(_ selection: StageDefinition.Selection) async throws -> RefreshSchedule {
     let views = try selected(selection)
-    let known = try await pool.withConnection(label: "schedule") { connection in try await dependencies(on: connection) }
+    let known = try await pool.withConnection(label: "schedule") { connection in try await dependencies(on: connection)
+    }
     return RefreshSchedule(views, known: known)
   }
 
@@ -112,8 +113,10 @@ public struct ViewRefresher: Sendable {
     return "up to date with \(read.joined(separator: ", "))"
   }
 
-  nonisolated(nonsending) func requireInputs(of view: ViewDefinition, on connection: PostgresConnection) async throws {
-    for input in view.inputs {
+  nonisolated(nonsending) func requireInputs(
+    _ inputs: some Sequence<String>, of view: ViewDefinition, on connection: PostgresConnection
+  ) async throws {
+    for input in inputs {
       let name = QualifiedName(schema: project.database.schema, name: input)
       let rows = try await connection.query("select to_regclass($1) is not null", [.text(name.quoted)])
       guard try rows.first?.decode(0, as: Bool.self) == true else {
