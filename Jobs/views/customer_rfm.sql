@@ -30,7 +30,8 @@ with days as (
     max(business_date) as last_day
   from (select business_date, min(first_at) as first_at from revenue_daily group by business_date) as first_moments
 ),
-paying as (
+-- Materialized, because otherwise the arrays of days would be carried through every sort.
+paying as materialized (
   select
     v.customer_id,
     v.currency,

@@ -7,13 +7,13 @@
 --   new          payments of customers who pay for the first time ever in this currency
 --   expansion    what the other customers paid above their opening, the customer's own net of the month before. It
 --                includes, and the next two columns show, customers who come back and openings below zero that end
---     returning  of expansion: payments of customers who paid earlier, but not in the month before
---     recovered  of expansion: openings below zero (more went back than came in the month before) that do not go on
+--     reactivation of expansion: payments of customers who paid earlier, but not in the month before
+--     recovered    of expansion: openings below zero (more went back than came in the month before) that do not go on
 --   contraction  what customers who still pay paid below their opening
 --   churn        the opening of customers who pay nothing this month
 --   refunds      what went back this month, refunds and chargebacks, to whomever and for whichever month's sale
 --   closing      net revenue of the month: payments less refunds and chargebacks, as in revenue_monthly
---   *_customers  customers who paid: opening + new + returning - churned = closing. Paid means more than 0.00.
+--   *_customers  customers who paid: opening + new + reactivated - churned = closing. Paid means more than 0.00.
 -- Every part is zero or more; only opening and closing can be negative. Transactions without a customer count as one
 -- customer in amounts, and not at all in numbers of customers. Fees are a cost and have no part here.
 -- A shop has no subscriptions: a customer who buys every second month churns and returns each time. The last month is
@@ -62,7 +62,7 @@ monthly as (
     sum(opening) as opening,
     sum(new) as new,
     sum(greatest(change, 0)) as expansion,
-    sum(paid) filter (where paid > 0 and paid_before <= 0 and first_paid < business_month) as returning,
+    sum(paid) filter (where paid > 0 and paid_before <= 0 and first_paid < business_month) as reactivation,
     -sum(least(opening, 0)) as recovered,
     -sum(least(change, 0)) as contraction,
     sum(churn) as churn,
@@ -71,7 +71,7 @@ monthly as (
     count(customer_id) filter (where paid_before > 0) as opening_customers,
     count(customer_id) filter (where paid > 0 and business_month = first_paid) as new_customers,
     count(customer_id) filter (where paid > 0 and paid_before <= 0 and first_paid < business_month)
-      as returning_customers,
+      as reactivated_customers,
     count(customer_id) filter (where paid <= 0 and paid_before > 0) as churned_customers,
     count(customer_id) filter (where paid > 0) as closing_customers
   from moved
@@ -92,7 +92,7 @@ select
   coalesce(b.opening, 0) as opening,
   coalesce(b.new, 0) as new,
   coalesce(b.expansion, 0) as expansion,
-  coalesce(b.returning, 0) as returning,
+  coalesce(b.reactivation, 0) as reactivation,
   coalesce(b.recovered, 0) as recovered,
   coalesce(b.contraction, 0) as contraction,
   coalesce(b.churn, 0) as churn,
@@ -100,7 +100,7 @@ select
   coalesce(b.closing, 0) as closing,
   coalesce(b.opening_customers, 0) as opening_customers,
   coalesce(b.new_customers, 0) as new_customers,
-  coalesce(b.returning_customers, 0) as returning_customers,
+  coalesce(b.reactivated_customers, 0) as reactivated_customers,
   coalesce(b.churned_customers, 0) as churned_customers,
   coalesce(b.closing_customers, 0) as closing_customers
 from calendar
