@@ -2,7 +2,7 @@
 -- month in which they paid (more than 0.00) in that currency; who pays in two currencies is in a cohort of each.
 -- Each cohort has a row for every month from its first to the last of the data, also for months in which nobody paid.
 --
---   cohort_month      first paying month; business_month the month that is looked at; months_since from one to the other
+--   cohort_month      first paying month; business_month the month that is looked at; months_since the months between
 --   cohort_customers  customers of the cohort
 --   active_customers  those of them who paid in the month, and customers_retained, their share with four decimals
 --   gross, refunds    what the cohort paid in the month, and what went back to it (refunds and chargebacks)
@@ -10,9 +10,9 @@
 --                     decimals; null where that is zero or negative)
 --   net_to_date       net of the cohort up to and with the month, and net_per_customer, that for each customer of the
 --                     cohort, with two decimals
--- The net of all rows together is the net of revenue_monthly, to the cent. For that, money of no cohort has rows without
--- a cohort_month: refunds of customers who never paid, and transactions without a customer. A refund from before the
--- first payment has a months_since below zero. The last month is the month so far.
+-- The net of all rows together is the net of revenue_monthly, to the cent. For that, money of no cohort has rows
+-- without a cohort_month: refunds of customers who never paid, and transactions without a customer. A refund from before
+-- the first payment has a months_since below zero. The last month is the month so far.
 -- unique: cohort_month, business_month, currency
 -- index: currency, cohort_month, months_since
 with monthly as (

@@ -2,14 +2,15 @@
 -- Only customers who paid are here; who pays in two currencies has a row in each.
 --
 --   first_paid_on, last_paid_on  business days of the first and the last payment, in the project's time zone
---   days_since_last              days from the last payment to the last business day of the data, in any currency. It is
---                                not counted to today, so that the same data give the same figures on every day
+--   days_since_last              days from the last payment to the last business day of the data, in any currency. It
+--                                is not counted to today, so that the same data give the same figures on every day
 --   payment_count, net_paid      number of payments; payments less refunds and chargebacks (customer_value)
 --   recency, frequency, monetary quintile of last_paid_on, payment_count and net_paid among the customers of the
 --                                currency: 5 is the best fifth, 1 the last. Fifths are of equal size, but that the
 --                                better ones are one larger where the number is not a multiple of five; with fewer
 --                                than five customers the best scores are given
---   segment                      champion    recency 4 or 5, frequency and monetary 4 or 5
+--   segment                      the first of these that fits:
+--                                champion    recency 4 or 5, frequency and monetary 4 or 5
 --                                loyal       recency 3 or more, frequency 4 or 5
 --                                big_spender recency 3 or more, monetary 4 or 5
 --                                new         recency 4 or 5, frequency 1 or 2
@@ -17,8 +18,8 @@
 --                                at_risk     recency 2 or less, frequency or monetary 4 or 5
 --                                hibernating recency 2, the others
 --                                lost        recency 1, the others
--- Where customers are equal, the other two figures and then the smaller customer_id decide: the same data always give the
--- same scores, and equal customers may fall into neighbouring fifths.
+-- Where customers are equal, the other two figures and then the smaller customer_id decide: the same data always give
+-- the same scores, and equal customers may fall into neighbouring fifths.
 -- unique: customer_id, currency
 -- index: currency, segment
 -- index: currency, net_paid

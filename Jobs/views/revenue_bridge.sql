@@ -20,36 +20,45 @@
 -- the month so far, and what seems churn in it may still be paid.
 -- unique: business_month, currency
 -- index: currency, business_month
-with touched as (
-  -- Each month of a customer acts twice: as itself, and as the opening of the month after.
+with lived as (
   select
     customer_id,
     currency,
-    month::date as business_month,
-    sum(opening) as opening,
-    sum(paid_before) as paid_before,
-    sum(paid) as paid,
-    sum(returned) as returned
-  from (
-    select customer_id, currency, business_month as month, 0 as opening, 0 as paid_before, gross as paid,
-      refunds + chargebacks as returned
-    from customer_monthly
-    union all
-    select customer_id, currency, business_month + interval '1 month', net, gross, 0, 0
-    from customer_monthly
-  ) as acts
-  group by customer_id, currency, month
+    business_month,
+    gross as paid,
+    refunds + chargebacks as returned,
+    net,
+    lag(business_month) over months as earlier_month,
+    lag(gross) over months as earlier_paid,
+    lag(net) over months as earlier_net,
+    lead(business_month) over months as later_month,
+    min(business_month) filter (where gross > 0) over (partition by customer_id, currency) as first_paid
+  from customer_monthly
+  window months as (partition by customer_id, currency order by business_month)
 ),
-known as (
-  select *, min(business_month) filter (where paid > 0) over (partition by customer_id, currency) as first_paid
-  from touched
+touched as (
+  -- A month of a customer acts as itself, and as the opening of the month after, also when nothing happens in that one.
+  select
+    customer_id,
+    currency,
+    business_month,
+    first_paid,
+    paid,
+    returned,
+    case when earlier_month = (business_month - interval '1 month')::date then earlier_paid else 0 end as paid_before,
+    case when earlier_month = (business_month - interval '1 month')::date then earlier_net else 0 end as opening
+  from lived
+  union all
+  select customer_id, currency, (business_month + interval '1 month')::date, first_paid, 0, 0, paid, net
+  from lived
+  where later_month is distinct from (business_month + interval '1 month')::date
 ),
 parted as (
   select
     *,
     case when paid > 0 and business_month = first_paid then paid else 0 end as new,
     case when paid <= 0 and opening > 0 then opening else 0 end as churn
-  from known
+  from touched
 ),
 moved as (
   -- What new and churn leave of the change is expansion or contraction: nothing of it can be lost.

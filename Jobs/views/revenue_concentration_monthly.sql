@@ -1,16 +1,17 @@
 -- How much of each calendar month's revenue depends on a few customers, per currency.
--- Shares are of net revenue among customers whose net is above zero: a customer who got back as much as they paid, or more,
--- has no share, and a transaction without a customer belongs to nobody. Both are told apart in other_net.
+-- Shares are of net revenue among customers whose net is above zero: a customer who got back as much as they paid, or
+-- more, has no share, and a transaction without a customer belongs to nobody. Both are told apart in other_net.
 --
 --   customers        customers with net above zero; customer_net what they brought together
---   other_net        net of everybody else, often negative: customer_net + other_net is the net of the month in revenue_monthly, to the cent
+--   other_net        net of everybody else, often negative: customer_net + other_net is the net of
+--                    the month in revenue_monthly, to the cent
 --   top_1, top_5, top_10
 --                    share of the largest one, five and ten customers, with four decimals; 1 where there are no more
---   pareto_customers the fewest customers that together bring 80 percent or more of customer_net, and pareto_share, their
---                    part of all customers, with four decimals (0.2000 is the rule of 80 to 20)
---   hhi              Herfindahl-Hirschman index: the sum of the squared shares in percent, with two decimals. 10000 is a
---                    single customer, 10000 / n are n equal ones; above 2500 counts as highly concentrated
--- Everything is null where no customer has a net above zero. The order of equal customers never changes a figure.
+--   pareto_customers the fewest customers that together bring 80 percent or more of customer_net, and pareto_share,
+--                    their part of all customers, with four decimals (0.2000 is the rule of 80 to 20)
+--   hhi              Herfindahl-Hirschman index: the sum of the squared shares in percent, with two decimals. 10000 is
+--                    a single customer, 10000 / n are n equal ones; above 2500 counts as highly concentrated
+-- Shares and hhi are null where no customer has a net above zero. The order of equal customers never changes a figure.
 -- unique: business_month, currency
 -- index: currency, business_month
 with sized as (

@@ -1,6 +1,6 @@
 -- Weeks, calendar months, fiscal quarters and fiscal years beside each other, per currency, each period against the one
--- before and against the year before. The calendar is dense: a period without sales is a row of zeros. A currency begins
--- with its first period; all currencies end with the last period of the data, which may still be under way.
+-- before and against the year before. The calendar is dense: a period without sales is a row of zeros. A currency
+-- begins with its first period; all currencies end with the last period of the data, which may still be under way.
 --
 --   grain                  week, month, fiscal_quarter or fiscal_year; period_start is the period's first day
 --   fiscal_year            named by the calendar year in which it ends; a week belongs to the year of its first day
@@ -12,10 +12,10 @@
 --   net_fiscal_year_before net of the period with the same number in the fiscal year before, and
 --                          fiscal_year_over_year against it. It differs from the line above only for weeks; a 53rd week
 --                          has no counterpart in a year of 52
---   is_complete            whether all days of the period lie between the first and the last business day of the data, in
---                          any currency. The period under way is not complete, nor the one in which the data begin
--- Growth is a ratio with four decimals, null where the base is missing, zero or negative, and where the period or its base
--- is not complete; revenue_trend compares a period under way with the same days of an earlier one.
+--   is_complete            whether all days of the period lie between the first and the last business day of the data,
+--                          in any currency. The period under way is not complete, nor the one in which the data begin
+-- Growth is a ratio with four decimals, null where the base is missing, zero or negative, and where the period or its
+-- base is not complete; revenue_trend compares a period under way with the same days of an earlier one.
 -- unique: grain, period_start, currency
 -- index: currency, grain, period_start
 with calendar as (
@@ -46,7 +46,11 @@ grains (grain, step, periods_a_year) as (
     ('fiscal_year', interval '1 year', 1)
 ),
 span as (
-  select grain, currency, min(period_start) as first_start, max(max(period_start)) over (partition by grain) as last_start
+  select
+    grain,
+    currency,
+    min(period_start) as first_start,
+    max(max(period_start)) over (partition by grain) as last_start
   from found
   group by grain, currency
 ),

@@ -1,5 +1,5 @@
--- Where net revenue is going, day by day and per currency, on a dense calendar: a day without sales is a zero, not a gap.
--- A currency begins on its first day with a transaction; all currencies end on the last day of the data.
+-- Where net revenue is going, day by day and per currency, on a dense calendar: a day without sales is a zero and not a
+-- gap. A currency begins on its first day with a transaction; all currencies end on the last day of the data.
 --
 --   net                     the day's payments less refunds and chargebacks (revenue_daily)
 --   average_7d, _28d        mean of the 7 or 28 days that end on the day; null until that many days exist
