@@ -95,6 +95,16 @@ struct FinanceRows {
     add(on: day("2020-11-02"), customer: 105, "payment", 334, "USD", order: 119)
     // Equal in everything but the number.
     for customer in 106...112 { add(on: day("2020-12-28"), customer: customer, "payment", 10_000, "JPY") }
+    // The moments at which clocks change in New York and in Auckland, and those before.
+    for (number, moment) in [1_583_650_800, 1_604_210_400, 1_586_008_800, 1_601_128_800].enumerated() {
+      for second in [0, -1, 3_599, 3_600, -3_600] {
+        let instant = Int64(moment + second)
+        sales.append(
+          Sale(
+            id: sales.count + 1, customer: 20 + number, type: "payment", cents: 1_000 + second % 7, currency: "USD",
+            instant: instant))
+      }
+    }
     // A currency that appears on the last day, and one that never sells.
     add(on: Self.last, customer: 5, "payment", 4_200, "CHF")
     add(on: day("2020-08-08"), customer: 6, "refund", 1_100, "SEK")

@@ -10,7 +10,8 @@ import Views
   static let calendars = [
     CalendarSettings(),
     CalendarSettings(timeZone: "America/New_York", fiscalYearStartMonth: 7, weekStart: .sunday),
-    CalendarSettings(timeZone: "Pacific/Auckland", fiscalYearStartMonth: 10, weekStart: .saturday),
+    // From Saturday, February 1st 2020 this year has a 53rd week, which the year before does not have.
+    CalendarSettings(timeZone: "Pacific/Auckland", fiscalYearStartMonth: 2, weekStart: .saturday),
     CalendarSettings(timeZone: "Asia/Kolkata", fiscalYearStartMonth: 4, weekStart: .monday),
   ]
 
@@ -45,6 +46,14 @@ import Views
       try await Self.expectFigures(of: FinanceModel(rows.sales, orders: rows.orders, calendar: calendar), in: shop)
       try await Self.expectTies(in: shop)
     }
+  }
+
+  @Test func theRowsHaveA53rdWeekWithoutACounterpart() {
+    let rows = FinanceRows(seed: 42)
+    let model = FinanceModel(rows.sales, orders: [], calendar: Self.calendars[2])
+    let last = model.growth.filter { $0.hasPrefix("week|2021-01-30|") && $0.contains("|2021|53|true|") }
+    #expect(last.count == model.currencies.count - 1)
+    #expect(last.allSatisfy { $0.hasSuffix("|∅|∅") })
   }
 
   @Test func aProjectWithoutARowHasViewsWithoutARow() async throws {
