@@ -1,5 +1,6 @@
 -- What each product sold, per currency of the order.
 --
+--   name, category  of the product, as the catalogue has them today
 --   order_count     orders for the product that were not cancelled; an order is for one product
 --   units, revenue  what they ordered, at the price of the order and not of the catalogue today
 --   returned_units  of units: those of orders that were returned; a returned order still counts as sold

@@ -13,7 +13,9 @@
 --   churn        the opening of customers who pay nothing this month
 --   refunds      what went back this month, refunds and chargebacks, to whomever and for whichever month's sale
 --   closing      net revenue of the month: payments less refunds and chargebacks, as in revenue_monthly
---   *_customers  customers who paid: opening + new + reactivated - churned = closing. Paid means more than 0.00.
+--   opening_customers + new_customers + reactivated_customers - churned_customers = closing_customers
+--                customers who paid the month before, for the first time, again, not any more; and who paid this month.
+--                Paid means more than 0.00
 -- Every part is zero or more; only opening and closing can be negative. Transactions without a customer count as one
 -- customer in amounts, and not at all in numbers of customers. Fees are a cost and have no part here.
 -- A shop has no subscriptions: a customer who buys every second month churns and returns each time. The last month is

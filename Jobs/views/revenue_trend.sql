@@ -2,7 +2,7 @@
 -- gap. A currency begins on its first day with a transaction; all currencies end on the last day of the data.
 --
 --   net                     the day's payments less refunds and chargebacks (revenue_daily)
---   average_7d, _28d        mean of the 7 or 28 days that end on the day; null until that many days exist
+--   average_7d, average_28d mean of the 7 or 28 days that end on the day; null until that many days exist
 --   month_to_date           net since the first of the calendar month; year_to_date since January 1st
 --   fiscal_quarter_to_date  net since the first day of the fiscal quarter; fiscal_year_to_date of the fiscal year
 --   trailing_12_months      net of the year that ends on the day; null until a year of days exists

@@ -120,6 +120,16 @@ struct FinanceShop {
     }.sorted()
   }
 
+  /// The names of a view's columns, in order.
+  func columns(of view: String) async throws -> [String] {
+    try await pool.withConnection { connection in
+      let rows = try await connection.query(
+        "select attname::text from pg_attribute where attrelid = $1::regclass and attnum > 0 order by attnum",
+        [.text("finance.\(view)")])
+      return try rows.map { try $0.decode(0, as: String.self) }
+    }
+  }
+
   /// The single number of a query.
   func number(_ sql: String) async throws -> Int {
     try await pool.withConnection { connection in

@@ -2,6 +2,7 @@
 // The model of the figures is FinanceModel; the rows, with their oddities, are FinanceRows.
 
 import Definitions
+import Foundation
 import Money
 import Testing
 import Views
@@ -54,6 +55,21 @@ import Views
     let last = model.growth.filter { $0.hasPrefix("week|2021-01-30|") && $0.contains("|2021|53|true|") }
     #expect(last.count == model.currencies.count - 1)
     #expect(last.allSatisfy { $0.hasSuffix("|∅|∅") })
+  }
+
+  @Test func everyFigureOfANativeViewIsExplainedAtItsHeadAndEachHasAKey() async throws {
+    try await FinanceShop.with { shop in
+      try await shop.refresh()
+      for view in shop.project.views {
+        guard case .native(let native) = view.kind else { continue }
+        #expect(!native.uniqueKey.isEmpty, "\(view.name)")
+        let text = try String(contentsOfFile: "\(FinanceShop.repository)/Jobs/views/\(view.name).sql", encoding: .utf8)
+        let head = text.split(separator: "\n").prefix { $0.hasPrefix("--") && !$0.hasPrefix("-- unique:") }.joined()
+        let words = Set(head.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
+        let columns = try await shop.columns(of: view.name)
+        #expect(columns.filter { !words.contains($0) && !native.uniqueKey.contains($0) } == [], "\(view.name)")
+      }
+    }
   }
 
   @Test func aProjectWithoutARowHasViewsWithoutARow() async throws {
