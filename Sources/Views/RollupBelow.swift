@@ -10,15 +10,9 @@ struct RollupBelow: Sendable {
   let state: QualifiedName
   let base: RollupBase
 
-  /// - Returns: nil when a measure of `rollup` cannot be made of states.
+  /// - Returns: nil for a rollup that names no finer one.
   init?(_ rollup: RollupDefinition, schema: String) {
-    let isAdditive = rollup.measures.allSatisfy { measure in
-      switch measure.function {
-      case .count, .sum, .average, .variance, .stddev, .min, .max: true
-      case .first, .last, .distinct: false
-      }
-    }
-    guard isAdditive, let base = rollup.base else { return nil }
+    guard let base = rollup.base else { return nil }
     state = RollupSQL.stateName(of: QualifiedName(schema: schema, name: base.name))
     self.base = base
   }

@@ -3,7 +3,7 @@
 // change of the state itself.
 // Invariant: the state afterwards equals, digit for digit, the one that a rebuild from the table would make. Counts and
 // sums add up with the image's weight. An extreme is extended by what came; when what left may have been the extreme,
-// or one of several at the same place, the group is read anew from the table. Distinct values are always counted anew.
+// or one of several at the same place, the group is read anew. Distinct values are counted in DistinctValues.
 // Running the SQL is elsewhere.
 
 internal import Definitions
@@ -36,15 +36,21 @@ struct RollupDelta {
     let cells = [#"sum(\#(weight)) as "__n""#] + measures.flatMap(deltaCells)
     return """
       create temporary table daybook_delta on commit drop as
-      select
+      select row_number() over () as "__number",
       \((keys + cells).map { "  \($0)" }.joined(separator: ",\n"))
       from \(images.source)
-      where \(quoteIdentifier(JournalTable.batch)) > \(after) and \(quoteIdentifier(JournalTable.batch)) <= \(through)
-      group by \(groups.indices.map { String($0 + 1) }.joined(separator: ", "))
+      where \(stretch)
+      group by \(groups.indices.map { String($0 + 2) }.joined(separator: ", "))
       """
   }
 
-  private static func key(_ index: Int) -> String { "\"__key\(index)\"" }
+  /// The images that are applied.
+  var stretch: String {
+    let batch = quoteIdentifier(JournalTable.batch)
+    return "\(batch) > \(after) and \(batch) <= \(through)"
+  }
+
+  static func key(_ index: Int) -> String { "\"__key\(index)\"" }
 
   private func deltaCells(_ measure: RollupMeasure) -> [String] {
     func only(_ conditions: String?...) -> String {
@@ -75,7 +81,8 @@ struct RollupDelta {
         named("__out", "\(extreme)(\(name))\(only(left))"),
         named("__odd", "coalesce(bool_or(\(name) is null)\(only()), false)"),
       ]
-    case .distinct: return []
+    // How many values came and left is worked out beside the values.
+    case .distinct: return sql.keepsValues(measure) ? [named("__distinct", "0::bigint")] : []
     }
   }
 
@@ -94,15 +101,13 @@ struct RollupDelta {
     }
     return """
       create temporary table daybook_change on commit drop as
-      select row_number() over () as "__number", c.* from (
       \(parts.joined(separator: "\nunion all\n"))
-      ) as c
       """
   }
 
   /// Conditions under which columns equal the keys of `alias`, nulls being equal. Where keys may be null there are two
   /// parts, because only plain equality can use an index or a hash.
-  private func matches(_ columns: [String], keysOf alias: String) -> [(on: String, only: String?)] {
+  func matches(_ columns: [String], keysOf alias: String) -> [(on: String, only: String?)] {
     let keys = groups.indices.map { "\(alias).\(Self.key($0))" }
     let plain = zip(columns, keys).map { "\($0) = \($1)" }.joined(separator: " and ")
     let nullable = groups.indices.filter { sql.mayBeNull(groups[$0]) }
@@ -130,7 +135,7 @@ struct RollupDelta {
       // A tie is decided by the key of the row, and a null place by the rows without one: the state knows neither.
       return "d.\(cell(measure, "__odd")) or coalesce(d.\(by) = s.\(by), false) or "
         + (measure.isLast ? reaches("__by", "greatest", ">=") : reaches("__by", "least", "<="))
-    case .distinct: return "true"
+    case .distinct: return sql.keepsValues(measure) ? nil : "true"
     }
   }
 
@@ -146,20 +151,20 @@ struct RollupDelta {
 
   /// The extremes of the groups in doubt, from the table or from the finer state.
   var createAnew: String? {
-    let read = measures.filter(\.isReadAnew)
+    let read = measures.filter(sql.isReadAnew)
     if read.isEmpty { return nil }
     let inner = groups.enumerated().map { index, group in
-      let expression = sql.below.map { sql.groupExpression(group, from: $0) } ?? sql.groupExpression(group)
+      let expression = sql.belowForAnew.map { sql.groupExpression(group, from: $0) } ?? sql.groupExpression(group)
       return "\(expression) as \(Self.key(index))"
     }
-    let source = sql.below?.state ?? sql.source
+    let source = sql.belowForAnew?.state ?? sql.source
     let cells = read.flatMap { measure in
-      sql.below.map { sql.stateColumns(measure, from: $0) } ?? sql.stateColumns(measure)
+      sql.belowForAnew.map { sql.stateColumns(measure, from: $0) } ?? sql.stateColumns(measure)
     }
     let parts = matches(groups.indices.map { "b.\(Self.key($0))" }, keysOf: "c").map { match in
       // Where a key may be null, no stretch of time contains it.
       let stretches =
-        sql.below != nil
+        sql.belowForAnew != nil
         ? [] : periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
       return """
         select c."__number" as "__place", b.*
@@ -234,7 +239,7 @@ struct RollupDelta {
   }
 
   private var joinAnew: String {
-    measures.contains(where: \.isReadAnew) ? "\nleft join daybook_anew r on r.\"__place\" = c.\"__number\"" : ""
+    measures.contains(where: sql.isReadAnew) ? "\nleft join daybook_anew r on r.\"__place\" = c.\"__number\"" : ""
   }
 
   /// Each cell of a measure with its new value.
@@ -260,7 +265,9 @@ struct RollupDelta {
       return ["__value", "__by"].map { suffix in
         anew(suffix, "case when \(isCloser) then c.\(cell(suffix)) else \(old(cell(suffix))) end")
       }
-    case .distinct: return [anew("__distinct", "0")]
+    case .distinct:
+      let cell = cell("__distinct")
+      return [sql.keepsValues(measure) ? (cell, "coalesce(\(old(cell)), 0) + c.\(cell)") : anew("__distinct", "0")]
     }
   }
 }
@@ -283,14 +290,6 @@ extension RollupMeasure {
     switch function {
     case .first, .last: true
     default: false
-    }
-  }
-
-  /// Whether something that leaves can change it in a way that only the table knows.
-  var isReadAnew: Bool {
-    switch function {
-    case .min, .max, .first, .last, .distinct: true
-    case .count, .sum, .average, .variance, .stddev: false
     }
   }
 }

@@ -14,7 +14,7 @@ struct RollupSQL {
   let rollup: RollupDefinition
   let feed: FeedDefinition
   let calendar: CalendarSettings
-  /// The state under this one that can be summed up instead of the table; nil where only the table tells all.
+  /// The state of the finer rollup that the definition names, if it names one.
   var below: RollupBelow?
 
   /// Name of the table that holds the additive state of the rollup `view`.
@@ -29,7 +29,7 @@ struct RollupSQL {
 
   /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
   /// form may use a parallel plan (PostgreSQL 15 manual, "When Can Parallel Query Be Used?").
-  var buildNextState: String { "create table \(nextState.quoted) as\n\(below.map(state(from:)) ?? stateFromSource)" }
+  var buildNextState: String { "create table \(nextState.quoted) as\n\(belowForAll.map(state(from:)) ?? stateFromSource)" }
 
   /// The state as it follows from all rows of the source.
   var stateFromSource: String {
@@ -37,8 +37,7 @@ struct RollupSQL {
     let cells = [#"count(*) as "__n""#] + rollup.measures.flatMap(stateColumns)
     let columns = (groups + cells).map { "  \($0)" }.joined(separator: ",\n")
     let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
-    let grouping = rollup.groups.isEmpty ? "having count(*) > 0" : "group by \(positions)"
-    return "select\n\(columns)\nfrom \(source.quoted)\n\(grouping)"
+    return "select\n\(columns)\nfrom \(source.quoted)\ngroup by \(positions)"
   }
 
   /// The unique index of the next state's key; null keys are one group, as in GROUP BY.

@@ -50,7 +50,9 @@ extension ViewRefresher {
     for view in views {
       let clock = ContinuousClock()
       let start = clock.now
-      let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
+      guard case .rollup(let rollup) = view.kind else { continue }
+      let exists = try await ViewRelations.exists(
+        view, values: rollupSQL(rollup, of: view).distinctValues, schema: project.database.schema, on: connection)
       let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
       guard let reason = skipReason(view, inputs: inputs, state: states[view.name], exists: exists, full: false) else {
         return nil
@@ -106,7 +108,8 @@ extension ViewRefresher {
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
       var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord)
-      let exists = try await ViewRelations.exists(view, schema: schema, on: connection)
+      let exists = try await ViewRelations.exists(
+        view, values: member.sql.distinctValues, schema: schema, on: connection)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
       member.isRedefined = exists && !member.exists
       member.state = member.exists && !full ? states[view.name] : nil
@@ -197,6 +200,14 @@ extension ViewRefresher {
   ) async throws -> Int {
     try await connection.execute("drop table if exists \(sql.nextState.quoted)")
     let rows = try await connection.execute(sql.buildNextState)
+    for values in sql.distinctValues {
+      try await connection.execute("drop table if exists \(values.nextTable.quoted)")
+      try await connection.execute(values.buildNext)
+      try await connection.execute(values.indexNext)
+      try await connection.execute("analyze \(values.nextTable.quoted)")
+      try await connection.execute("drop table if exists \(values.table.quoted)")
+      try await connection.execute("alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))")
+    }
     if let index = sql.indexNextState { try await connection.execute(index) }
     // The swap: readers of the view wait only for these statements, not for the build above. The view is locked
     // before its state, which is the order in which readers lock them; the other order deadlocks with a reader.
@@ -222,12 +233,22 @@ extension ViewRefresher {
 
   /// Applies images.
   ///
-  /// - Returns: the groups that were touched; nil when the images cannot be true, and then nothing was changed.
+  /// - Returns: the groups that were touched; nil when the images cannot be true, and then the rollup has to be built anew.
   private nonisolated(nonsending) func apply(
     _ delta: RollupDelta, on connection: PostgresConnection
   ) async throws -> Int? {
     try await connection.execute(delta.createDelta)
     try await connection.execute("analyze pg_temp.daybook_delta")
+    for values in delta.sql.distinctValues {
+      try await connection.execute(values.createChanges(delta))
+      let impossible = try await connection.query(DistinctValues.countImpossible)
+      guard try impossible.first?.decode(0, as: Int.self) == 0 else {
+        try await connection.execute("drop table pg_temp.daybook_values, pg_temp.daybook_delta")
+        return nil
+      }
+      for statement in values.apply { try await connection.execute(statement) }
+      try await connection.execute("drop table pg_temp.daybook_values")
+    }
     let groups = try await connection.execute(delta.createChange)
     try await connection.execute("analyze pg_temp.daybook_change")
     let impossible = try await connection.query(delta.countImpossible)

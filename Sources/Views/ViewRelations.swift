@@ -7,8 +7,12 @@ internal import Postgres
 /// The relations of views: a state table and a view for a rollup, a materialized view for SQL.
 enum ViewRelations {
   /// Whether all relations of `view` exist, each of the kind that its definition makes.
-  static func exists(_ view: ViewDefinition, schema: String, on connection: PostgresConnection) async throws -> Bool {
-    let wanted = relations(of: view)
+  ///
+  /// - Parameter values: the tables of values of its distinct measures.
+  static func exists(
+    _ view: ViewDefinition, values: [DistinctValues] = [], schema: String, on connection: PostgresConnection
+  ) async throws -> Bool {
+    let wanted = relations(of: view) + values.map { (name: $0.table.name, kind: Kind.table) }
     let rows = try await connection.query(
       """
       select c.relname, c.relkind::text
@@ -95,7 +99,7 @@ enum ViewRelations {
     }
   }
 
-  /// What stands under the names of `view` today, of whatever kind an earlier definition made: the view before its state.
+  /// What stands under the names of `view` today, of whatever kind an earlier definition made: the view before its tables.
   private static func leftovers(
     of view: ViewDefinition, schema: String, on connection: PostgresConnection
   ) async throws -> [(name: String, kind: Kind)] {
@@ -104,10 +108,11 @@ enum ViewRelations {
       """
       select c.relname, c.relkind::text
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = $1 and ((c.relname = $2 and c.relkind in ('v', 'm')) or (c.relname = $3 and c.relkind = 'r'))
-      order by c.relname = $3
+      where n.nspname = $1 and ((c.relname = $2 and c.relkind in ('v', 'm'))
+        or ((c.relname = $3 or c.relname ~ $4) and c.relkind = 'r'))
+      order by c.relkind = 'r'
       """,
-      [.text(schema), .text(view.name), .text(state)])
+      [.text(schema), .text(view.name), .text(state), .text(DistinctValues.pattern(of: view.name))])
     return try rows.compactMap { row in
       guard let kind = Kind(catalogLetter: try row.decode(1, as: String.self)) else { return nil }
       return (try row.decode(0, as: String.self), kind)

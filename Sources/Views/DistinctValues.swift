@@ -1,0 +1,174 @@
+// The values that a distinct measure has counted, each with the number of rows that have it in a group: the one measure
+// whose change cannot be told from a sum.
+// Invariant: a value is in the table exactly when a row of its group has it, so that the measure is the number of its
+// rows; a value that comes to its first row raises the measure by one, one that loses its last row lowers it by one.
+// Values of JSON are not kept, because equal ones may be written differently: they are counted anew.
+
+internal import Definitions
+internal import Ledger
+internal import Postgres
+
+/// The table of values of one distinct measure.
+struct DistinctValues {
+  let sql: RollupSQL
+  let measure: RollupMeasure
+  let column: String
+  /// Its place among the measures of its rollup that keep values.
+  let ordinal: Int
+
+  /// The ends of the names of such tables: in use, and while the next one is built.
+  private static let (suffix, nextSuffix) = ("__v", "__w")
+
+  var table: QualifiedName { named(Self.suffix) }
+  var nextTable: QualifiedName { named(Self.nextSuffix) }
+
+  private func named(_ suffix: String) -> QualifiedName {
+    QualifiedName(schema: sql.view.schema, name: "\(sql.view.name)\(suffix)\(ordinal)")
+  }
+
+  /// A regular expression for the names of all such tables of a view.
+  static func pattern(of view: String) -> String { "^\(view)(\(suffix)|\(nextSuffix))[0-9]+$" }
+
+  private var keys: [String] { sql.rollup.groups.map { quoteIdentifier($0.name) } }
+  private var isText: Bool { sql.feed.column(named: column)?.type == .text }
+
+  /// What an index can hold of a value: an entry has at most 2.7 kB, and a text may be longer.
+  private func indexed(_ value: String) -> String { isText ? "md5(\(value))" : value }
+
+  // MARK: From the table
+
+  var buildNext: String {
+    let groups = zip(sql.rollup.groups, keys).map { "\(sql.groupExpression($0.0)) as \($0.1)" }
+    let name = quoteIdentifier(column)
+    let conditions = ["\(name) is not null"] + (measure.condition.map { ["(\($0))"] } ?? [])
+    return """
+      create table \(nextTable.quoted) as
+      select \(groups.joined(separator: ", ")), \(name) as "__value", count(*) as "__n"
+      from \(sql.source.quoted)
+      where \(conditions.joined(separator: " and "))
+      group by \((1...(keys.count + 1)).map(String.init).joined(separator: ", "))
+      """
+  }
+
+  var indexNext: String {
+    let value = isText ? "(\(indexed(#""__value""#)))" : #""__value""#
+    return "create index on \(nextTable.quoted) (\((keys + [value]).joined(separator: ", ")))"
+  }
+
+  // MARK: From images
+
+  /// The changes of values, beside what is known of them: `daybook_values`, numbered as `daybook_delta`.
+  func createChanges(_ delta: RollupDelta) -> String {
+    let numbered = sql.rollup.groups.indices.map { RollupDelta.key($0) }
+    let groups = sql.rollup.groups.enumerated().map {
+      "\(delta.images.name(of: sql.groupExpression($0.element))) as \(numbered[$0.offset])"
+    }
+    let name = quoteIdentifier(column)
+    let conditions =
+      ["\(name) is not null", delta.stretch]
+      + (measure.condition.map { [delta.images.name(of: "(\($0))")] } ?? [])
+    let weight = quoteIdentifier(JournalTable.weight)
+    let changes = """
+      select \(groups.joined(separator: ", ")), \(name) as "__value", sum(\(weight)) as "__n"
+      from \(delta.images.source)
+      where \(conditions.joined(separator: " and "))
+      group by \((1...(keys.count + 1)).map(String.init).joined(separator: ", "))
+      having sum(\(weight)) <> 0
+      """
+    let known = delta.matches(keys.map { "t.\($0)" }, keysOf: "c")
+    let parts = zip(delta.matches(numbered.map { "d.\($0)" }, keysOf: "c"), known).map { groups, cells in
+      let value = #"t."__value" = c."__value""#
+      let place = isText ? "\(indexed(#"t."__value""#)) = \(indexed(#"c."__value""#)) and \(value)" : value
+      return """
+        select d."__number", c."__value", c."__n", t.ctid as "__place", coalesce(t."__n", 0) as "__old"
+        from changes c join daybook_delta d on \(groups.on)
+        left join \(table.quoted) t on \(cells.on) and \(place)\(groups.only.map { "\nwhere \($0)" } ?? "")
+        """
+    }
+    return """
+      create temporary table daybook_values on commit drop as
+      with changes as (
+      \(changes)
+      )
+      \(parts.joined(separator: "\nunion all\n"))
+      """
+  }
+
+  static let countImpossible = #"select count(*) from daybook_values where "__old" + "__n" < 0"#
+
+  /// Brings the values up to date and puts the change of their number into `daybook_delta`.
+  var apply: [String] {
+    let columns = (keys + [#""__value""#, #""__n""#]).joined(separator: ", ")
+    let groups = sql.rollup.groups.indices.map { "d.\(RollupDelta.key($0))" }.joined(separator: ", ")
+    let cell = quoteIdentifier(measure.name + "__distinct")
+    return [
+      """
+      delete from \(table.quoted) t using daybook_values c where t.ctid = c."__place" and c."__old" + c."__n" = 0
+      """,
+      """
+      update \(table.quoted) t set "__n" = c."__old" + c."__n"
+      from daybook_values c where t.ctid = c."__place" and c."__old" + c."__n" <> 0
+      """,
+      """
+      insert into \(table.quoted) (\(columns))
+      select \(groups), c."__value", c."__n"
+      from daybook_values c join daybook_delta d using ("__number") where c."__place" is null
+      """,
+      """
+      update daybook_delta d set \(cell) = c."__change"
+      from (
+        select "__number", count(*) filter (where "__old" = 0) - count(*) filter (where "__old" + "__n" = 0) as "__change"
+        from daybook_values group by 1
+      ) as c
+      where c."__number" = d."__number"
+      """,
+    ]
+  }
+}
+
+extension RollupSQL {
+  /// Whether the values of a distinct measure are kept.
+  func keepsValues(_ measure: RollupMeasure) -> Bool {
+    guard case .distinct(let column) = measure.function else { return false }
+    return feed.column(named: column)?.type != .json
+  }
+
+  /// The tables of values that belong to the state.
+  var distinctValues: [DistinctValues] {
+    rollup.measures.filter(keepsValues).enumerated().compactMap { ordinal, measure in
+      guard case .distinct(let column) = measure.function else { return nil }
+      return DistinctValues(sql: self, measure: measure, column: column, ordinal: ordinal)
+    }
+  }
+
+  /// Whether something that leaves can change a measure in a way that only the table knows.
+  func isReadAnew(_ measure: RollupMeasure) -> Bool {
+    switch measure.function {
+    case .min, .max, .first, .last: true
+    case .count, .sum, .average, .variance, .stddev: false
+    case .distinct: !keepsValues(measure)
+    }
+  }
+
+  /// The finer state, where all that may have to be read anew can be read from it.
+  var belowForAnew: RollupBelow? {
+    let isTold = rollup.measures.filter(isReadAnew).allSatisfy { measure in
+      switch measure.function {
+      case .min, .max: true
+      default: false
+      }
+    }
+    return isTold ? below : nil
+  }
+
+  /// The finer state, where the whole state can be made of it.
+  var belowForAll: RollupBelow? {
+    let isTold = rollup.measures.allSatisfy { measure in
+      switch measure.function {
+      case .count, .sum, .average, .variance, .stddev, .min, .max: true
+      case .first, .last, .distinct: false
+      }
+    }
+    return isTold ? below : nil
+  }
+}
