@@ -126,7 +126,7 @@ struct RoomWork: StageWork {
     if plan.isVerified { return UnitOutcome(checks: try await refresher.verify(views), run: run.runID) }
     let checks = session.project.checks.filter { names.contains($0.name) }
     // What the views hold is proven first: a test of a view that lies would tell of the wrong thing.
-    let proofs = try await refresher.check(views)
+    let proofs = try await refresher.check(views, in: CheckedNight(run: run.runID, asOf: run.asOf))
     let tests = try await CheckRunner(
       project: session.project, pool: session.pool, asOf: run.asOf, progress: progress
     ).run(checks, run: run.runID)

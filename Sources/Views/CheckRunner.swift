@@ -16,6 +16,9 @@ public struct CheckRunner: Sendable {
   let asOf: CivilDate
   let progress: any ProgressSink
 
+  /// At most so many characters of a value are kept in an example; a mark tells that there were more.
+  public static let shownCharacters = 200
+
   /// Creates a runner that borrows connections from `pool`.
   ///
   /// - Parameter asOf: the business date, which says what is fresh and which day is the newest.
@@ -62,6 +65,7 @@ public struct CheckRunner: Sendable {
     var outcome = try await judged(test, check, on: connection)
     outcome.name = name
     outcome.position = test.position
+    outcome.isRoutine = !test.isSteady
     if let failure = outcome.failure {
       try await CheckLedger.record(failure, run: run, asOf: asOf, on: connection)
     } else if test.isSteady {

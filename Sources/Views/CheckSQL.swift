@@ -26,8 +26,6 @@ struct CheckSQL {
 
   /// At most so many rows are shown of each test.
   static let shownExamples = 10
-  /// At most so many characters of a value are shown.
-  static let shownCharacters = 200
 
   var target: QualifiedName { QualifiedName(schema: schema, name: relation ?? "") }
 
@@ -58,7 +56,7 @@ struct CheckSQL {
     func list(_ expression: String) -> String {
       "array(select \(expression) from json_each_text(row_to_json(v)) with ordinality as e(key, value, place) order by place)"
     }
-    let most = Self.shownCharacters
+    let most = CheckRunner.shownCharacters
     return """
       select \(list("key")),
         \(list("case when length(value) > \(most) then left(value, \(most)) || '…' else value end"))

@@ -68,6 +68,8 @@ public struct CheckOutcome: Sendable, Hashable {
   public var failure: CheckFailure?
   /// Where the test or the view is defined.
   public var position: SourcePosition?
+  /// Whether it is looked at again though no data changed: how fresh data is, and a slice whose turn it is.
+  public var isRoutine = false
 
   /// Creates an outcome.
   public init(
