@@ -14,7 +14,8 @@ extension UnitOutcome {
     let needed = outcomes.filter { $0.status != .skipped }
     let failed = outcomes.filter { $0.status == .failed || $0.status == .broken }
     let warned = outcomes.filter { $0.status == .warned }
-    detail = Self.line(needed: needed.count, failed: failed.count, warned: warned, skipped: outcomes.count - needed.count)
+    detail = Self.line(
+      needed: needed.count, failed: failed.count, warned: warned, skipped: outcomes.count - needed.count)
     findings = warned.map { Self.diagnostic($0, .warning, run) }
     if !warned.isEmpty { status = .warning }
     // What is looked at every night, and is in order, is no news.

@@ -42,7 +42,8 @@ public struct CheckRunner: Sendable {
       return try await DataVersions.current(on: connection)
     }
     return try await inParallel(work, atMost: pool.maximum) { item in
-      progress.progress(ProgressUpdate(stage: "check", name: item.check.name, done: 0, total: work.count, unit: "tests"))
+      progress.progress(
+        ProgressUpdate(stage: "check", name: item.check.name, done: 0, total: work.count, unit: "tests"))
       return try await pool.withConnection(label: "check \(item.check.name)") { connection in
         try await outcome(of: item.test, item.check, versions: versions, run: run, on: connection)
       }
@@ -133,7 +134,8 @@ public struct CheckRunner: Sendable {
     let history = "\(CheckSQL.leastWeekdays) such weekdays and \(CheckSQL.leastMonthdays) such days of the month"
     if judged == 0 { return "too little history to judge by: fewer than \(history)" }
     return judged == groups
-      ? "no anomaly in \(judged) groups" : "no anomaly in \(judged) groups; \(groups - judged) with fewer than \(history)"
+      ? "no anomaly in \(judged) groups"
+      : "no anomaly in \(judged) groups; \(groups - judged) with fewer than \(history)"
   }
 
   private func violated(
@@ -158,7 +160,8 @@ public struct CheckRunner: Sendable {
     // An unknown relation or column is the server's to refuse, with its code.
     guard let text = try rows.first?.decode(0, as: String.self) else { return .date }
     guard let type = CheckSQL.DateType(rawValue: text) else {
-      var error = PostgresError(.server, "column \"\(column)\" is \(text), and not a day or a moment", sqlState: "42804")
+      var error = PostgresError(
+        .server, "column \"\(column)\" is \(text), and not a day or a moment", sqlState: "42804")
       error.hint = "name a column of type date, timestamp or timestamptz"
       throw error
     }
@@ -200,7 +203,8 @@ extension CheckTest {
     switch kind {
     case .notNull(let columns): return "\(rows) of \(relation) without \(columns.joined(separator: " or "))"
     case .unique(let columns):
-      return "\(count) value\(count == 1 ? "" : "s") of \(columns.joined(separator: ", ")) more than once in \(relation)"
+      return
+        "\(count) value\(count == 1 ? "" : "s") of \(columns.joined(separator: ", ")) more than once in \(relation)"
     case .acceptedValues(let column, _): return "\(rows) of \(relation) with another \(column)"
     case .relationship(let column, let other, _): return "\(rows) of \(relation) whose \(column) is not in \(other)"
     case .range(let column, let minimum, let maximum):

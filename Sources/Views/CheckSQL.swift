@@ -88,7 +88,8 @@ struct CheckSQL {
           + " where o.\(name(toColumn)) = t.\(name(column)))")
     case .range(let column, let minimum, let maximum):
       let limits = [
-        minimum.map { "\(name(column)) < \(quoteLiteral($0))" }, maximum.map { "\(name(column)) > \(quoteLiteral($0))" },
+        minimum.map { "\(name(column)) < \(quoteLiteral($0))" },
+        maximum.map { "\(name(column)) > \(quoteLiteral($0))" },
       ]
       return rows(limits.compactMap { $0 }.joined(separator: " or "))
     case .anomaly(let anomaly):
@@ -167,7 +168,9 @@ struct CheckSQL {
     func isMonthEnd(_ day: String) -> String {
       "\(day) = (date_trunc('month', \(day)::timestamp) + interval '1 month' - interval '1 day')::date"
     }
-    func median(_ list: String, _ count: String) -> String { "(\(list)[(\(count) + 1) / 2] + \(list)[\(count) / 2 + 1]) * 0.5" }
+    func median(_ list: String, _ count: String) -> String {
+      "(\(list)[(\(count) + 1) / 2] + \(list)[\(count) / 2 + 1]) * 0.5"
+    }
     func isFar(_ kind: String) -> String {
       "abs(now.figure - \(kind).median) > greatest(\(anomaly.floor), \(anomaly.factor) * \(kind).deviation)"
     }

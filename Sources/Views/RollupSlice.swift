@@ -101,9 +101,9 @@ struct RollupSlice {
       ? ""
       : """
 
-        union all
-        select t.* from \(sql.source.quoted) as t where \(name) is null or \(name) in ('-infinity', 'infinity')
-        """
+      union all
+      select t.* from \(sql.source.quoted) as t where \(name) is null or \(name) in ('-infinity', 'infinity')
+      """
     return """
       select t.*
       from (

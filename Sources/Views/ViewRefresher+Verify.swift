@@ -77,7 +77,8 @@ extension ViewRefresher {
     return CheckOutcome(
       name: name, isPassed: found.differing == 0,
       message: found.differing == 0
-        ? "\(found.groups) groups equal a recompute, difference 0" : found.sentence(of: "groups differ from a recompute"))
+        ? "\(found.groups) groups equal a recompute, difference 0"
+        : found.sentence(of: "groups differ from a recompute"))
   }
 
   /// Compares rows of a state with their recompute, both ways.

@@ -37,7 +37,11 @@ import Views
 
   @Test func endsOfMonthsAndSundaysAreNoAnomalies() async throws {
     for date in ["2026-03-31", "2026-03-29", "2026-02-28", "2026-03-30"] {
-      let found = try await outcome(counted, asOf: date, changes: "delete from shop.sales where sold_at >= (timestamp '\(date)' + interval '1 day') at time zone 'America/New_York'")
+      let found = try await outcome(
+        counted, asOf: date,
+        changes:
+          "delete from shop.sales where sold_at >= (timestamp '\(date)' + interval '1 day') at time zone 'America/New_York'"
+      )
       #expect(found?.status == .passed)
       #expect(found?.message == "no anomaly in 2 groups")
     }
@@ -72,7 +76,8 @@ import Views
     test.floor = 1000
     let found = try await outcome(
       test, asOf: "2026-03-24",
-      changes: "delete from shop.sales where sold_at >= timestamptz '2026-03-24 00:00 America/New_York' and id % 40 <> 0")
+      changes:
+        "delete from shop.sales where sold_at >= timestamptz '2026-03-24 00:00 America/New_York' and id % 40 <> 0")
     #expect(found?.status == .passed)
   }
 
@@ -87,7 +92,8 @@ import Views
 
   @Test func aLagLeavesOutDaysThatAreNotComplete() async throws {
     var test = counted
-    let partly = "delete from shop.sales where sold_at >= timestamptz '2026-03-24 00:00 America/New_York' and id % 4 <> 0"
+    let partly =
+      "delete from shop.sales where sold_at >= timestamptz '2026-03-24 00:00 America/New_York' and id % 4 <> 0"
     let today = try await outcome(test, asOf: "2026-03-24", changes: partly)
     #expect(today?.status == .failed)
     test.lagDays = 1

@@ -17,7 +17,8 @@ import Views
   ) -> CheckTest {
     CheckTest(
       kind: kind, severity: severity, condition: condition, inputs: ["sales"], isSteady: isSteady,
-      hash: "\(kind) \(condition ?? "")", position: SourcePosition(file: "Jobs/checks/sound.yaml", line: line, column: 5))
+      hash: "\(kind) \(condition ?? "")",
+      position: SourcePosition(file: "Jobs/checks/sound.yaml", line: line, column: 5))
   }
 
   static func check(_ tests: [CheckTest], on relation: String? = "sales") -> CheckDefinition {
@@ -54,7 +55,8 @@ import Views
       change: "alter table shop.sales alter kind drop not null; update shop.sales set kind = null where id in (3, 4)",
       message: "2 rows of sales without kind or amount", example: "kind null"),
     Kind(
-      test: .unique(["quantity", "amount"]), change: "insert into shop.sales select 1000, 1, 'fee', amount, quantity, now() from shop.sales where id = 1",
+      test: .unique(["quantity", "amount"]),
+      change: "insert into shop.sales select 1000, 1, 'fee', amount, quantity, now() from shop.sales where id = 1",
       message: "1 value of quantity, amount more than once in sales", example: "quantity 2, amount 79.19, rows 2"),
     Kind(
       test: .acceptedValues(column: "kind", values: ["payment", "refund", "fee", "it's"]),
@@ -71,7 +73,9 @@ import Views
     Kind(
       test: .equal(
         left: "select kind, sum(amount) from sales group by kind -- by kind",
-        right: "select kind, sum(total) from (select kind, customer, sum(amount) as total from sales where id <> 50 or not exists (select from customers where id = 99) group by 1, 2) as s group by 1"),
+        right:
+          "select kind, sum(total) from (select kind, customer, sum(amount) as total from sales where id <> 50 or not exists (select from customers where id = 99) group by 1, 2) as s group by 1"
+      ),
       change: "insert into shop.customers values (99)", message: "2 rows in one of the queries alone",
       example: "only_in left"),
     Kind(
@@ -86,7 +90,8 @@ import Views
 
   @Test(arguments: kinds)
   func everyKindPassesAndFailsWithItsExamples(_ kind: Kind) async throws {
-    let customers = "create table shop.customers (id bigint primary key); insert into shop.customers select generate_series(1, 6)"
+    let customers =
+      "create table shop.customers (id bigint primary key); insert into shop.customers select generate_series(1, 6)"
     try await run([Self.test(kind.test)], changes: customers) { _, outcomes, _ in
       #expect(outcomes.map(\.status) == [.passed], "\(outcomes)")
     }

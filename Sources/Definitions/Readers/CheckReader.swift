@@ -58,7 +58,8 @@ struct CheckReader {
       guard let test = test(element, severity) else { continue }
       if draft.relation == nil, !reader.mentions("on"), test.queries.isEmpty {
         findings.error(
-          "missing_key", at: test.test.position, "the test \(test.test.label) looks at a relation, and the check has no \"on\"",
+          "missing_key", at: test.test.position,
+          "the test \(test.test.label) looks at a relation, and the check has no \"on\"",
           fix: "say which feed, view or table it looks at: on: transactions")
       }
       draft.tests.append(test)
@@ -71,7 +72,8 @@ struct CheckReader {
   private func test(_ node: DefinitionNode, _ severity: CheckSeverity) -> CheckTestDraft? {
     let before = findings.all.count
     guard
-      let reader = MappingReader(node, subject: "the test", keys: Self.kinds + ["severity", "where"], findings: findings)
+      let reader = MappingReader(
+        node, subject: "the test", keys: Self.kinds + ["severity", "where"], findings: findings)
     else { return nil }
     let present = Self.kinds.filter(reader.has)
     guard let kind = present.first else {
@@ -132,7 +134,8 @@ struct CheckReader {
   ) -> MappingReader? {
     reader.node(kind).flatMap {
       MappingReader(
-        $0, subject: "\"\(kind)\"", keys: keys, required: required, at: reader.keyPosition(of: kind), findings: findings)
+        $0, subject: "\"\(kind)\"", keys: keys, required: required, at: reader.keyPosition(of: kind), findings: findings
+      )
     }
   }
 
@@ -276,7 +279,8 @@ struct CheckReader {
     let first = sql.tokens.first { !$0.isSymbol("(") }
     if let first, !["select", "with", "values", "table"].contains(where: first.isWord) {
       findings.error(
-        "bad_sql", at: place, "\"\(key)\" is a query that begins with select, with, values or table, not \"\(first.raw)\"")
+        "bad_sql", at: place,
+        "\"\(key)\" is a query that begins with select, with, values or table, not \"\(first.raw)\"")
       return nil
     }
     if sql.tokens.contains(where: { $0.isSymbol(";") }) {

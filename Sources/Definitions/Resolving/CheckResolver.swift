@@ -36,7 +36,8 @@ struct CheckResolver {
     guard !isKnown(relation), !findings.lostNames.contains(relation) else { return }
     if let nearest = nearestWord(to: relation, in: (Array(views.feeds.keys) + views.views.keys).sorted()) {
       findings.warning(
-        "unknown_relation", at: place, "there is no feed and no view \"\(relation)\"", fix: "did you mean \"\(nearest)\"?")
+        "unknown_relation", at: place, "there is no feed and no view \"\(relation)\"",
+        fix: "did you mean \"\(nearest)\"?")
     }
   }
 
@@ -64,7 +65,8 @@ struct CheckResolver {
         views.inputs(of: sql.relations.map { ($0, place) }, commonTableNames: sql.commonTableNames))
       let isOurs = sql.relations.allSatisfy { relation in
         let isHere = relation.schema.isEmpty || relation.schema == views.settings.database.schema
-        return isHere && isKnown(relation.name) || relation.schema.isEmpty && sql.commonTableNames.contains(relation.name)
+        return isHere && isKnown(relation.name)
+          || relation.schema.isEmpty && sql.commonTableNames.contains(relation.name)
       }
       let hasUnsteadyWord = sql.tokens.contains { Self.unsteadyWords.contains($0.text) }
       if !isOurs || hasUnsteadyWord { test.isSteady = false }
