@@ -186,10 +186,14 @@ struct CheckSQL {
       ), beginnings as (
         select group_value, min(day) as first_day from figures group by 1
       ), days as (
-        select b.group_value, d.day::date as day, coalesce(f.figure, 0) as figure
-        from tested cross join beginnings as b
-        cross join lateral generate_series(b.first_day::timestamp, tested.day::timestamp, interval '1 day') as d(day)
-        left join figures as f on f.day = d.day::date and f.group_value = b.group_value
+        select group_value, day, sum(figure) as figure
+        from (
+          select group_value, day, figure from figures
+          union all
+          select b.group_value, d.day::date, 0 from tested cross join beginnings as b
+          cross join lateral generate_series(b.first_day::timestamp, tested.day::timestamp, interval '1 day') as d(day)
+        ) as dense
+        group by 1, 2
       ), baseline as (
         select d.group_value, true as is_weekday, d.figure from days as d, tested as t
         where d.day < t.day and extract(isodow from d.day) = extract(isodow from t.day)

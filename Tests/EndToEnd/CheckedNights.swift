@@ -44,12 +44,20 @@ import Testing
         #expect(shown.stdout.contains("SQLSTATE 42703"))
 
         try write(
-          "check: names\nseverity: warn\ntests:\n  - none: \"select customer_id from customers where customer_id = 1\"\n",
-          path, in: project)
+          """
+          check: names
+          severity: warn
+          tests:
+            - none: "select customer_id, '<script>alert(''x'')</script>' as name from customers where customer_id = 1"
+
+          """, path, in: project)
         let retried = try await project.daybook("retry")
         #expect(retried.status == 0, "\(retried.stderr)")
         #expect(retried.stderr.contains("warning: Jobs/checks/names.yaml:4:5: names: none: 1 row where none should be"))
         #expect(retried.stderr.contains("1 warning: names: none"), "\(retried.stderr)")
+        let page = try String(contentsOfFile: project.root + "/Output/latest/run.html", encoding: .utf8)
+        #expect(page.contains("What the checks found"))
+        #expect(page.contains("&lt;script&gt;alert(") && !page.contains("<script>alert("))
         let report = try await project.daybook("runs", "show", "--json")
         #expect(report.stdout.contains("\"status\":\"warning\"") || report.stdout.contains("\"status\": \"warning\""))
       }
