@@ -112,7 +112,11 @@ public struct Plan: Sendable, Hashable {
       job = "refresh"
       let kinds: [StageDefinition.Kind] = request.isVerified ? [.refresh, .check] : [.refresh]
       stages = kinds.map {
-        Self.stage(StageDefinition(kind: $0, selection: views.isEmpty ? .all : .named(views)), project: project)
+        var stage = Self.stage(
+          StageDefinition(kind: $0, selection: views.isEmpty ? .all : .named(views)), project: project)
+        // A verification is of views alone.
+        stage.items.removeAll { project.check(named: $0) != nil }
+        return stage
       }
     case .report(let reports):
       let known = project.reports.map(\.name) + ReportDefinition.builtInPages
@@ -139,18 +143,29 @@ public struct Plan: Sendable, Hashable {
     let all: [String] =
       switch definition.kind {
       case .ingest: project.feeds.map(\.name)
-      case .refresh, .check: project.views.map(\.name)
+      case .refresh: project.views.map(\.name)
+      case .check: project.views.map(\.name) + project.checks.map(\.name)
       case .report: project.reports.map(\.name)
       }
     var items = all
     if case .named(let names) = definition.selection {
-      let wanted = definition.kind == .refresh ? closure(of: names, in: project) : Set(names)
+      let wanted =
+        switch definition.kind {
+        case .refresh: closure(of: names, in: project)
+        case .check: Set(names).union(checks(on: names, in: project))
+        case .ingest, .report: Set(names)
+        }
       // Reports keep the built-in pages that were named; the others follow the project's order.
       items = all.filter(wanted.contains)
       if definition.kind == .report { items += ReportDefinition.builtInPages.filter(wanted.contains) }
     }
     return PlannedStage(
       kind: definition.kind, items: items, isEverything: definition.selection == .all, timeout: definition.timeout)
+  }
+
+  /// The checks that look at one of the relations named.
+  private static func checks(on names: [String], in project: Project) -> [String] {
+    project.checks.filter { check in check.relation.map(names.contains) ?? false }.map(\.name)
   }
 
   /// The views named and every view that they read.

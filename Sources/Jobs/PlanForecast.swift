@@ -128,7 +128,14 @@ extension Plan {
           if outlook.action == .refresh { changing.insert(item) }
           forecast.set(.refresh, item, outlook)
         case .check:
-          if changing.contains(item) { forecast.set(.check, item, .init(.check, "it is refreshed")) }
+          if changing.contains(item) {
+            forecast.set(.check, item, .init(.check, "it is refreshed"))
+          } else if let check = project.check(named: item) {
+            let moved = Set(check.tests.flatMap(\.inputs)).filter(changing.contains).sorted()
+            if !moved.isEmpty {
+              forecast.set(.check, item, .init(.check, "\(moved.joined(separator: ", ")) changed"))
+            }
+          }
         case .report:
           guard let report = project.report(named: item) else { continue }
           let moved = report.inputs.filter(changing.contains)

@@ -52,7 +52,12 @@ extension Plan {
     case .refresh:
       if isFullRefresh { return "in full" }
       return project.view(named: item).map { "when \($0.inputs.joined(separator: ", ")) changed" } ?? ""
-    case .check: return isVerified ? "against a recompute" : "when it changed since it was checked"
+    case .check:
+      if isVerified { return "against a recompute" }
+      if let check = project.check(named: item) {
+        return "\(check.tests.count) test\(check.tests.count == 1 ? "" : "s"), when what they read changed"
+      }
+      return "when it changed since it was checked"
     case .report: return isForced ? "anew" : "when its figures changed"
     }
   }

@@ -1,5 +1,8 @@
 // What a refresh or a check did, for the run's record and the person reading it.
 
+public import Finding
+public import Ledger
+
 /// What happened to one view.
 public struct RefreshOutcome: Sendable, Hashable {
   /// How the view was treated.
@@ -39,19 +42,51 @@ public struct RefreshOutcome: Sendable, Hashable {
   }
 }
 
-/// What one check of a view found.
+/// What one comparison of a view, or one test of a check, found.
 public struct CheckOutcome: Sendable, Hashable {
-  /// The view and what was compared, for example `revenue_daily: sum of gross`.
+  /// How it ended.
+  public enum Status: Sendable, Hashable {
+    /// Nothing is wrong.
+    case passed
+    /// Nothing that it reads changed since it passed.
+    case skipped
+    /// It is violated, and the run goes on.
+    case warned
+    /// It is violated, and the stage fails.
+    case failed
+    /// The server refused its SQL.
+    case broken
+  }
+
+  /// What was looked at, for example `revenue_daily: sum of gross`.
   public var name: String
-  /// Whether both sides agree.
-  public var isPassed: Bool
-  /// Both figures, or the reason the check was not needed.
+  /// How it ended.
+  public var status: Status
+  /// Both figures, how much is wrong, or the reason why nothing had to be looked at.
   public var message: String
+  /// What is kept of a violation.
+  public var failure: CheckFailure?
+  /// Where the test or the view is defined.
+  public var position: SourcePosition?
+  /// Whether it is looked at again though no data changed: how fresh data is, and a slice whose turn it is.
+  public var isRoutine = false
 
   /// Creates an outcome.
-  public init(name: String, isPassed: Bool, message: String) {
+  public init(
+    name: String, status: Status, message: String, failure: CheckFailure? = nil, position: SourcePosition? = nil
+  ) {
     self.name = name
-    self.isPassed = isPassed
+    self.status = status
     self.message = message
+    self.failure = failure
+    self.position = position
   }
+
+  /// Creates an outcome that is passed or failed.
+  public init(name: String, isPassed: Bool, message: String) {
+    self.init(name: name, status: isPassed ? .passed : .failed, message: message)
+  }
+
+  /// Whether nothing is wrong.
+  public var isPassed: Bool { status == .passed || status == .skipped }
 }

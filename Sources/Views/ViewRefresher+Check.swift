@@ -1,116 +1,268 @@
-// Proof that the views hold what the base tables hold: row counts and every additive sum of every rollup
-// are compared with the source, exactly. This is the check stage of a night; user-defined checks come later.
-// Invariant: both sides are read in one snapshot, so that a concurrent writer cannot make them differ.
+// The nightly proof of rollups: their totals, and one of 32 slices of their groups recomputed from the table.
+// Invariant: all that is compared is read in one snapshot, and a state that does not hold every batch of that snapshot is
+// not judged. Totals are compared with the table once; from there on with those proven totals and the images since, which
+// costs what changed. Whatever the journal does not surely tell, and whatever it finds to differ, is read from the table.
+// What users say must be true is elsewhere: CheckRunner.
 
 public import Definitions
-internal import Ledger
+internal import Finding
+public import Ledger
+public import Money
 internal import Postgres
-internal import Telemetry
+
+/// The night in which rollups are proven.
+public struct CheckedNight: Sendable, Hashable {
+  /// The run under which differences are recorded.
+  public var run: RunID
+  /// The business date, which says whose turn it is.
+  public var asOf: CivilDate
+
+  /// Creates a night.
+  public init(run: RunID, asOf: CivilDate) {
+    self.run = run
+    self.asOf = asOf
+  }
+
+  /// The slice whose turn it is: each comes once in 32 days.
+  var slice: Int {
+    let remainder = asOf.daysSince1970 % RollupSlice.count
+    return remainder < 0 ? remainder + RollupSlice.count : remainder
+  }
+}
+
+/// What was found of one rollup in one snapshot, before anything is written down.
+private struct RollupFindings: Sendable {
+  let view: ViewDefinition
+  var outcomes: [CheckOutcome] = []
+  /// What holds from now on; nil when nothing new is known.
+  var proof: ViewProof?
+  /// The view's version at which all totals are equal; nil when they were not compared, or differ.
+  var checkedVersion: Int64?
+}
 
 extension ViewRefresher {
-  /// Compares the totals of the selected rollups with their base tables.
+  /// Proves the selected rollups.
   ///
-  /// A rollup whose state was already compared at its present version is not compared again.
-  /// - Returns: one outcome per rollup and total; all passed unless a view lies.
+  /// What was compared at a view's present version is not compared again.
+  /// - Parameter night: with it a slice of the groups is recomputed too, and a rollup that differs is recorded and
+  ///   rebuilt; without it totals alone are compared, and nothing is mended.
+  /// - Returns: one outcome per rollup and comparison; all passed unless a view lies, mended or not.
   /// - Throws: `ViewError` when a comparison could not be made.
-  public func check(_ selection: StageDefinition.Selection) async throws -> [CheckOutcome] {
-    let views = try selected(selection)
-    return try await pool.withConnection(label: "check") { connection in
-      let states = try await ViewStates.current(on: connection)
-      let versions = try await DataVersions.current(on: connection)
-      var outcomes: [CheckOutcome] = []
-      for (index, view) in views.enumerated() {
-        guard case .rollup(let rollup) = view.kind else { continue }
-        try Task.checkCancellation()
-        progress.progress(
-          ProgressUpdate(stage: "check", name: view.name, done: index, total: views.count, unit: "views"))
-        guard let state = states[view.name] else {
-          outcomes.append(CheckOutcome(name: view.name, isPassed: false, message: "was never built"))
-          continue
-        }
-        let version = versions[view.name] ?? 0
-        if state.checkedVersion == version {
-          outcomes.append(CheckOutcome(name: view.name, isPassed: true, message: "unchanged since it was checked"))
-          continue
-        }
-        let sql = try rollupSQL(rollup, of: view)
-        do {
-          let found = try await compareTotals(view: view.name, sql: sql, on: connection)
-          outcomes += found
-          if found.allSatisfy(\.isPassed) {
-            try await ViewStates.recordCheck(view.name, version: version, on: connection)
-          }
-        } catch let error as PostgresError where error.kind == .server {
-          throw ViewError.server(view: view.name, at: view.position, error)
-        }
+  public func check(
+    _ selection: StageDefinition.Selection, in night: CheckedNight? = nil
+  ) async throws -> [CheckOutcome] {
+    if let night {
+      let names = try selected(selection).map { $0.name }
+      try await pool.withConnection(label: "check") { connection in
+        try await CheckLedger.forget(run: night.run, names: names, on: connection)
       }
-      return outcomes
+    }
+    var found = try await eachRollup(selection, stage: "check") { view, sql, connection in
+      try await findings(of: view, sql, night, on: connection)
+    }
+    for index in found.indices {
+      try await record(found[index])
+      if let night { try await mend(&found[index], night) }
+    }
+    return found.flatMap(\.outcomes)
+  }
+
+  private nonisolated(nonsending) func findings(
+    of view: ViewDefinition, _ sql: RollupSQL, _ night: CheckedNight?, on connection: PostgresConnection
+  ) async throws -> RollupFindings {
+    var found = RollupFindings(view: view)
+    guard let state = try await ViewStates.current(on: connection)[view.name] else {
+      found.outcomes = [CheckOutcome(name: view.name, isPassed: false, message: "was never built")]
+      return found
+    }
+    let versions = try await DataVersions.current(on: connection)
+    let version = versions[view.name] ?? 0
+    if let reason = try await reasonNotToJudge(view, sql, state, versions, on: connection) {
+      found.outcomes = [CheckOutcome(name: view.name, status: .skipped, message: reason)]
+      return found
+    }
+    let known = try await ViewProofs.current(of: view.name, on: connection)
+    var proof =
+      known?.definitionHash == view.definitionHash && known?.sliceVersions.count == RollupSlice.count ? known : nil
+    if state.checkedVersion == version {
+      found.outcomes = [CheckOutcome(name: view.name, status: .skipped, message: "unchanged since it was checked")]
+    } else {
+      let totals = try await compareTotals(view.name, sql, state, proof, on: connection)
+      found.outcomes = totals.outcomes
+      if totals.outcomes.allSatisfy(\.isPassed) {
+        found.checkedVersion = version
+        var new = proof ?? ViewProof(view)
+        new.batch = state.absorbedBatch
+        new.totals = totals.values
+        proof = new
+        found.proof = new
+      }
+    }
+    guard let night else { return found }
+    var new = proof ?? ViewProof(view)
+    var outcome = try await compareSlice(
+      RollupSlice(sql: sql, number: night.slice), of: view, isKnown: new.sliceVersions[night.slice] == version,
+      on: connection)
+    outcome.isRoutine = state.checkedVersion == version
+    found.outcomes.append(outcome)
+    if outcome.status == .passed {
+      new.sliceVersions[night.slice] = version
+      found.proof = new
+    }
+    return found
+  }
+
+  /// Why state and table may differ rightly, or nil.
+  private nonisolated(nonsending) func reasonNotToJudge(
+    _ view: ViewDefinition, _ sql: RollupSQL, _ state: ViewState, _ versions: [String: Int64],
+    on connection: PostgresConnection
+  ) async throws -> String? {
+    if state.definitionHash != view.definitionHash { return "not judged: its definition changed since it was built" }
+    if let word = sql.rollup.unsteadyWord {
+      return "not judged: \"\(word)\" in its definition is more than the row tells"
+    }
+    let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
+    if behind > 0 {
+      return "not judged: \(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in since its refresh"
+    }
+    let moved = view.inputs.filter { (state.inputVersions[$0] ?? 0) != (versions[$0] ?? 0) }
+    return moved.isEmpty ? nil : "not judged: \(moved.joined(separator: ", ")) changed since its refresh"
+  }
+
+  // MARK: Totals
+
+  private nonisolated(nonsending) func compareTotals(
+    _ view: String, _ sql: RollupSQL, _ state: ViewState, _ proof: ViewProof?, on connection: PostgresConnection
+  ) async throws -> (outcomes: [CheckOutcome], values: [String]) {
+    if let proof, let found = try await compareByJournal(view, sql, state, proof, on: connection) { return found }
+    guard let row = try await connection.query(sql.compareTotals).first else { return ([], []) }
+    return try outcomes(view, sql, row, by: sql.feed.name)
+  }
+
+  /// Compares with what was proven and the images since; nil when the journal does not tell, or when it tells of a
+  /// difference, which the table has to confirm.
+  private nonisolated(nonsending) func compareByJournal(
+    _ view: String, _ sql: RollupSQL, _ state: ViewState, _ proof: ViewProof, on connection: PostgresConnection
+  ) async throws -> (outcomes: [CheckOutcome], values: [String])? {
+    guard let totals = proof.totals, totals.count == sql.totals.count, let from = proof.batch,
+      let to = state.absorbedBatch, from <= to
+    else { return nil }
+    let batches = try await BatchLedger.batches(of: sql.feed.name, after: from, on: connection)
+    guard batches.allSatisfy({ $0.kind == .delta && $0.batchID <= to }), !batches.isEmpty,
+      try await hasJournal(sql, on: connection),
+      let row = try await connection.query(
+        sql.compareTotalsByJournal, [.textArray(totals), .int8(from), .int8(to)]
+      ).first
+    else { return nil }
+    // Images that were taken away, or that no batch tells of, leave the table as the only witness.
+    let pairs = 3 * totals.count
+    guard try row.decode(pairs, as: Int.self) == batches.reduce(0, { $0 + $1.rowsPlus }),
+      try row.decode(pairs + 1, as: Int.self) == batches.reduce(0, { $0 + $1.rowsMinus })
+    else { return nil }
+    let found = try outcomes(view, sql, row, by: "the journal of \(sql.feed.name)")
+    return found.outcomes.allSatisfy(\.isPassed) ? found : nil
+  }
+
+  private nonisolated(nonsending) func hasJournal(
+    _ sql: RollupSQL, on connection: PostgresConnection
+  ) async throws -> Bool {
+    let rows = try await connection.query(
+      "select to_regclass($1) is not null", [.text(JournalTable.name(of: sql.feed.name).quoted)])
+    return try rows.first?.decode(0, as: Bool.self) ?? false
+  }
+
+  private func outcomes(
+    _ view: String, _ sql: RollupSQL, _ row: PostgresRow, by witness: String
+  ) throws -> (outcomes: [CheckOutcome], values: [String]) {
+    let totals = sql.totals
+    var values: [String] = []
+    let outcomes = try totals.enumerated().map { index, total in
+      let inView = try row.decode(2 * index, as: String.self)
+      let inSource = try row.decode(2 * index + 1, as: String.self)
+      let isEqual = try row.decode(2 * totals.count + index, as: Bool.self)
+      values.append(inView)
+      return CheckOutcome(
+        name: "\(view): \(total.label)", isPassed: isEqual,
+        message: isEqual
+          ? "\(inView) in the view and in \(witness), difference 0"
+          : "\(inView) in the view, \(inSource) in \(witness)")
+    }
+    return (outcomes, values)
+  }
+
+  // MARK: Slices
+
+  private nonisolated(nonsending) func compareSlice(
+    _ slice: RollupSlice, of view: ViewDefinition, isKnown: Bool, on connection: PostgresConnection
+  ) async throws -> CheckOutcome {
+    let name = "\(view.name): slice \(slice.number + 1) of \(RollupSlice.count)"
+    if isKnown { return CheckOutcome(name: name, status: .skipped, message: "unchanged since it was checked") }
+    // A stretch of the table is to be read through its index; the planner does not know how few stretches there are.
+    let isJoinedByHash = slice.isIndexed ? "off" : "on"
+    try await connection.execute(
+      "select set_config('jit', 'off', true), set_config('enable_hashjoin', $1, true), set_config('enable_mergejoin', $1, true)",
+      [.text(isJoinedByHash)])
+    let found = try await difference(slice.sql, between: slice.held, and: slice.recomputed, on: connection)
+    if found.differing == 0 {
+      return CheckOutcome(name: name, isPassed: true, message: "\(found.groups) groups equal a recompute, difference 0")
+    }
+    var outcome = CheckOutcome(
+      name: name, isPassed: false, message: found.sentence(of: "groups of this slice differ from a recompute"))
+    outcome.failure = CheckFailure(
+      name: view.name, test: "slice \(slice.number + 1) of \(RollupSlice.count)", isError: true,
+      failingRows: found.differing, message: outcome.message, position: "\(view.position)", examples: found.examples)
+    return outcome
+  }
+
+  // MARK: Writing down
+
+  private func record(_ found: RollupFindings) async throws {
+    if found.proof == nil, found.checkedVersion == nil { return }
+    try await pool.withConnection(label: "check") { connection in
+      if let version = found.checkedVersion {
+        try await ViewStates.recordCheck(found.view.name, version: version, on: connection)
+      }
+      if let proof = found.proof { try await ViewProofs.record(proof, of: found.view.name, on: connection) }
     }
   }
 
-  private func compareTotals(view: String, sql: RollupSQL, on connection: PostgresConnection) async throws
-    -> [CheckOutcome]
-  {
-    let rows = try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
-      connection in
-      try await connection.query(sql.compareTotals)
+  /// Rebuilds a rollup that differs from its table, and writes down that it did.
+  private func mend(_ found: inout RollupFindings, _ night: CheckedNight) async throws {
+    let view = found.view
+    let failed = found.outcomes.indices.filter { found.outcomes[$0].status == .failed }
+    guard !failed.isEmpty, found.outcomes.first?.message != "was never built" else { return }
+    var consequence = "rebuilt from the table"
+    var isRepaired = true
+    do {
+      _ = try await refresh(.named([view.name]), full: true)
+    } catch {
+      if Task.isCancelled { throw error }
+      // The difference is what has to be told; that it stands is told with it.
+      isRepaired = false
+      consequence = "it could not be rebuilt: \((error as? ViewError)?.diagnostic.message ?? "\(error)")"
     }
-    guard let row = rows.first else { return [] }
-    return try sql.totals.enumerated().map { index, total in
-      let inView = try row.decode(2 * index, as: String.self)
-      let inSource = try row.decode(2 * index + 1, as: String.self)
-      let isEqual = try row.decode(2 * sql.totals.count + index, as: Bool.self)
-      let message =
-        isEqual
-        ? "\(inView) in the view and in \(sql.feed.name), difference 0"
-        : "\(inView) in the view, \(inSource) in \(sql.feed.name)"
-      return CheckOutcome(name: "\(view): \(total.label)", isPassed: isEqual, message: message)
+    for index in failed {
+      found.outcomes[index].message += "; \(consequence)"
+      let outcome = found.outcomes[index]
+      var failure =
+        outcome.failure
+        ?? CheckFailure(
+          name: view.name, test: String(outcome.name.dropFirst(view.name.count + 2)), isError: true, failingRows: nil,
+          message: "", position: "\(view.position)")
+      failure.message = outcome.message
+      failure.isRepaired = isRepaired
+      found.outcomes[index].failure = failure
+      found.outcomes[index].position = view.position
+      try await pool.withConnection(label: "check") { [failure] connection in
+        try await CheckLedger.record(failure, run: night.run, asOf: night.asOf, on: connection)
+      }
     }
   }
 }
 
-extension RollupSQL {
-  /// One total that the state and the source must share.
-  struct Total {
-    let label: String
-    let inState: String
-    let inSource: String
-  }
-
-  /// The row count, and every count and sum of the measures.
-  var totals: [Total] {
-    var totals = [Total(label: "rows", inState: #"coalesce(sum("__n"), 0)"#, inSource: "count(*)")]
-    for measure in rollup.measures {
-      let only = measure.condition.map { " filter (where \($0))" } ?? ""
-      switch measure.function {
-      case .count:
-        totals.append(
-          Total(
-            label: "count of \(measure.name)",
-            inState: "coalesce(sum(\(quoteIdentifier(measure.name + "__n"))), 0)", inSource: "count(*)\(only)"))
-      case .sum(let column), .average(let column), .variance(let column), .stddev(let column):
-        totals.append(
-          Total(
-            label: "sum of \(measure.name)",
-            inState: "coalesce(sum(\(quoteIdentifier(measure.name + "__sum"))), 0)",
-            inSource: "coalesce(sum(\(quoteIdentifier(column))::numeric)\(only), 0)"))
-      case .min, .max, .first, .last, .distinct: continue
-      }
-    }
-    return totals
-  }
-
-  /// One row: state and source of each total as text, then whether each pair is equal.
-  var compareTotals: String {
-    let totals = self.totals
-    let stateColumns = totals.enumerated().map { "\($0.element.inState) as s\($0.offset)" }
-    let sourceColumns = totals.enumerated().map { "\($0.element.inSource) as b\($0.offset)" }
-    let pairs = totals.indices.map { "state.s\($0)::text, base.b\($0)::text" }
-    let equal = totals.indices.map { "state.s\($0) = base.b\($0)" }
-    return """
-      select \((pairs + equal).joined(separator: ", "))
-      from (select \(stateColumns.joined(separator: ", ")) from \(state.quoted)) as state,
-        (select \(sourceColumns.joined(separator: ", ")) from \(source.quoted)) as base
-      """
+extension ViewProof {
+  fileprivate init(_ view: ViewDefinition) {
+    self.init(
+      definitionHash: view.definitionHash, sliceVersions: Array(repeating: 0, count: RollupSlice.count))
   }
 }

@@ -14,25 +14,39 @@ extension ViewRefresher {
   /// - Throws: `ViewError` when a comparison could not be made.
   /// - Complexity: O(rows of the base table) for each rollup.
   public func verify(_ selection: StageDefinition.Selection) async throws -> [CheckOutcome] {
-    let views = try selected(selection)
-    return try await pool.withConnection(label: "verify") { connection in
-      var outcomes: [CheckOutcome] = []
-      for (index, view) in views.enumerated() {
-        guard case .rollup(let rollup) = view.kind else { continue }
-        try Task.checkCancellation()
-        progress.progress(
-          ProgressUpdate(stage: "verify", name: view.name, done: index, total: views.count, unit: "views"))
-        let sql = try rollupSQL(rollup, of: view)
-        do {
-          let outcome = try await connection.withTransaction(
-            TransactionOptions(isolation: .repeatableRead, isReadOnly: true)
-          ) { connection in try await compare(view, sql, on: connection) }
-          outcomes.append(outcome)
-        } catch let error as PostgresError where error.kind == .server {
-          throw ViewError.server(view: view.name, at: view.position, error)
+    try await eachRollup(selection, stage: "verify") { view, sql, connection in
+      try await compare(view, sql, on: connection)
+    }
+  }
+
+  /// Does `body` for each of the selected rollups, several at once, each in one snapshot that cannot write.
+  ///
+  /// - Returns: what came of each, in dependency order.
+  /// - Throws: `ViewError` when the server refused a statement.
+  func eachRollup<R: Sendable>(
+    _ selection: StageDefinition.Selection, stage: String,
+    _ body:
+      nonisolated(nonsending) @escaping @Sendable (ViewDefinition, RollupSQL, PostgresConnection) async throws -> R
+  ) async throws -> [R] {
+    var rollups: [(view: ViewDefinition, sql: RollupSQL)] = []
+    for view in try selected(selection) {
+      if case .rollup(let rollup) = view.kind { rollups.append((view, try rollupSQL(rollup, of: view))) }
+    }
+    let total = rollups.count
+    return try await inParallel(rollups, atMost: pool.maximum) { item in
+      progress.progress(ProgressUpdate(stage: stage, name: item.view.name, done: 0, total: total, unit: "views"))
+      do {
+        return try await pool.withConnection(label: stage) { connection in
+          try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
+            connection in
+            try await connection.execute(
+              "select set_config('search_path', $1, true)", [.text(quoteIdentifier(item.sql.view.schema))])
+            return try await body(item.view, item.sql, connection)
+          }
         }
+      } catch let error as PostgresError where error.kind == .server {
+        throw ViewError.server(view: item.view.name, at: item.view.position, error)
       }
-      return outcomes
     }
   }
 
@@ -58,47 +72,48 @@ extension ViewRefresher {
         name: name, isPassed: false,
         message: "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again")
     }
-    try await connection.execute(
-      "select set_config('search_path', $1, true)", [.text(quoteIdentifier(sql.view.schema))])
-    var groups: [String] = []
-    var (count, rows) = (0, 0)
-    for row in try await connection.query(sql.differences(atMost: 5)) {
-      count = try row.decode(0)
-      rows = try row.decode(1)
-      if let group = try row.decode(2, as: String?.self) { groups.append(group) }
-    }
-    if count == 0 {
-      return CheckOutcome(name: name, isPassed: true, message: "\(rows) groups equal a recompute, difference 0")
-    }
+    let found = try await difference(
+      sql, between: "select * from \(sql.state.quoted)", and: sql.stateFromSource, on: connection)
     return CheckOutcome(
-      name: name, isPassed: false,
-      message: "\(count) of \(rows) groups differ from a recompute: \(groups.joined(separator: "; "))"
-        + (count > groups.count ? "; …" : ""))
+      name: name, isPassed: found.differing == 0,
+      message: found.differing == 0
+        ? "\(found.groups) groups equal a recompute, difference 0"
+        : found.sentence(of: "groups differ from a recompute"))
+  }
+
+  /// Compares rows of a state with their recompute, both ways.
+  nonisolated(nonsending) func difference(
+    _ sql: RollupSQL, between held: String, and fresh: String, on connection: PostgresConnection
+  ) async throws -> StateDifference {
+    var result = StateDifference()
+    let names = sql.rollup.groups.map(\.name)
+    let query = sql.differences(between: held, and: fresh, atMost: CheckSQL.shownExamples)
+    for row in try await connection.query(query) {
+      result.differing = try row.decode(0)
+      result.groups = try row.decode(1)
+      if case .textArray(let key) = try row.value(at: 2) {
+        result.examples.append(CheckExample(columns: names, values: key))
+      }
+    }
+    return result
   }
 }
 
-extension RollupSQL {
-  /// How many groups differ between the state and its recompute, how many the state has, and the first of those that
-  /// differ: one row at least.
-  func differences(atMost limit: Int) -> String {
-    let keys = rollup.groups.map { quoteIdentifier($0.name) }
-    let text = rollup.groups.map {
-      "\(quoteLiteral($0.name + " ")) || coalesce(\(quoteIdentifier($0.name))::text, 'null')"
-    }
-    return """
-      with fresh as (
-      \(stateFromSource)
-      ), differing as (
-        select distinct \(keys.joined(separator: ", ")) from (
-          (select * from \(state.quoted) except all select * from fresh)
-          union all
-          (select * from fresh except all select * from \(state.quoted))
-        ) as d
-      ), named as (
-        select \(text.joined(separator: " || ', ' || ")) as name from differing order by 1 limit \(limit)
-      )
-      select (select count(*) from differing), (select count(*) from \(state.quoted)), named.name
-      from (values (1)) as one left join named on true
-      """
+/// What differs between a state and its recompute.
+struct StateDifference: Sendable {
+  /// Groups that differ, or that one side has alone.
+  var differing = 0
+  /// Groups of the state.
+  var groups = 0
+  /// Keys of the first groups that differ.
+  var examples: [CheckExample] = []
+
+  /// So many groups are named in a message.
+  private static let named = 5
+
+  /// `2 of 7 groups differ from a recompute: customer 3; customer null`.
+  func sentence(of what: String) -> String {
+    "\(differing) of \(groups) \(what): " + examples.prefix(Self.named).map(\.sentence).joined(separator: "; ")
+      + (differing > Self.named ? "; …" : "")
   }
 }

@@ -21,7 +21,8 @@ struct CheckCommand: Verb {
     if let project, errors == 0 {
       console.note(
         "project \(project.name): \(counted(project.feeds.count, "feed")), \(counted(project.views.count, "view")), "
-          + "\(counted(project.reports.count, "report")), \(counted(project.jobs.count, "job")); "
+          + "\(counted(project.checks.count, "check")), \(counted(project.reports.count, "report")), "
+          + "\(counted(project.jobs.count, "job")); "
           + (diagnostics.isEmpty ? "nothing is wrong" : "no errors"))
     } else {
       console.problem("\(errors) error\(errors == 1 ? "" : "s") in the definitions")

@@ -177,8 +177,9 @@ struct RunsShowCommand: Verb {
       let isRunning = try await session.ledger.isRunLockHeld()
       let found = try await RunLookup(session: session).run(named: run).seen(isLockHeld: isRunning)
       let stages = try await session.ledger.stages(run: found.record.runID)
-      for line in RunText.details(found, stages) { invocation.console.data(line) }
-      invocation.console.json(RunText.json(found, stages))
+      let failures = try await session.ledger.checkFailures(run: found.record.runID)
+      for line in RunText.details(found, stages) + CheckText.lines(failures) { invocation.console.data(line) }
+      invocation.console.json(RunText.json(found, stages, failures))
       return .ok
     }
   }

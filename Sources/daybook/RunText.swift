@@ -70,8 +70,11 @@ enum RunText {
 
   static func json(_ run: RunSummary) -> JSONValue { .object(members(run)) }
 
-  static func json(_ run: RunSummary, _ stages: [StageSummary]) -> JSONValue {
-    .object(members(run) + [.init("stages", .array(stages.map(json)))])
+  static func json(_ run: RunSummary, _ stages: [StageSummary], _ failures: [CheckFailure]) -> JSONValue {
+    .object(
+      members(run) + [
+        .init("stages", .array(stages.map(json))), .init("checks", .array(failures.map(CheckText.json))),
+      ])
   }
 
   private static func members(_ run: RunSummary) -> [JSONValue.Member] {

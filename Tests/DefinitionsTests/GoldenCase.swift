@@ -16,7 +16,7 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { name }
 
-  static let all = text + project + feed + format + delivery + column + view + report + job
+  static let all = text + project + feed + format + delivery + column + view + check + report + job
 
   /// A project without fault.
   static let good: [String: String] = [

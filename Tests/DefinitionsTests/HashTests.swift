@@ -34,6 +34,10 @@ internal import Testing
     ("Jobs/views/trend.sql", "2026-01-01", "2025-01-01"),
     ("Jobs/reports/customers.yaml", "top: 25", "top: 26"),
     ("Jobs/nightly.yaml", "timeout: 30m", "timeout: 31m"),
+    ("Jobs/checks/sound.yaml", "max: 5000", "max: 5001"),
+    ("Jobs/checks/sound.yaml", "factor: 6", "factor: 7"),
+    ("Jobs/checks/sound.yaml", "severity: warn", "severity: error"),
+    ("Jobs/checks/sound.yaml", "where daily.net", "where daily.total"),
     ("Jobs/daybook.yaml", "starts: april", "starts: may"),
   ])
   func aChangeOfMeaningChangesTheHash(path: String, old: String, new: String) throws {

@@ -44,6 +44,25 @@ enum Samples {
     where d.note <> 'from payments' and "from" = $q$ join payments $q$;
     """
 
+  static let checks = """
+    check: sound
+    on: payments
+    tests:
+      - not_null: [kind, amount]
+      - unique: [paid_at, amount]
+      - accepted_values: { column: kind, values: [payment, refund] }
+        where: "amount > 0 and _daybook_line > 1"
+      - relationship: { column: currency, to: daily.currency }
+      - range: { column: amount, max: 5000 }
+        severity: warn
+      - anomaly: { count: true, date: paid_at, by: currency, floor: 100, factor: 6, lag: 1 }
+      - freshness: { column: paid_at, warn_after: 1d, error_after: 3d }
+      - equal: { left: "select sum(total) from daily", right: "select sum(amount) from shop.payments -- all" }
+      - none: |
+          select net from daily where daily.net < 0 -- never
+      - none: "select 1 from pg_class where now() < 'yesterday'"
+    """
+
   static let shop: [String: String] = [
     "Jobs/daybook.yaml": """
     project: shop
@@ -98,6 +117,7 @@ enum Samples {
     """,
     "Jobs/views/trend.sql": trend,
     "Jobs/reports/customers.yaml": report,
+    "Jobs/checks/sound.yaml": checks,
     "Jobs/nightly.yaml": """
     job: nightly
     timeout: 2h

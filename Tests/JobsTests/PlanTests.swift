@@ -119,4 +119,26 @@ import Testing
         + #""action": "refresh", "reason": "refresh: in full, as asked", "files": []}], "reports": [], "findings": []}"#
     )
   }
+
+  @Test func aCheckStageSelectsChecksByNameAndByWhatTheyLookAt() throws {
+    var project = Fixture.project()
+    project.checks = [("sound", "daily"), ("whole", "orders")].map { name, relation in
+      CheckDefinition(
+        name: name, relation: relation,
+        tests: [CheckTest(kind: .notNull(["id"]), inputs: [relation], position: Fixture.position)],
+        position: Fixture.position, definitionHash: name)
+    }
+    func items(_ selection: StageDefinition.Selection) throws -> [String] {
+      project.jobs[0].stages = [StageDefinition(kind: .check, selection: selection)]
+      return try Fixture.plan(project).stages[0].items
+    }
+    #expect(try items(.all) == ["daily", "trend", "sound", "whole"])
+    #expect(try items(.named(["whole"])) == ["whole"])
+    #expect(try items(.named(["daily"])) == ["daily", "sound"])
+    #expect(try items(.named(["orders", "trend"])) == ["trend", "whole"])
+    // A verification is of views alone.
+    let verified = try Plan(
+      PlanRequest(work: .refresh([]), asOf: Fixture.asOf, isVerified: true), project: project)
+    #expect(verified.stages.map(\.items) == [["daily", "trend"], ["daily", "trend"]])
+  }
 }

@@ -156,6 +156,7 @@ extension Project {
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))
+    hash.add(checks.map(\.definitionHash))
     hash.add(reports.map(\.definitionHash))
     hash.add(jobs.map(\.definitionHash))
     return hash.digest

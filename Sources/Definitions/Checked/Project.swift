@@ -23,6 +23,8 @@ public struct Project: Sendable {
   public var feeds: [FeedDefinition]
   /// All views; a view stands after every view that it reads, otherwise by name.
   public var views: [ViewDefinition]
+  /// All checks, by name.
+  public var checks: [CheckDefinition]
   /// All reports, by name.
   public var reports: [ReportDefinition]
   /// All jobs, by name.
@@ -33,8 +35,8 @@ public struct Project: Sendable {
   /// Creates a project from values that are already consistent.
   public init(
     name: String, root: String, database: DatabaseSettings, inbox: String, output: String,
-    calendar: CalendarSettings, feeds: [FeedDefinition], views: [ViewDefinition], reports: [ReportDefinition],
-    jobs: [JobDefinition], configurationHash: String
+    calendar: CalendarSettings, feeds: [FeedDefinition], views: [ViewDefinition],
+    checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition], configurationHash: String
   ) {
     self.name = name
     self.root = root
@@ -44,6 +46,7 @@ public struct Project: Sendable {
     self.calendar = calendar
     self.feeds = feeds
     self.views = views
+    self.checks = checks
     self.reports = reports
     self.jobs = jobs
     self.configurationHash = configurationHash
@@ -53,6 +56,8 @@ public struct Project: Sendable {
   public func feed(named name: String) -> FeedDefinition? { feeds.first { $0.name == name } }
   /// The view of that name.
   public func view(named name: String) -> ViewDefinition? { views.first { $0.name == name } }
+  /// The check of that name.
+  public func check(named name: String) -> CheckDefinition? { checks.first { $0.name == name } }
   /// The report of that name.
   public func report(named name: String) -> ReportDefinition? { reports.first { $0.name == name } }
   /// The job of that name.

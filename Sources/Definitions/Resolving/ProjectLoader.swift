@@ -13,7 +13,7 @@ struct ProjectLoader {
 
   /// More files than this in one folder are a mistake.
   static let maximumFiles = 5_000
-  private static let folders = ["feeds", "views", "reports"]
+  private static let folders = ["feeds", "views", "checks", "reports"]
 
   func load() -> Project? {
     guard FileManager.default.fileExists(atPath: "\(root)/\(ProjectReader.file)") else {
@@ -25,6 +25,7 @@ struct ProjectLoader {
     let settings = compose(ProjectReader.file).map(ProjectReader(root: root, findings: findings).read)
     var feeds: [String: FeedDraft] = [:]
     var views: [String: ViewDraft] = [:]
+    var checks: [String: CheckDraft] = [:]
     var reports: [String: ReportDraft] = [:]
     var jobs: [String: JobDraft] = [:]
     for file in files(in: "feeds", extensions: ["yaml"]) {
@@ -51,6 +52,21 @@ struct ProjectLoader {
       }
       add(draft, as: draft.view.name, at: draft.namePosition, to: &views, "view", \.namePosition)
     }
+    for file in files(in: "checks", extensions: ["yaml"]) {
+      guard let draft = compose(file).flatMap(CheckReader(file: file, findings: findings).read) else {
+        findings.lose(file)
+        continue
+      }
+      // A stage selects checks, views and feeds by one list of names.
+      if let other = feeds[draft.name]?.namePosition ?? views[draft.name]?.namePosition {
+        findings.error(
+          "duplicate_name", at: draft.namePosition,
+          "\"\(draft.name)\" is a \(feeds[draft.name] != nil ? "feed" : "view") already",
+          notes: ["first at \(other)"], fix: "give the check another name")
+        continue
+      }
+      add(draft, as: draft.name, at: draft.namePosition, to: &checks, "check", \.namePosition)
+    }
     for file in files(in: "reports", extensions: ["yaml"]) {
       guard let draft = compose(file).flatMap(ReportReader(file: file, findings: findings).read) else {
         findings.lose(file)
@@ -65,20 +81,21 @@ struct ProjectLoader {
       }
       add(draft, as: draft.job.name, at: draft.namePosition, to: &jobs, "job", \.namePosition)
     }
-    return resolve(settings ?? ProjectSettings(), feeds, views, reports, jobs)
+    return resolve(settings ?? ProjectSettings(), feeds, views, checks, reports, jobs)
   }
 
   private func resolve(
     _ settings: ProjectSettings, _ feeds: [String: FeedDraft], _ views: [String: ViewDraft],
-    _ reports: [String: ReportDraft], _ jobs: [String: JobDraft]
+    _ checks: [String: CheckDraft], _ reports: [String: ReportDraft], _ jobs: [String: JobDraft]
   ) -> Project {
     let viewResolver = ViewResolver(views: views, feeds: feeds, settings: settings, findings: findings)
     let reportResolver = ReportResolver(views: viewResolver, findings: findings)
     var project = Project(
       name: settings.name, root: root, database: settings.database, inbox: settings.inbox, output: settings.output,
       calendar: settings.calendar, feeds: FeedResolver(feeds: feeds, findings: findings).resolve(),
-      views: viewResolver.resolve(), reports: reportResolver.resolve(reports),
-      jobs: reportResolver.resolve(jobs, reports: Set(reports.keys)), configurationHash: "")
+      views: viewResolver.resolve(), checks: CheckResolver(views: viewResolver, findings: findings).resolve(checks),
+      reports: reportResolver.resolve(reports),
+      jobs: reportResolver.resolve(jobs, checks: Set(checks.keys), reports: Set(reports.keys)), configurationHash: "")
     project.configurationHash = project.computedHash
     return project
   }

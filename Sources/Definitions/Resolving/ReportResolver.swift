@@ -55,14 +55,14 @@ struct ReportResolver {
   }
 
   /// The jobs, by name; every name that a stage selects exists.
-  func resolve(_ drafts: [String: JobDraft], reports: Set<String>) -> [JobDefinition] {
+  func resolve(_ drafts: [String: JobDraft], checks: Set<String>, reports: Set<String>) -> [JobDefinition] {
     for draft in drafts.values {
       for (kind, name, place) in draft.selections {
         let (known, what): (Set<String>, String) =
           switch kind {
           case .ingest: (Set(views.feeds.keys), "feed")
           case .refresh: (Set(views.views.keys), "view")
-          case .check: (Set(views.views.keys).union(views.feeds.keys), "view or feed")
+          case .check: (Set(views.views.keys).union(views.feeds.keys).union(checks), "check, view or feed")
           case .report: (reports, "report")
           }
         if !known.contains(name), !findings.lostNames.contains(name) {

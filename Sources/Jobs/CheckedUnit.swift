@@ -1,0 +1,64 @@
+// What came of a check stage, in the runner's terms: one line, findings for what only warns, a failure for what does not.
+// The exit code is that of refused data; where nothing but SQL was refused, it is the code of that error.
+
+internal import Finding
+internal import Ledger
+internal import Views
+
+extension UnitOutcome {
+  /// So many examples of a violation stand in a message; the others are in the run's record.
+  private static let toldExamples = 2
+
+  init(checks outcomes: [CheckOutcome], run: RunID) {
+    self.init()
+    let needed = outcomes.filter { $0.status != .skipped }
+    let failed = outcomes.filter { $0.status == .failed || $0.status == .broken }
+    let warned = outcomes.filter { $0.status == .warned }
+    detail = Self.line(
+      needed: needed.count, failed: failed.count, warned: warned, skipped: outcomes.count - needed.count)
+    findings = warned.map { Self.diagnostic($0, .warning, run) }
+    if !warned.isEmpty { status = .warning }
+    // What is looked at every night, and is in order, is no news.
+    if needed.allSatisfy({ $0.isPassed && $0.isRoutine }) {
+      status = .skipped
+      skipReason = outcomes.isEmpty ? "nothing is defined" : "nothing changed since it was checked"
+      if !needed.isEmpty { skipReason? += "; \(needed.count) looked at again" }
+    }
+    guard !failed.isEmpty else { return }
+    failure = StageFailure(
+      exitCode: .dataRefused, errorClass: "check", diagnostics: failed.map { Self.diagnostic($0, .error, run) },
+      sqlState: failed.lazy.compactMap { $0.failure?.sqlState }.first)
+    if failed.allSatisfy({ $0.status == .broken }), let state = failure?.sqlState {
+      let (exitCode, _) = StageFailure.classify(sqlState: state)
+      failure?.exitCode = exitCode
+    }
+  }
+
+  private static func line(needed: Int, failed: Int, warned: [CheckOutcome], skipped: Int) -> String {
+    let comparisons = "\(needed) comparison\(needed == 1 ? "" : "s")"
+    var parts = [failed == 0 ? "\(comparisons), no difference" : "\(failed) of \(comparisons) failed"]
+    if failed == 0, !warned.isEmpty { parts = [comparisons] }
+    if let first = warned.first {
+      parts.append("\(warned.count) warning\(warned.count == 1 ? "" : "s"): \(first.name)")
+    }
+    if skipped > 0 { parts.append("\(skipped) unchanged") }
+    return parts.joined(separator: "; ")
+  }
+
+  private static func diagnostic(_ outcome: CheckOutcome, _ severity: Severity, _ run: RunID) -> Diagnostic {
+    let examples = outcome.failure?.examples ?? []
+    var notes = examples.prefix(toldExamples).map { "for example \($0.sentence)" }
+    if let state = outcome.failure?.sqlState { notes.append("SQLSTATE \(state)") }
+    let view = String(outcome.name.prefix { $0 != ":" })
+    let fix: String? =
+      if outcome.failure == nil {
+        "daybook refresh --full \(view)"
+      } else if examples.count > toldExamples {
+        "all examples: daybook runs show \(run)"
+      } else {
+        nil
+      }
+    return Diagnostic(
+      severity, code: "check", at: outcome.position, "\(outcome.name): \(outcome.message)", notes: notes, fix: fix)
+  }
+}
