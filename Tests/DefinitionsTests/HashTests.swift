@@ -28,6 +28,7 @@ internal import Testing
   @Test(arguments: [
     ("Jobs/feeds/payments.yaml", "max: 1000000", "max: 1000001"),
     ("Jobs/feeds/payments.yaml", "required: false", "required: true"),
+    ("Jobs/feeds/payments.yaml", "required: false", "required: false\nwatch: true"),
     ("Jobs/feeds/payments.yaml", "one_of: [payment, refund]", "one_of: [refund, payment]"),
     ("Jobs/views/daily.yaml", "kind = 'refund'", "kind = 'fee'"),
     ("Jobs/views/trend.sql", "index: currency\n", "index: net\n"),

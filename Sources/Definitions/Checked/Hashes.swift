@@ -20,6 +20,7 @@ extension FeedDefinition {
       hash.add(["trailer", trailer.marker, trailer.rowsField.map { "\($0)" } ?? ""])
       hash.add(trailer.sums.map { "\($0.column) \($0.field) \($0.group ?? "")" })
     }
+    if isWatched { hash.add("watch") }
     switch mode {
     case .delta: hash.add("delta")
     case .snapshot(let limit): hash.add("snapshot \(limit)")

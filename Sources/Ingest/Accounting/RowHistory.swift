@@ -5,7 +5,7 @@
 internal import CSV
 public import Definitions
 internal import Finding
-internal import Ledger
+public import Ledger
 public import Postgres
 
 /// Where something in the ledger came from.
@@ -18,6 +18,8 @@ public struct RowOrigin: Sendable, Hashable {
   public var run: String?
   /// When it was recorded, in UTC.
   public var at: String?
+  /// Who made it by hand, when somebody did.
+  public var writer: HandWriter?
 }
 
 /// One change of a row.
@@ -135,6 +137,7 @@ public struct RowTrace: Sendable {
     func place(_ file: Int64?, _ line: Int?, _ batch: Int64?) -> RowOrigin {
       let known = file.flatMap { files[$0] }
       let told = batch.flatMap { batches[$0] }
+      if let writer = told?.writer { return RowOrigin(at: told?.at, writer: writer) }
       return RowOrigin(file: known?.name, line: line, run: told?.run ?? known?.run, at: told?.at ?? known?.at)
     }
     for (index, event) in events.enumerated() {
@@ -261,22 +264,26 @@ public struct RowTrace: Sendable {
     }
   }
 
-  private typealias Told = (name: String?, file: Int64?, run: String?, at: String?)
+  private typealias Told = (name: String?, file: Int64?, run: String?, at: String?, writer: HandWriter?)
 
   private nonisolated(nonsending) func batches(
     _ numbers: Set<Int64>, on connection: PostgresConnection
   ) async throws(PostgresError) -> [Int64: Told] {
     try await told(
-      "select batch_id, null::text, file_id, run_id::text, recorded_at from daybook.batch where batch_id = any ($1)",
-      numbers, on: connection)
+      """
+      select batch_id, null::text, file_id, run_id::text, recorded_at, made_by, application
+      from daybook.batch where batch_id = any ($1)
+      """, numbers, on: connection)
   }
 
   private nonisolated(nonsending) func files(
     _ numbers: Set<Int64>, on connection: PostgresConnection
   ) async throws(PostgresError) -> [Int64: Told] {
     try await told(
-      "select file_id, name, file_id, run_id::text, recorded_at from daybook.file where file_id = any ($1)",
-      numbers, on: connection)
+      """
+      select file_id, name, file_id, run_id::text, recorded_at, null::text, null::text
+      from daybook.file where file_id = any ($1)
+      """, numbers, on: connection)
   }
 
   private nonisolated(nonsending) func told(
@@ -285,8 +292,11 @@ public struct RowTrace: Sendable {
     if numbers.isEmpty { return [:] }
     var result: [Int64: Told] = [:]
     for row in try await connection.query(statement, [.int8Array(numbers.sorted())]) {
+      let role: String? = try row.decode(5)
+      let application: String? = try row.decode(6)
       result[try row.decode(0)] = (
-        try row.decode(1), try row.decode(2), try row.decode(3), try row.decode(4, as: String?.self)
+        try row.decode(1), try row.decode(2), try row.decode(3), try row.decode(4, as: String?.self),
+        role.map { HandWriter(role: $0, application: application) }
       )
     }
     return result
