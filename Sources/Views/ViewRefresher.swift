@@ -46,6 +46,7 @@ public struct ViewRefresher: Sendable {
           states = try await ViewStates.current(on: connection)
         }
       }
+      if outcomes.contains(where: \.isChanged) { try await JournalUpkeep(project: project).run(on: connection) }
       return outcomes
     }
   }

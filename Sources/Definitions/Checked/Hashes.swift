@@ -153,6 +153,7 @@ extension Project {
       inbox.hasPrefix(root) ? String(inbox.dropFirst(root.count)) : inbox,
       String(output.dropFirst(root.count)), calendar.timeZone,
       "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
+      "\(retention.journalDays)",
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))

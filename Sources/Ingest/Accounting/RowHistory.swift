@@ -128,7 +128,8 @@ public struct RowTrace: Sendable {
         origin = (try row.decode(feed.columns.count), try row.decode(feed.columns.count + 1))
       }
     }
-    let images = try await images(parameters, on: connection)
+    let horizon = try await JournalHorizons.current(of: feed.name, on: connection)
+    let images = try await images(parameters, behind: horizon ?? 0, on: connection)
     let events = pair(images)
     let batches = try await batches(Set(images.map(\.batch)), on: connection)
     let files = try await files(
@@ -163,6 +164,7 @@ public struct RowTrace: Sendable {
     }
     if images.count >= RowHistory.maximumEvents { history.remarks.append("older changes than these are left out") }
     remark(&history, events.last?.new?.values, events.last != nil)
+    if horizon != nil { history.remarks.append("images older than retention.journal were taken out of the journal") }
     if history.isPresent, events.isEmpty || events.last?.new == nil || events.last?.new?.values != history.values {
       history.events.append(
         RowEvent(kind: .loaded, batch: nil, origin: place(origin?.file, origin?.line, nil), changes: []))
@@ -222,7 +224,7 @@ public struct RowTrace: Sendable {
   }
 
   private nonisolated(nonsending) func images(
-    _ key: [PostgresValue], on connection: PostgresConnection
+    _ key: [PostgresValue], behind horizon: Int64, on connection: PostgresConnection
   ) async throws(PostgresError) -> [Image] {
     let present = try await columns(of: journal.table, on: connection)
     guard present.isSuperset(of: feed.key) else { return [] }
@@ -230,7 +232,7 @@ public struct RowTrace: Sendable {
     let rows = try await connection.query(
       """
       select \(selection(present)), \(batch), \(weight)::integer from \(journal.table.quoted)
-      where \(condition) order by \(batch) desc, \(weight) desc, ctid desc limit \(RowHistory.maximumEvents)
+      where \(condition) and \(batch) > \(horizon) order by \(batch) desc, \(weight) desc, ctid desc limit \(RowHistory.maximumEvents)
       """, key)
     var images: [Image] = []
     let count = feed.columns.count

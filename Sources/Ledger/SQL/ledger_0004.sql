@@ -18,9 +18,9 @@ CREATE TABLE daybook.uncounted_change (
 
 -- Up to which batch a feed's images were taken out of its journal. The batches stay; read as deltas they would be empty.
 CREATE TABLE daybook.journal_horizon (
-  feed     text PRIMARY KEY,
-  batch_id bigint NOT NULL,
-  -- Whether images up to there may still be in the journal.
-  is_swept boolean NOT NULL DEFAULT false,
-  moved_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  feed          text PRIMARY KEY,
+  batch_id      bigint NOT NULL,
+  -- The images are taken out in pieces behind that decision: so far they are gone.
+  swept_through bigint NOT NULL DEFAULT 0,
+  moved_at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
