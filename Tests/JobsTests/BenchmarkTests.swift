@@ -14,10 +14,10 @@ import Testing
 @testable import Jobs
 
 @Suite(.serialized) struct BenchmarkTests {
-  private static let root = String(#filePath.dropLast("/Tests/JobsTests/BenchmarkTests.swift".count))
+  static let root = String(#filePath.dropLast("/Tests/JobsTests/BenchmarkTests.swift".count))
 
   /// This repository's own project, on a test's database.
-  private static func project(_ database: TestDatabase) throws -> Project {
+  static func project(_ database: TestDatabase) throws -> Project {
     try #require(Project.check(root: root, environment: ["DATABASE_URL": database.url]).project)
   }
 
@@ -38,7 +38,7 @@ import Testing
   }
 
   /// Databases and folders that a process's experiments have left.
-  private static func leftovers(_ database: TestDatabase, process: Int32 = getpid()) async throws -> [String] {
+  static func leftovers(_ database: TestDatabase, process: Int32 = getpid()) async throws -> [String] {
     let names = try await database.psql(
       "select datname from pg_database where datname like 'daybook_bench_\(process)_%'")
     let folders = try FileManager.default.contentsOfDirectory(atPath: "/tmp")
