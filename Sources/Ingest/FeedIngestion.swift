@@ -213,8 +213,11 @@ public struct FeedIngestion: Sendable {
     let isGone = try await connection.query(
       "select to_regclass($1) is null", [.text(publication.design.table.quoted)]
     ).first?.decode(0, as: Bool.self)
-    // A table that somebody dropped is noticed on the same night, and not with the next file.
-    if discovery.isFirst || isGone == true || discovery.cache.fittingDefinition != feed.definitionHash {
+    let isAsWatched = isGone == true ? true : try await publication.watch.state(on: connection) == .asWanted
+    // A table that somebody dropped is noticed on the same night, and not with the next file; triggers, too.
+    if discovery.isFirst || isGone == true || !isAsWatched
+      || discovery.cache.fittingDefinition != feed.definitionHash
+    {
       findings += try await publication.publish([], on: connection).findings
       discovery.cache.fittingDefinition = feed.definitionHash
     }

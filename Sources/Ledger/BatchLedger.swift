@@ -4,13 +4,27 @@
 
 public import Postgres
 
+/// Who wrote to a watched table by hand.
+public struct HandWriter: Sendable, Hashable {
+  /// The role that was logged in.
+  public var role: String
+  /// What the session called itself.
+  public var application: String?
+
+  /// Creates a writer.
+  public init(role: String, application: String?) {
+    self.role = role
+    self.application = application
+  }
+}
+
 /// One committed change of a base table.
 public struct BatchEntry: Sendable, Hashable {
   /// What a reader of the journal finds.
   public enum Kind: String, Sendable, Hashable {
     /// Signed images in the feed's journal.
     case delta
-    /// Nothing: too much changed at once, and the table is to be read instead.
+    /// Nothing: too much changed at once, or its images were taken out since, and the table is to be read instead.
     case rebuild
   }
 
@@ -20,8 +34,10 @@ public struct BatchEntry: Sendable, Hashable {
   public var feed: String
   /// What a reader of the journal finds.
   public var kind: Kind
-  /// The run that changed it.
-  public var runID: RunID
+  /// The run that changed it; nil for a change by hand.
+  public var runID: RunID?
+  /// Who changed it by hand.
+  public var writer: HandWriter?
   /// The file whose rows did, if one did.
   public var fileID: Int64?
   /// Images with weight +1.
@@ -31,12 +47,14 @@ public struct BatchEntry: Sendable, Hashable {
 
   /// Creates an entry.
   public init(
-    batchID: Int64, feed: String, kind: Kind, runID: RunID, fileID: Int64?, rowsPlus: Int = 0, rowsMinus: Int = 0
+    batchID: Int64, feed: String, kind: Kind, runID: RunID?, writer: HandWriter? = nil, fileID: Int64?,
+    rowsPlus: Int = 0, rowsMinus: Int = 0
   ) {
     self.batchID = batchID
     self.feed = feed
     self.kind = kind
     self.runID = runID
+    self.writer = writer
     self.fileID = fileID
     self.rowsPlus = rowsPlus
     self.rowsMinus = rowsMinus
@@ -57,12 +75,14 @@ public enum BatchLedger {
   public static func record(_ entry: BatchEntry, on connection: PostgresConnection) async throws(PostgresError) {
     try await connection.execute(
       """
-      INSERT INTO daybook.batch (batch_id, feed, kind, run_id, file_id, rows_plus, rows_minus)
-      OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7)
+      INSERT INTO daybook.batch (batch_id, feed, kind, run_id, file_id, rows_plus, rows_minus, made_by, application)
+      OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
       """,
       [
-        .int8(entry.batchID), .text(entry.feed), .text(entry.kind.rawValue), .uuid(entry.runID.bytes),
-        entry.fileID.map { .int8($0) } ?? .null, .int8(Int64(entry.rowsPlus)), .int8(Int64(entry.rowsMinus)),
+        .int8(entry.batchID), .text(entry.feed), .text(entry.kind.rawValue),
+        .optional(entry.runID), entry.fileID.map { .int8($0) } ?? .null, .int8(Int64(entry.rowsPlus)),
+        .int8(Int64(entry.rowsMinus)),
+        .optional(entry.writer?.role), .optional(entry.writer?.application),
       ])
   }
 
@@ -78,22 +98,30 @@ public enum BatchLedger {
 
   /// The batches of a feed behind a number, in order.
   ///
-  /// Complete only while the caller holds a lock on the base table that keeps writers out.
+  /// Complete only while the caller holds a lock on the base table that keeps writers out. Batches whose images were
+  /// taken out of the journal since count as rebuilds, so that nobody takes them for changes of nothing.
   public static func batches(of feed: String, after number: Int64, on connection: PostgresConnection)
     async throws(PostgresError) -> [BatchEntry]
   {
     let rows = try await connection.query(
       """
-      SELECT batch_id, kind, run_id::text, file_id, rows_plus, rows_minus FROM daybook.batch
-      WHERE feed = $1 AND batch_id > $2 ORDER BY batch_id
+      SELECT batch_id,
+        CASE WHEN batch_id <= (SELECT h.batch_id FROM daybook.journal_horizon h WHERE h.feed = $1) THEN 'rebuild'
+          ELSE kind END,
+        run_id::text, file_id, rows_plus, rows_minus, made_by, application
+      FROM daybook.batch WHERE feed = $1 AND batch_id > $2 ORDER BY batch_id
       """, [.text(feed), .int8(number)])
     var entries: [BatchEntry] = []
     for row in rows {
+      let role: String? = try row.decode(6)
+      let application: String? = try row.decode(7)
       entries.append(
         BatchEntry(
           batchID: try row.decode(0), feed: feed,
           kind: try row.decode(1, as: String.self) == BatchEntry.Kind.delta.rawValue ? .delta : .rebuild,
-          runID: try row.runID(2), fileID: try row.decode(3), rowsPlus: try row.decode(4),
+          runID: try row.optionalRunID(2),
+          writer: role.map { HandWriter(role: $0, application: application) }, fileID: try row.decode(3),
+          rowsPlus: try row.decode(4),
           rowsMinus: try row.decode(5)))
     }
     return entries

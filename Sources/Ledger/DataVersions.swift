@@ -8,7 +8,14 @@ public import Postgres
 public enum DataVersions {
   /// Every relation that ever changed; one that is absent stands at 0.
   public static func current(on connection: PostgresConnection) async throws(PostgresError) -> [String: Int64] {
-    let rows = try await connection.query("SELECT relation, version FROM daybook.data_version")
+    // One statement: what was counted meanwhile is in one of both and never in neither.
+    let rows = try await connection.query(
+      """
+      SELECT relation, sum(version)::bigint FROM (
+        SELECT relation, version FROM daybook.data_version
+        UNION ALL SELECT relation, count(*) FROM daybook.uncounted_change GROUP BY relation) AS v
+      GROUP BY relation
+      """)
     var versions: [String: Int64] = [:]
     for row in rows { versions[try row.decode(0, as: String.self)] = try row.decode(1, as: Int64.self) }
     return versions
@@ -16,7 +23,8 @@ public enum DataVersions {
 
   /// Counts one change of a relation.
   ///
-  /// - Returns: the new version, the first being 1. The row stays locked until the caller commits.
+  /// - Returns: how many changes are counted, the first being 1, those by hand only once they are settled. The row stays
+  ///   locked until the caller commits.
   @discardableResult
   public static func bump(_ relation: String, on connection: PostgresConnection)
     async throws(PostgresError) -> Int64
@@ -31,6 +39,21 @@ public enum DataVersions {
       throw PostgresError(.decoding, "counting a change of \"\(relation)\" returned no version")
     }
     return try row.decode(0)
+  }
+
+  /// Counts what was changed by hand; no version moves by that. Rows that another session is counting are left to it.
+  public static func settle(on connection: PostgresConnection) async throws(PostgresError) {
+    try await connection.execute(
+      """
+      WITH counted AS (
+        DELETE FROM daybook.uncounted_change WHERE batch_id = ANY (ARRAY(
+          SELECT batch_id FROM daybook.uncounted_change LIMIT 1000000 FOR UPDATE SKIP LOCKED))
+        RETURNING relation, changed_at)
+      INSERT INTO daybook.data_version AS v (relation, version, changed_at)
+      SELECT relation, count(*), max(changed_at) FROM counted GROUP BY relation ORDER BY relation
+      ON CONFLICT (relation) DO UPDATE SET version = v.version + excluded.version,
+        changed_at = greatest(v.changed_at, excluded.changed_at)
+      """)
   }
 }
 

@@ -69,7 +69,9 @@ public struct ViewRefresher: Sendable {
         stage: "refresh", name: unit.views.joined(separator: ", "), done: 0, total: unit.views.count, unit: "views"))
     return try await pool.withConnection(label: "refresh") { connection in
       if let name = unit.feed, let feed = project.feed(named: name) {
-        return try await refreshRollups(views, of: feed, full: full, on: connection)
+        let outcomes = try await refreshRollups(views, of: feed, full: full, on: connection)
+        if outcomes.contains(where: \.isChanged) { try await JournalUpkeep(project: project).run(on: connection) }
+        return outcomes
       }
       var outcomes: [RefreshOutcome] = []
       for view in views { outcomes.append(try await refreshNative(view, full: full, on: connection)) }

@@ -1,6 +1,7 @@
 // daybook bench: experiments that compare two things in one run and print a ratio.
 
 internal import ArgumentParser
+internal import Definitions
 internal import Finding
 internal import Jobs
 internal import Ledger
@@ -11,38 +12,90 @@ struct BenchCommand: ParsableCommand {
     subcommands: [BenchIngestCommand.self, BenchViewsCommand.self])
 }
 
+/// The words by which experiments are chosen.
+enum ExperimentWords<Experiment: MeasuredExperiment> {
+  private static var all: String { "all" }
+  private static var words: [String] { Experiment.allCases.map(\.rawValue) + [all] }
+
+  static var allowed: String { "One or more of: \(words.joined(separator: ", "))" }
+
+  /// One line for each, for the help.
+  static var summaries: String {
+    (Experiment.allCases.map { "\($0.rawValue): \($0.summary)" } + ["\(all): every one of them"]).joined(
+      separator: "\n")
+  }
+
+  static func validate(_ chosen: [String]) throws {
+    for word in chosen where !words.contains(word) {
+      let near = nearestWord(to: word, in: words)
+      throw ValidationError("there is no experiment \(word)\(near.map { "; did you mean \($0)?" } ?? ".") \(allowed)")
+    }
+  }
+
+  /// What was asked for, each once, in the order of the list; `usual` when nothing was.
+  static func chosen(_ chosen: [String], usual: Experiment) -> [Experiment] {
+    chosen.isEmpty ? [usual] : Experiment.allCases.filter { chosen.contains($0.rawValue) || chosen.contains(all) }
+  }
+}
+
+/// How large the experiments are.
+struct BenchSizeOptions: ParsableArguments {
+  @Option(name: .long, help: "Transactions in the file or in the table; each experiment has its own default.")
+  var rows: Int?
+  @Option(name: .long, help: "How often every side is measured; each experiment has its own default.") var pairs: Int?
+
+  func validate() throws {
+    if let rows, !(100...100_000_000).contains(rows) {
+      throw ValidationError("--rows \(rows) is not within 100 to 100000000")
+    }
+    if let pairs, !(1...100).contains(pairs) { throw ValidationError("--pairs \(pairs) is not within 1 to 100") }
+  }
+}
+
+extension Verb {
+  /// Runs experiments one after the other and prints what each found.
+  func measure<Experiment: MeasuredExperiment>(
+    _ experiments: [Experiment], in project: Project, _ console: Console,
+    _ run: (Experiment, @escaping @Sendable (String) -> Void) async throws -> ExperimentResult
+  ) async throws -> ExitStatus {
+    let machine = try await MachineFigures.read(for: project)
+    for line in ExperimentText.lines(machine) { console.data(line) }
+    var results: [ExperimentResult] = []
+    for experiment in experiments {
+      let name = experiment.rawValue
+      let result = try await run(experiment) { console.note("\(name): \($0)") }
+      for line in ExperimentText.lines(result) { console.data(line) }
+      results.append(result)
+    }
+    console.json(ExperimentText.json(results, machine: machine))
+    return .ok
+  }
+}
+
 struct BenchViewsCommand: Verb {
   static let configuration = CommandConfiguration(
     commandName: "views",
-    abstract: "Measure rollups that follow the journal against native materialized views.",
-    discussion: "A database of its own is made on the project's server, and dropped at the end.")
+    abstract: "Measure rollups that follow the journal, and what they stand in for.",
+    discussion: """
+      Databases of its own are made on the project's server, and dropped at the end. Every rollup is held to its recompute.
 
-  @Option(name: .long, help: "Transactions in the table before the first night; 500000 unless given.") var rows: Int?
-  @Option(name: .long, help: "How many nights; 3 unless given.") var pairs: Int?
+      \(ExperimentWords<ViewsExperiment>.summaries)
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "What to measure; delta unless named. \(ExperimentWords<ViewsExperiment>.allowed).", valueName: "experiment"))
+  var experiments: [String] = []
+  @OptionGroup var sizes: BenchSizeOptions
   @OptionGroup var global: GlobalOptions
 
-  func validate() throws {
-    if let rows, !(1_000...100_000_000).contains(rows) {
-      throw ValidationError("--rows \(rows) is not within 1000 to 100000000")
-    }
-    if let pairs, !(1...20).contains(pairs) { throw ValidationError("--pairs \(pairs) is not within 1 to 20") }
-  }
+  func validate() throws { try ExperimentWords<ViewsExperiment>.validate(experiments) }
 
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
-    let console = invocation.console
-    let size = BenchmarkSize(rows: rows, rounds: pairs)
-    let program: IngestBenchmark.Program = { words, environment in
-      await ChildProcess(words, environment).runUntilCancelled()
-    }
-    let machine = try await IngestBenchmark(project: project, size: size, program: program).machine()
-    for line in ExperimentText.lines(machine) { console.data(line) }
-    let result = try await ViewsBenchmark(project: project, size: size, program: program).run { told in
-      console.note("views: \(told)")
-    }
-    for line in ExperimentText.lines(result) { console.data(line) }
-    console.json(ExperimentText.json([result], machine: machine))
-    return .ok
+    let benchmark = ViewsBenchmark(project: project, size: BenchmarkSize(rows: sizes.rows, rounds: sizes.pairs))
+    let chosen = ExperimentWords<ViewsExperiment>.chosen(experiments, usual: .delta)
+    return try await measure(chosen, in: project, invocation.console) { try await benchmark.run($0, told: $1) }
   }
 }
 
@@ -52,45 +105,24 @@ struct BenchIngestCommand: Verb {
     abstract: "Measure the ingest against psql, and against itself.",
     discussion: """
       Databases of its own are made on the project's server, and dropped at the end. Every side's result is checked.
+      nothing-new and ways take at most 10000 rows; how much memory loads is said by --bytes.
 
-      \(IngestExperiment.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
-      all: every one of them
+      \(ExperimentWords<IngestExperiment>.summaries)
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "What to measure; backfill unless named. \(allowed).", valueName: "experiment"))
+      "What to measure; backfill unless named. \(ExperimentWords<IngestExperiment>.allowed).", valueName: "experiment"))
   var experiments: [String] = []
-
-  @Option(
-    name: .long,
-    help: """
-      Transactions in the file, or in the table of delta; each experiment has its own default. nothing-new and ways take
-      at most 10000; how much memory loads is said by --bytes.
-      """)
-  var rows: Int?
-  @Option(name: .long, help: "How often every side is measured; each experiment has its own default.") var pairs: Int?
+  @OptionGroup var sizes: BenchSizeOptions
   @Option(
     name: .long,
     help: ArgumentHelp("How large the file of memory is, such as 1GB; 100MB unless given.", valueName: "size"))
   var bytes: String?
   @OptionGroup var global: GlobalOptions
 
-  private static let all = "all"
-  private static var allowed: String {
-    "One or more of: \((IngestExperiment.allCases.map(\.rawValue) + [all]).joined(separator: ", "))"
-  }
-
   func validate() throws {
-    for word in experiments where word != Self.all && IngestExperiment(rawValue: word) == nil {
-      let near = nearestWord(to: word, in: IngestExperiment.allCases.map(\.rawValue) + [Self.all])
-      throw ValidationError(
-        "there is no experiment \(word)\(near.map { "; did you mean \($0)?" } ?? ".") \(Self.allowed)")
-    }
-    if let rows, !(100...100_000_000).contains(rows) {
-      throw ValidationError("--rows \(rows) is not within 100 to 100000000")
-    }
-    if let pairs, !(1...100).contains(pairs) { throw ValidationError("--pairs \(pairs) is not within 1 to 100") }
+    try ExperimentWords<IngestExperiment>.validate(experiments)
     if let bytes, !(100_000...100_000_000_000).contains(Self.count(bytes) ?? 0) {
       throw ValidationError("--bytes \(bytes) is not a size from 100kB to 100GB, such as 250MB or 1000000")
     }
@@ -105,28 +137,13 @@ struct BenchIngestCommand: Verb {
     return isTooLarge ? nil : count
   }
 
-  /// What was asked for, each once, in the order of the list.
-  private var chosen: [IngestExperiment] {
-    if experiments.isEmpty { return [.backfill] }
-    return IngestExperiment.allCases.filter { experiments.contains($0.rawValue) || experiments.contains(Self.all) }
-  }
-
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
-    let console = invocation.console
-    let size = BenchmarkSize(rows: rows, rounds: pairs, bytes: bytes.flatMap(Self.count))
+    let size = BenchmarkSize(rows: sizes.rows, rounds: sizes.pairs, bytes: bytes.flatMap(Self.count))
     let benchmark = IngestBenchmark(project: project, size: size) { words, environment in
       await ChildProcess(words, environment).runUntilCancelled()
     }
-    let machine = try await benchmark.machine()
-    for line in ExperimentText.lines(machine) { console.data(line) }
-    var results: [ExperimentResult] = []
-    for experiment in chosen {
-      let result = try await benchmark.run(experiment) { console.note("\(experiment.rawValue): \($0)") }
-      for line in ExperimentText.lines(result) { console.data(line) }
-      results.append(result)
-    }
-    console.json(ExperimentText.json(results, machine: machine))
-    return .ok
+    let chosen = ExperimentWords<IngestExperiment>.chosen(experiments, usual: .backfill)
+    return try await measure(chosen, in: project, invocation.console) { try await benchmark.run($0, told: $1) }
   }
 }

@@ -79,9 +79,7 @@ struct TraceCommand: Verb {
     var lines: [String] = []
     for event in history.events {
       let origin = event.origin
-      var place = origin.file.map { visible($0) } ?? "an unknown file"
-      if let line = origin.line { place += ":\(line)" }
-      var text = "\(origin.at ?? "-")  \(event.kind.rawValue)  " + (event.kind == .deleted ? "by " : "from ") + place
+      var text = "\(origin.at ?? "-")  \(event.kind.rawValue)  \(place(event))"
       if let run = origin.run { text += "  run \(run)" }
       if let batch = event.batch { text += "  batch \(batch)" }
       lines.append(text)
@@ -106,6 +104,14 @@ struct TraceCommand: Verb {
       lines.append("now        not in \(table)")
     }
     return lines + history.remarks.map { "note       \($0)" }
+  }
+
+  private func place(_ event: RowEvent) -> String {
+    if let writer = event.origin.writer {
+      return "by hand, by \(visible(writer.role))" + (writer.application.map { " (\(visible($0)))" } ?? "")
+    }
+    return (event.kind == .deleted ? "by " : "from ") + (event.origin.file.map { visible($0) } ?? "an unknown file")
+      + (event.origin.line.map { ":\($0)" } ?? "")
   }
 
   private func told(_ state: RowHistory.Reject.State, of feed: FeedDefinition) -> String {
@@ -144,7 +150,8 @@ struct TraceCommand: Verb {
           [
             "kind": .string(event.kind.rawValue), "at": .optional(event.origin.at),
             "file": .optional(event.origin.file), "line": .optional(event.origin.line),
-            "run_id": .optional(event.origin.run), "batch": .optional(event.batch.map { Int($0) }),
+            "run_id": .optional(event.origin.run), "made_by": .optional(event.origin.writer?.role),
+            "application": .optional(event.origin.writer?.application), "batch": .optional(event.batch.map { Int($0) }),
             "changes": .array(
               event.changes.map {
                 ["column": .string($0.column), "old": .optional($0.old), "new": .optional($0.new)]

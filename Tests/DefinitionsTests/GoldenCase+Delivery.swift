@@ -11,6 +11,7 @@ extension GoldenCase {
         feed: payments
         files: payments_*.csv
         provenance: maybe
+        watch: [insert]
         control_file: requird
         drift: { extra: drop, missing: refused, added: warn }
         columns:
@@ -21,13 +22,14 @@ extension GoldenCase {
       ],
       says: #"""
         error: Jobs/feeds/payments.yaml:3:13: "provenance" must be true or false, not "maybe"
-        error: Jobs/feeds/payments.yaml:4:15: "requird" is not a value of "control_file"
+        error: Jobs/feeds/payments.yaml:4:8: "watch" must be a single value, not a list
+        error: Jobs/feeds/payments.yaml:5:15: "requird" is not a value of "control_file"
           fix: did you mean "required"?
-        error: Jobs/feeds/payments.yaml:5:17: "drop" is not a value of "extra"
+        error: Jobs/feeds/payments.yaml:6:17: "drop" is not a value of "extra"
           fix: use one of: ignore, warn, refuse
-        error: Jobs/feeds/payments.yaml:5:32: "refused" is not a value of "missing"
+        error: Jobs/feeds/payments.yaml:6:32: "refused" is not a value of "missing"
           fix: did you mean "refuse"?
-        error: Jobs/feeds/payments.yaml:5:41: unknown key "added" in "drift"
+        error: Jobs/feeds/payments.yaml:6:41: unknown key "added" in "drift"
           fix: use one of: extra, missing
         """#),
     GoldenCase(

@@ -257,7 +257,7 @@ extension GoldenCase {
         "Jobs/feeds/payments.yaml": """
         feed: payments
         files: payments_*.csv
-        watch: true
+        distribute: customer_id
         columns:
           payment_id: { type: bigint }
           amount: { type: "decimal(14,2)" }
@@ -266,8 +266,8 @@ extension GoldenCase {
         """
       ],
       says: """
-        error: Jobs/feeds/payments.yaml:3:1: unknown key "watch" in the feed
-          fix: use one of: feed, files, format, mode, max_deletes, load, key, on_conflict, columns, rejects, required, provenance, control_file, trailer, drift
+        error: Jobs/feeds/payments.yaml:3:1: unknown key "distribute" in the feed
+          fix: use one of: feed, files, format, mode, max_deletes, load, key, on_conflict, columns, rejects, required, provenance, watch, control_file, trailer, drift
         """),
     GoldenCase(
       name: "a feed without columns",

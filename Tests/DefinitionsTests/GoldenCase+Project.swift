@@ -136,5 +136,33 @@ extension GoldenCase {
         error: Jobs/daybook.yaml:2:78: "1" is not a value of "week_starts"
           fix: use one of: monday, tuesday, wednesday, thursday, friday, saturday, sunday
         """),
+    GoldenCase(
+      name: "a retention that is none",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        retention: { journal: 0d, jornal: 10d }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:23: "0d" is not a number of days for "journal"
+          fix: write whole days from 1d to 36525d: 400d
+        error: Jobs/daybook.yaml:2:27: unknown key "jornal" in "retention"
+          fix: did you mean "journal"?
+        """),
+    GoldenCase(
+      name: "a retention in other units",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        retention: { journal: 2h }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:23: "2h" is not a number of days for "journal"
+          fix: write whole days from 1d to 36525d: 400d
+        """),
   ]
 }

@@ -28,6 +28,7 @@ internal import Testing
   @Test(arguments: [
     ("Jobs/feeds/payments.yaml", "max: 1000000", "max: 1000001"),
     ("Jobs/feeds/payments.yaml", "required: false", "required: true"),
+    ("Jobs/feeds/payments.yaml", "watch: true", "watch: false"),
     ("Jobs/feeds/payments.yaml", "one_of: [payment, refund]", "one_of: [refund, payment]"),
     ("Jobs/views/daily.yaml", "kind = 'refund'", "kind = 'fee'"),
     ("Jobs/views/trend.sql", "index: currency\n", "index: net\n"),
@@ -39,6 +40,7 @@ internal import Testing
     ("Jobs/checks/sound.yaml", "severity: warn", "severity: error"),
     ("Jobs/checks/sound.yaml", "where daily.net", "where daily.total"),
     ("Jobs/daybook.yaml", "starts: april", "starts: may"),
+    ("Jobs/daybook.yaml", "journal: 90d", "journal: 91d"),
   ])
   func aChangeOfMeaningChangesTheHash(path: String, old: String, new: String) throws {
     let good = try ProjectFixture(Samples.shop).load()

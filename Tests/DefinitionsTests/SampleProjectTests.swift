@@ -21,6 +21,7 @@ internal import Testing
     #expect(project.inbox == "/srv/in")
     #expect(project.output == project.root + "/Out")
     #expect(project.calendar == CalendarSettings(timeZone: "Europe/Paris", fiscalYearStartMonth: 4, weekStart: .sunday))
+    #expect(project.retention == RetentionSettings(journalDays: 90))
     #expect(
       project.database.pool
         == PoolDefinition(
@@ -36,7 +37,7 @@ internal import Testing
           delimiter: UInt8(ascii: ";"), quote: nil, encoding: .windows1252, nullTokens: ["", "NULL", "n/a"],
           decimalMark: UInt8(ascii: ","), groupingMark: UInt8(ascii: "."), negatives: [.trailingMinus],
           maxRecordBytes: 64 << 10, maxRecordLines: 20, maxFileBytes: 10 << 30))
-    #expect(!feed.keepsProvenance && feed.controlFile == .required)
+    #expect(!feed.keepsProvenance && feed.isWatched && feed.controlFile == .required)
     #expect(
       feed.trailer
         == TrailerRule(

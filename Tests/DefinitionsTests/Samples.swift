@@ -73,12 +73,14 @@ enum Samples {
     inbox: /srv/in/
     output: ./Out
     calendar: { time_zone: Europe/Paris, fiscal_year_starts: april, week_starts: sunday }
+    retention: { journal: 90d }
     """,
     "Jobs/feeds/payments.yaml": """
     feed: payments
     files: payments_*.csv*
     format: { delimiter: ";", quote: none, encoding: cp1252, nulls: ["", NULL, "n/a"], decimal_mark: ",", grouping_mark: ".", negatives: [trailing_minus], max_record_bytes: 64KiB, max_record_lines: 20, max_file_bytes: 10GiB }
     provenance: false
+    watch: true
     control_file: required
     trailer: { marker: TRL, rows: 2, sums: [ { column: amount, group: EUR, field: 3 }, { column: amount, field: 4 } ] }
     drift: { extra: ignore, missing: refuse }

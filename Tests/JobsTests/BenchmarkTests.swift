@@ -14,10 +14,10 @@ import Testing
 @testable import Jobs
 
 @Suite(.serialized) struct BenchmarkTests {
-  private static let root = String(#filePath.dropLast("/Tests/JobsTests/BenchmarkTests.swift".count))
+  static let root = String(#filePath.dropLast("/Tests/JobsTests/BenchmarkTests.swift".count))
 
   /// This repository's own project, on a test's database.
-  private static func project(_ database: TestDatabase) throws -> Project {
+  static func project(_ database: TestDatabase) throws -> Project {
     try #require(Project.check(root: root, environment: ["DATABASE_URL": database.url]).project)
   }
 
@@ -38,7 +38,7 @@ import Testing
   }
 
   /// Databases and folders that a process's experiments have left.
-  private static func leftovers(_ database: TestDatabase, process: Int32 = getpid()) async throws -> [String] {
+  static func leftovers(_ database: TestDatabase, process: Int32 = getpid()) async throws -> [String] {
     let names = try await database.psql(
       "select datname from pg_database where datname like 'daybook_bench_\(process)_%'")
     let folders = try FileManager.default.contentsOfDirectory(atPath: "/tmp")
@@ -64,9 +64,7 @@ import Testing
   func experimentComparesEqualWorkAndLeavesNothing(_ experiment: IngestExperiment) async throws {
     try await TestDatabase.withDatabase { database in
       let result = try await Self.run(experiment, on: database)
-      let machine = try await IngestBenchmark(
-        project: Self.project(database), size: BenchmarkSize(), program: Self.programs
-      ).machine()
+      let machine = try await MachineFigures.read(for: Self.project(database))
       let json = ExperimentText.json([result], machine: machine).text
       let read = try JSONDecoder().decode(Contract.self, from: Data(json.utf8))
       #expect(read.experiment == experiment.rawValue)
@@ -84,20 +82,6 @@ import Testing
       }
       let widths = ExperimentText.lines(result)
       #expect(widths.count >= result.measurements.count + 2)
-      let left = try await Self.leftovers(database)
-      #expect(left == [])
-    }
-  }
-
-  @Test func rollupsAreComparedWithNativeViewsAndWithTheirRecompute() async throws {
-    try await TestDatabase.withDatabase { database in
-      let told = Mutex<[String]>([])
-      let result = try await ViewsBenchmark(
-        project: Self.project(database), size: BenchmarkSize(rows: 3_000, rounds: 2), program: Self.programs
-      ).run { line in told.withLock { $0.append(line) } }
-      #expect(result.measurements.map(\.name) == ["refresh", "refresh_concurrently", "delta", "delta_to_concurrently"])
-      #expect(result.measurements.allSatisfy { $0.samples.count == 2 && $0.samples.allSatisfy { $0 > 0 } })
-      #expect(told.withLock { $0.last }?.contains("customer_value by delta: ") == true)
       let left = try await Self.leftovers(database)
       #expect(left == [])
     }

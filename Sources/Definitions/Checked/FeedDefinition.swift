@@ -28,6 +28,8 @@ public struct FeedDefinition: Sendable {
   public var isRequired: Bool
   /// Whether each row of the table says which file and line it came from; it does unless told.
   public var keepsProvenance: Bool
+  /// Whether changes that somebody makes in the table by hand are journaled too; not unless told.
+  public var isWatched: Bool
   /// What is expected beside each file.
   public var controlFile: ControlFileRule
   /// The last record of each file, when it is a count of the others and no row.
@@ -44,7 +46,8 @@ public struct FeedDefinition: Sendable {
     name: String, filePattern: String, format: FeedFormat = FeedFormat(), mode: FeedMode = .delta,
     load: LoadStrategy = .auto, key: [String] = [], onConflict: ConflictRule = .update,
     columns: [ColumnDefinition], rejectLimit: Limit = .count(0), isRequired: Bool = true,
-    keepsProvenance: Bool = true, controlFile: ControlFileRule = .optional, trailer: TrailerRule? = nil,
+    keepsProvenance: Bool = true, isWatched: Bool = false, controlFile: ControlFileRule = .optional,
+    trailer: TrailerRule? = nil,
     drift: DriftRules = DriftRules(), position: SourcePosition, definitionHash: String
   ) {
     self.name = name
@@ -58,6 +61,7 @@ public struct FeedDefinition: Sendable {
     self.rejectLimit = rejectLimit
     self.isRequired = isRequired
     self.keepsProvenance = keepsProvenance
+    self.isWatched = isWatched
     self.controlFile = controlFile
     self.trailer = trailer
     self.drift = drift

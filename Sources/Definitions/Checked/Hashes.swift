@@ -20,6 +20,7 @@ extension FeedDefinition {
       hash.add(["trailer", trailer.marker, trailer.rowsField.map { "\($0)" } ?? ""])
       hash.add(trailer.sums.map { "\($0.column) \($0.field) \($0.group ?? "")" })
     }
+    if isWatched { hash.add("watch") }
     switch mode {
     case .delta: hash.add("delta")
     case .snapshot(let limit): hash.add("snapshot \(limit)")
@@ -153,6 +154,7 @@ extension Project {
       inbox.hasPrefix(root) ? String(inbox.dropFirst(root.count)) : inbox,
       String(output.dropFirst(root.count)), calendar.timeZone,
       "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
+      "\(retention.journalDays)",
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))

@@ -19,6 +19,8 @@ public struct Project: Sendable {
   public var output: String
   /// Time zone, fiscal year and week.
   public var calendar: CalendarSettings
+  /// How long what is kept for looking back is kept.
+  public var retention: RetentionSettings
   /// All feeds; a feed stands after every feed that it references, otherwise by name.
   public var feeds: [FeedDefinition]
   /// All views; a view stands after every view that it reads, otherwise by name.
@@ -35,8 +37,9 @@ public struct Project: Sendable {
   /// Creates a project from values that are already consistent.
   public init(
     name: String, root: String, database: DatabaseSettings, inbox: String, output: String,
-    calendar: CalendarSettings, feeds: [FeedDefinition], views: [ViewDefinition],
-    checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition], configurationHash: String
+    calendar: CalendarSettings, retention: RetentionSettings = RetentionSettings(), feeds: [FeedDefinition],
+    views: [ViewDefinition], checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition],
+    configurationHash: String
   ) {
     self.name = name
     self.root = root
@@ -44,6 +47,7 @@ public struct Project: Sendable {
     self.inbox = inbox
     self.output = output
     self.calendar = calendar
+    self.retention = retention
     self.feeds = feeds
     self.views = views
     self.checks = checks

@@ -1,4 +1,4 @@
-// What a feed expects around its rows: provenance, a control file, a trailer record, and how far a header may differ.
+// What a feed expects around its rows: provenance, other writers, a control file, a trailer record, and how far a header may differ.
 // Invariant: a trailer's sums are control sums of the feed, each stated once, and no field of it means two things.
 // Comparing them with a file is elsewhere: the room Ingest.
 
@@ -10,6 +10,7 @@ extension FeedReader {
 
   func readDelivery(_ reader: MappingReader, into feed: inout FeedDefinition, doubtful: Set<String>) {
     feed.keepsProvenance = reader.boolean("provenance") ?? true
+    feed.isWatched = reader.boolean("watch") ?? false
     feed.controlFile = reader.word("control_file") ?? .optional
     if let node = reader.node("drift"),
       let drift = MappingReader(

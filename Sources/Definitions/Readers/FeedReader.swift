@@ -24,7 +24,7 @@ struct FeedReader {
 
   private static let keys = [
     "feed", "files", "format", "mode", "max_deletes", "load", "key", "on_conflict", "columns", "rejects", "required",
-    "provenance", "control_file", "trailer", "drift",
+    "provenance", "watch", "control_file", "trailer", "drift",
   ]
 
   func read(_ node: DefinitionNode) -> FeedDraft? {

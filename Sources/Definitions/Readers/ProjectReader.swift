@@ -13,6 +13,7 @@ struct ProjectSettings {
   var inbox = ""
   var output = ""
   var calendar = CalendarSettings()
+  var retention = RetentionSettings()
 }
 
 /// Reads the project's own file.
@@ -28,7 +29,7 @@ struct ProjectReader {
     settings.output = "\(root)/Output"
     guard
       let reader = MappingReader(
-        node, subject: "the project", keys: ["project", "database", "inbox", "output", "calendar"],
+        node, subject: "the project", keys: ["project", "database", "inbox", "output", "calendar", "retention"],
         required: ["project"], findings: findings)
     else { return settings }
     if let name = reader.identifier("project", .label) { settings.name = name }
@@ -50,6 +51,7 @@ struct ProjectReader {
       findings.error("bad_path", at: reader.position(of: "inbox"), "\"inbox\" and \"output\" are the same folder")
     }
     settings.calendar = calendar(reader)
+    settings.retention = retention(reader)
     return settings
   }
 
@@ -134,6 +136,18 @@ struct ProjectReader {
       return nil
     }
     return ([root[...]] + parts).joined(separator: "/")
+  }
+
+  // MARK: Retention
+
+  private func retention(_ project: MappingReader) -> RetentionSettings {
+    var retention = RetentionSettings()
+    guard let node = project.node("retention"),
+      let reader = MappingReader(
+        node, subject: "\"retention\"", keys: ["journal"], at: project.keyPosition(of: "retention"), findings: findings)
+    else { return retention }
+    if let days = reader.days("journal") { retention.journalDays = days }
+    return retention
   }
 
   // MARK: Calendar

@@ -92,8 +92,9 @@ struct ProjectLoader {
     let reportResolver = ReportResolver(views: viewResolver, findings: findings)
     var project = Project(
       name: settings.name, root: root, database: settings.database, inbox: settings.inbox, output: settings.output,
-      calendar: settings.calendar, feeds: FeedResolver(feeds: feeds, findings: findings).resolve(),
-      views: viewResolver.resolve(), checks: CheckResolver(views: viewResolver, findings: findings).resolve(checks),
+      calendar: settings.calendar, retention: settings.retention,
+      feeds: FeedResolver(feeds: feeds, findings: findings).resolve(), views: viewResolver.resolve(),
+      checks: CheckResolver(views: viewResolver, findings: findings).resolve(checks),
       reports: reportResolver.resolve(reports),
       jobs: reportResolver.resolve(jobs, checks: Set(checks.keys), reports: Set(reports.keys)), configurationHash: "")
     project.configurationHash = project.computedHash

@@ -172,6 +172,20 @@ struct MappingReader {
     return duration
   }
 
+  /// Whole days, `400d`: up to a hundred years.
+  func days(_ key: String) -> Int? {
+    guard let scalar = scalar(key) else { return nil }
+    guard scalar.text.hasSuffix("d"), let days = Int(scalar.text.dropLast()), (1...36_525).contains(days),
+      scalar.text.first?.isNumber == true
+    else {
+      findings.error(
+        "bad_duration", at: position(of: key), "\"\(scalar.shown)\" is not a number of days for \"\(key)\"",
+        fix: "write whole days from 1d to 36525d: 400d")
+      return nil
+    }
+    return days
+  }
+
   func limit(_ key: String) -> Limit? {
     guard let scalar = scalar(key) else { return nil }
     guard let limit = Limit(definition: scalar.text) else {

@@ -5,7 +5,7 @@
 internal import CSV
 public import Definitions
 internal import Finding
-internal import Ledger
+public import Ledger
 public import Postgres
 
 /// Where something in the ledger came from.
@@ -18,6 +18,8 @@ public struct RowOrigin: Sendable, Hashable {
   public var run: String?
   /// When it was recorded, in UTC.
   public var at: String?
+  /// Who made it by hand, when somebody did.
+  public var writer: HandWriter?
 }
 
 /// One change of a row.
@@ -126,7 +128,8 @@ public struct RowTrace: Sendable {
         origin = (try row.decode(feed.columns.count), try row.decode(feed.columns.count + 1))
       }
     }
-    let images = try await images(parameters, on: connection)
+    let horizon = try await JournalHorizons.current(of: feed.name, on: connection)
+    let images = try await images(parameters, behind: horizon ?? 0, on: connection)
     let events = pair(images)
     let batches = try await batches(Set(images.map(\.batch)), on: connection)
     let files = try await files(
@@ -135,6 +138,7 @@ public struct RowTrace: Sendable {
     func place(_ file: Int64?, _ line: Int?, _ batch: Int64?) -> RowOrigin {
       let known = file.flatMap { files[$0] }
       let told = batch.flatMap { batches[$0] }
+      if let writer = told?.writer { return RowOrigin(at: told?.at, writer: writer) }
       return RowOrigin(file: known?.name, line: line, run: told?.run ?? known?.run, at: told?.at ?? known?.at)
     }
     for (index, event) in events.enumerated() {
@@ -160,6 +164,7 @@ public struct RowTrace: Sendable {
     }
     if images.count >= RowHistory.maximumEvents { history.remarks.append("older changes than these are left out") }
     remark(&history, events.last?.new?.values, events.last != nil)
+    if horizon != nil { history.remarks.append("images older than retention.journal were taken out of the journal") }
     if history.isPresent, events.isEmpty || events.last?.new == nil || events.last?.new?.values != history.values {
       history.events.append(
         RowEvent(kind: .loaded, batch: nil, origin: place(origin?.file, origin?.line, nil), changes: []))
@@ -219,7 +224,7 @@ public struct RowTrace: Sendable {
   }
 
   private nonisolated(nonsending) func images(
-    _ key: [PostgresValue], on connection: PostgresConnection
+    _ key: [PostgresValue], behind horizon: Int64, on connection: PostgresConnection
   ) async throws(PostgresError) -> [Image] {
     let present = try await columns(of: journal.table, on: connection)
     guard present.isSuperset(of: feed.key) else { return [] }
@@ -227,7 +232,7 @@ public struct RowTrace: Sendable {
     let rows = try await connection.query(
       """
       select \(selection(present)), \(batch), \(weight)::integer from \(journal.table.quoted)
-      where \(condition) order by \(batch) desc, \(weight) desc, ctid desc limit \(RowHistory.maximumEvents)
+      where \(condition) and \(batch) > \(horizon) order by \(batch) desc, \(weight) desc, ctid desc limit \(RowHistory.maximumEvents)
       """, key)
     var images: [Image] = []
     let count = feed.columns.count
@@ -261,22 +266,26 @@ public struct RowTrace: Sendable {
     }
   }
 
-  private typealias Told = (name: String?, file: Int64?, run: String?, at: String?)
+  private typealias Told = (name: String?, file: Int64?, run: String?, at: String?, writer: HandWriter?)
 
   private nonisolated(nonsending) func batches(
     _ numbers: Set<Int64>, on connection: PostgresConnection
   ) async throws(PostgresError) -> [Int64: Told] {
     try await told(
-      "select batch_id, null::text, file_id, run_id::text, recorded_at from daybook.batch where batch_id = any ($1)",
-      numbers, on: connection)
+      """
+      select batch_id, null::text, file_id, run_id::text, recorded_at, made_by, application
+      from daybook.batch where batch_id = any ($1)
+      """, numbers, on: connection)
   }
 
   private nonisolated(nonsending) func files(
     _ numbers: Set<Int64>, on connection: PostgresConnection
   ) async throws(PostgresError) -> [Int64: Told] {
     try await told(
-      "select file_id, name, file_id, run_id::text, recorded_at from daybook.file where file_id = any ($1)",
-      numbers, on: connection)
+      """
+      select file_id, name, file_id, run_id::text, recorded_at, null::text, null::text
+      from daybook.file where file_id = any ($1)
+      """, numbers, on: connection)
   }
 
   private nonisolated(nonsending) func told(
@@ -285,8 +294,11 @@ public struct RowTrace: Sendable {
     if numbers.isEmpty { return [:] }
     var result: [Int64: Told] = [:]
     for row in try await connection.query(statement, [.int8Array(numbers.sorted())]) {
+      let role: String? = try row.decode(5)
+      let application: String? = try row.decode(6)
       result[try row.decode(0)] = (
-        try row.decode(1), try row.decode(2), try row.decode(3), try row.decode(4, as: String?.self)
+        try row.decode(1), try row.decode(2), try row.decode(3), try row.decode(4, as: String?.self),
+        role.map { HandWriter(role: $0, application: application) }
       )
     }
     return result

@@ -39,7 +39,7 @@ extension ChunkedLoad {
         constant: column.constant.map { PieceStatements.constant($0, column.type, timeZone: zone.name) })
     }
     return PieceStatements(
-      base: design.table.quoted, key: feed.key, columns: columns,
+      feed: feed.name, base: design.table.quoted, key: feed.key, columns: columns,
       imaged: design.columns.map(\.name).filter { !Provenance.columns.contains($0) }
         + (hasProvenance ? Provenance.columns : []),
       controls: MergeStatements.controls(of: feed, among: names),
@@ -61,7 +61,16 @@ extension ChunkedLoad {
     let prepared = try await TableChanges(design: design, feed: feed).prepare(for: [file.sha256], on: connection)
     var findings = prepared.findings
     if prepared.isNew { for statement in design.finish.statements { try await connection.execute(statement) } }
-    try await Journal(design: design).prepare(on: connection)
+    let isReadable = try await Journal(design: design).prepare(on: connection)
+    // The new table is made here without a row, so that its triggers need not wait for any.
+    let watching = try await WatchTriggers(design: design, feed: feed).prepare(isNew: false, on: connection)
+    if !isReadable || watching.begins && !prepared.isNew {
+      try await BatchLedger.record(
+        BatchEntry(
+          batchID: try await BatchLedger.drawNumber(on: connection), feed: feed.name, kind: .rebuild, runID: runID,
+          fileID: nil), on: connection)
+      try await DataVersions.bump(feed.name, on: connection)
+    }
     let hasProvenance = try await hasProvenance(on: connection)
 
     var resumed: LoadingFile?

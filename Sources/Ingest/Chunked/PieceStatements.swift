@@ -25,6 +25,7 @@ struct Incoming: Sendable {
 
 /// The statements for the pieces of one file.
 struct PieceStatements: Sendable {
+  let feed: String
   let base: String
   let key: [String]
   let columns: [IncomingColumn]
@@ -74,7 +75,7 @@ struct PieceStatements: Sendable {
     """
     set local jit = off; set local enable_hashjoin = off; set local enable_mergejoin = off;
     set local enable_seqscan = off; set local synchronous_commit = off;
-    lock table \(base) in row exclusive mode
+    \(WatchTriggers.beginWriting(feed)); lock table \(base) in row exclusive mode
     """
   }
 

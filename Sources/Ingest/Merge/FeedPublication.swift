@@ -108,6 +108,8 @@ struct FeedPublication: Sendable {
 
   /// The journal of the feed's changes.
   var journal: Journal { Journal(design: design) }
+  /// What journals the changes of others.
+  var watch: WatchTriggers { WatchTriggers(design: design, feed: feed) }
 
   /// Publishes all files, or throws and leaves everything as it was.
   ///
@@ -118,11 +120,16 @@ struct FeedPublication: Sendable {
   ) async throws -> (files: [FileOutcome], findings: [Diagnostic]) {
     try await connection.withTransaction { transaction in
       try await transaction.executeScript(
-        "set local jit = off; set local work_mem = '64MB'; set local maintenance_work_mem = '128MB'")
+        """
+        set local jit = off; set local work_mem = '64MB'; set local maintenance_work_mem = '128MB';
+        \(WatchTriggers.beginWriting(feed.name))
+        """)
       let prepared = try await TableChanges(design: design, feed: feed).prepare(
         for: Set(staged.map(\.sha256) + (first.map { [$0.sha256] } ?? [])), on: transaction)
-      if try await !journal.prepare(on: transaction) {
-        // A column has another type: what follows the journal has to take it from the table.
+      let isReadable = try await journal.prepare(on: transaction)
+      let watching = try await watch.prepare(isNew: prepared.isNew, on: transaction)
+      if !isReadable || watching.begins {
+        // A column has another type, or writers were not watched: who follows the journal has to read the table.
         try await BatchLedger.record(
           BatchEntry(
             batchID: try await BatchLedger.drawNumber(on: transaction), feed: feed.name, kind: .rebuild, runID: runID,
@@ -130,6 +137,7 @@ struct FeedPublication: Sendable {
       }
       var findings = prepared.findings
       var finish = prepared.isNew ? design.finish : TableFinish()
+      finish.triggers = watching.behindRows
       if mode == .isolating {
         for statement in finish.statements { try await transaction.execute(statement) }
         finish = TableFinish()
@@ -187,7 +195,7 @@ struct FeedPublication: Sendable {
       let rows = outcomes.reduce(RowCounts()) { $0 + $1.rows }
       try await Reconciliation.checkChanges(
         feed: feed, rows: rows, before: before, after: self.changes(on: transaction))
-      if rows.inserted + rows.updated + rows.deleted > 0 {
+      if rows.inserted + rows.updated + rows.deleted > 0 || watching.begins {
         try await DataVersions.bump(feed.name, on: transaction)
       }
       return (outcomes, findings)
@@ -229,7 +237,8 @@ struct FeedPublication: Sendable {
     try await connection.execute("lock table \(design.table.quoted) in access exclusive mode")
     // Somebody may have written between the first look and the lock.
     guard try await isTableEmpty(on: connection) else { return TableFinish() }
-    let finish = try await IndexSuspension.begin(on: design.table, connection: connection)
+    var finish = try await IndexSuspension.begin(on: design.table, connection: connection)
+    finish.triggers = try await watch.suspend(on: connection)
     let bound = try await connection.query(
       """
       select exists(select from pg_constraint where confrelid = $1::text::regclass)

@@ -140,7 +140,9 @@ struct FileMerge {
     guard mode == .together, !feed.key.isEmpty else { return TableFinish() }
     try await connection.execute("lock table \(sql.base) in access exclusive mode")
     merged.path = .bulk
-    return try await IndexSuspension.begin(on: publication.design.table, connection: connection)
+    var finish = try await IndexSuspension.begin(on: publication.design.table, connection: connection)
+    finish.triggers = try await publication.watch.suspend(on: connection)
+    return finish
   }
 
   /// The number of the batch that takes images; nil when none are written.

@@ -19,11 +19,14 @@ enum Provenance {
 /// The journal table of one feed.
 struct Journal: Sendable {
   let table: QualifiedName
+  /// The table whose images are kept.
+  private let base: QualifiedName
   /// The columns of the images: the feed's, and where a row came from. All may be null.
   let columns: [(name: String, type: String)]
 
   init(design: TableDesign) {
     table = JournalTable.name(of: design.table.name)
+    base = design.table
     columns = design.columns.map { ($0.name, $0.type) } + Provenance.columns.map { ($0, "bigint") }
   }
 
@@ -54,7 +57,12 @@ struct Journal: Sendable {
     var present: [String: String] = [:]
     for row in found { present[try row.decode(0, as: String.self)] = try row.decode(1, as: String.self) }
     var isReadable = true
-    for column in columns where present[column.name] != column.type {
+    let changed = columns.filter { present[$0.name] != $0.type }
+    if !changed.isEmpty {
+      // Whoever writes by hand locks the base table before the journal; the other way round would deadlock.
+      try await connection.execute("lock table \(base.quoted) in share row exclusive mode")
+    }
+    for column in changed {
       let name = quoteIdentifier(column.name)
       if present[column.name] == nil {
         try await connection.execute("alter table \(table.quoted) add column \(name) \(column.type)")

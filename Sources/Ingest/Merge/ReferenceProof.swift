@@ -16,8 +16,9 @@ struct ReferenceProof: Sendable {
   /// Locks the parents of `design`'s table, when that is all it takes; the table itself is locked already.
   ///
   /// Waits for nobody. The transaction has to be one whose statements each see what was committed before them. Triggers
-  /// that are not those of references must not be left out: a deferrable key is checked by one, too. And a parent with
-  /// inheriting tables would show rows that no reference may lead to.
+  /// that are not those of references must not be left out: a deferrable key is checked by one, too; but for those by
+  /// which the table is watched, which have nothing to do while Daybook writes. And a parent with inheriting tables would
+  /// show rows that no reference may lead to.
   /// - Returns: nil when the server has to check row by row.
   /// Source: PostgreSQL 15 manual, session_replication_role; LOCK, conflicts of SHARE, and the rights that it takes.
   static nonisolated(nonsending) func prepare(
@@ -36,7 +37,8 @@ struct ReferenceProof: Sendable {
         and current_setting('session_replication_role') = 'origin'
         and not exists (
           select from pg_trigger g left join pg_constraint o on o.oid = g.tgconstraint
-          where g.tgrelid = t.oid and o.contype is distinct from 'f')
+          where g.tgrelid = t.oid and o.contype is distinct from 'f' and g.tgfoid is distinct from (
+            \(WatchTriggers.functionOID("$5"))))
         and (
           select count(*) = cardinality($2::text[]) and bool_and(cardinality(c.conkey) = 1 and p.relkind = 'r'
             and not p.relhassubclass and exists (
@@ -52,6 +54,7 @@ struct ReferenceProof: Sendable {
       [
         .text(design.table.quoted), .textArray(design.foreignKeys.map(\.column)),
         .textArray(design.foreignKeys.map(\.target.quoted)), .textArray(design.foreignKeys.map(\.targetColumn)),
+        .text(WatchTriggers.function(of: design.table.name).name),
       ])
     guard try rows.first?.decode(0, as: Bool?.self) == true else { return nil }
     do {

@@ -160,9 +160,11 @@ struct TableFinish: Sendable {
   var indexes: [String] = []
   /// References of the table to itself, which need its key.
   var selfReferences: [String] = []
+  /// Triggers, which no row of the load is to meet.
+  var triggers: [String] = []
 
   /// All of them, in an order that works.
-  var statements: [String] { references + indexes + selfReferences }
+  var statements: [String] { references + indexes + selfReferences + triggers }
 }
 
 /// Quoted names with commas between them.

@@ -67,13 +67,17 @@ extension Workbench {
   /// Writes the sample into the inbox, and its transactions without repeated keys to a file of their own, which replaces
   /// them there.
   ///
-  /// - Parameter rows: about how many transactions; as many as that or a few less.
-  func makeSample(rows: Int) throws -> BenchFile {
-    guard let start = CivilDate("2025-01-01"), let end = CivilDate("2026-06-30"), let transactions = feeds.last else {
+  /// - Parameters:
+  ///   - rows: about how many transactions; as many as that or a few less.
+  ///   - customerRows: how many of them a customer has on average.
+  ///   - first: the day of the first ones.
+  func makeSample(rows: Int, customerRows: Int = 20, from first: String = "2025-01-01") throws -> BenchFile {
+    guard let start = CivilDate(first), let end = CivilDate("2026-06-30"), let transactions = feeds.last else {
       throw StageFailure(.bug, "bug", "the days of the sample are wrong")
     }
     let settings = try SampleSettings(
-      customers: max(10, rows / 20), products: max(10, rows / 100), orders: max(10, rows / 2), transactions: rows,
+      customers: max(10, rows / customerRows), products: max(10, rows / 100), orders: max(10, rows / 2),
+      transactions: rows,
       seed: 7, start: start, end: end, nights: 0, dirty: .zero)
     let summary = try SampleGenerator(settings).write(to: inbox)
     guard let file = summary.files.first(where: { $0.feed == transactions.name }) else {

@@ -23,7 +23,8 @@ public enum ExperimentText {
     }
     var about = "\(result.experiment): \(result.title)"
     if result.rows > 0 { about += " (file: \(result.rows) rows, \(result.bytes) bytes)" }
-    return [about] + aligned(rows).map { "  \($0)" } + result.notes.map { "  note: \($0)" }
+    return [about] + aligned(rows).map { "  \($0)" } + aligned(result.table, left: []).map { "  \($0)" }
+      + result.notes.map { "  note: \($0)" }
   }
 
   /// The lines of the machine's figures, a few on each.
@@ -45,13 +46,15 @@ public enum ExperimentText {
   private static func word(_ isMet: Bool?) -> String { isMet.map { $0 ? ": met" : ": missed" } ?? "" }
 
   /// The rows with every column as wide as its widest field; nothing behind the last word.
-  static func aligned(_ rows: [[String]]) -> [String] {
+  ///
+  /// - Parameter left: the columns that stand left.
+  static func aligned(_ rows: [[String]], left: Set<Int> = leftColumns) -> [String] {
     let widths = (0..<(rows.first?.count ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in
       var line = ""
       for (column, field) in row.enumerated() {
         let space = String(repeating: " ", count: widths[column] - field.count)
-        line += (column == 0 ? "" : "  ") + (leftColumns.contains(column) ? field + space : space + field)
+        line += (column == 0 ? "" : "  ") + (left.contains(column) ? field + space : space + field)
       }
       while line.last == " " { line.removeLast() }
       return line

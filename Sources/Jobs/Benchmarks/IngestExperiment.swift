@@ -4,11 +4,9 @@
 // equal work cannot be compared. Each experiment is in a file of its own beside this one.
 
 public import Definitions
-internal import Ledger
-internal import Postgres
 
 /// The experiments.
-public enum IngestExperiment: String, Sendable, Hashable, CaseIterable {
+public enum IngestExperiment: String, MeasuredExperiment, Hashable {
   /// A large file into an empty table.
   case backfill
   /// A nightly file into a full table.
@@ -96,16 +94,6 @@ public struct IngestBenchmark: Sendable {
       case .ways: try await WaysExperiment(bench: bench).run()
       case .loadPaths: try await LoadPathsExperiment(bench: bench).run()
       }
-    }
-  }
-
-  /// The figures of the machine and of the server.
-  public func machine() async throws -> MachineFigures {
-    try await Session.withDatabase(of: project) { configuration in
-      let connection = try await PostgresConnection.connect(configuration)
-      let result = await outcome { () async throws -> MachineFigures in try await MachineFigures.read(on: connection) }
-      await shielded { await connection.close() }
-      return try result.get()
     }
   }
 }

@@ -1,5 +1,6 @@
 // The machine and the server that figures were taken on, because a figure without them says little.
 
+public import Definitions
 internal import Glibc
 public import Ledger
 internal import Postgres
@@ -22,6 +23,16 @@ public struct MachineFigures: Sendable, Hashable {
     "shared_buffers", "work_mem", "maintenance_work_mem", "wal_level", "max_wal_size", "checkpoint_timeout", "fsync",
     "synchronous_commit", "full_page_writes", "autovacuum", "jit",
   ]
+
+  /// The figures of this machine and of a project's server.
+  public static func read(for project: Project) async throws -> MachineFigures {
+    try await Session.withDatabase(of: project) { configuration in
+      let connection = try await PostgresConnection.connect(configuration)
+      let result = await outcome { () async throws -> MachineFigures in try await read(on: connection) }
+      await shielded { await connection.close() }
+      return try result.get()
+    }
+  }
 
   /// Reads them; the machine is this one, which need not be the server's.
   static func read(on connection: PostgresConnection) async throws -> MachineFigures {

@@ -76,6 +76,8 @@ public struct ExperimentResult: Sendable, Hashable {
   public var measurements: [Measurement]
   /// What a reader must know to read the figures rightly.
   public var notes: [String]
+  /// The middles once more, where they are read together; the first row names the columns.
+  public var table: [[String]] = []
 
   /// Creates a result.
   public init(

@@ -38,6 +38,9 @@ struct Workbench: Sendable {
   var feeds: [FeedDefinition] { Self.feedNames.compactMap(project.feed(named:)) }
   private static let feedNames = ["customers", "products", "orders", "transactions"]
 
+  /// For experiments that start none.
+  static let noProgram: IngestBenchmark.Program = { _, _ in 127 }
+
   /// Lends a workbench on the project's server.
   static func with<R: Sendable>(
     _ project: Project, _ size: BenchmarkSize, _ program: @escaping IngestBenchmark.Program,

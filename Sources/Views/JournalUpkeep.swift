@@ -1,0 +1,61 @@
+// What the ledger need not keep once the views have it, at the end of a refresh: images that every rollup has absorbed and
+// that are older than `retention.journal`, and changes by hand that are not counted into the versions yet.
+// Invariant: the horizon moves only while nobody follows the journal: whoever does has locked the base table against
+// writers, which is what this locks it for as well, without keeping other writers out. Images go behind that, in pieces that
+// each commit. A kill leaves images that nobody reads any more, and the next refresh goes on with them.
+
+internal import Definitions
+internal import Ledger
+internal import Postgres
+
+/// Keeps the journals of a project's feeds short.
+struct JournalUpkeep {
+  let project: Project
+  /// Fewer images than this are not worth the work.
+  var imagesMinimum = 100_000
+  /// About so many images go at once.
+  var pieceImages = 100_000
+
+  /// Cuts the journals of all feeds; waits for nobody.
+  ///
+  /// - Complexity: two or three small queries for each feed when nothing is to be done.
+  func run(on connection: PostgresConnection) async throws {
+    try await DataVersions.settle(on: connection)
+    for feed in project.feeds {
+      try Task.checkCancellation()
+      if try await cut(feed.name, on: connection).images >= imagesMinimum {
+        try await moveHorizon(of: feed.name, on: connection)
+      }
+      while let next = try await JournalHorizons.nextSweep(of: feed.name, images: pieceImages, on: connection) {
+        try Task.checkCancellation()
+        try await connection.withTransaction { transaction in
+          try await JournalHorizons.sweep(feed.name, after: next.after, through: next.through, on: transaction)
+        }
+      }
+    }
+  }
+
+  /// What may go now: a rollup that was never built, or was built beside the journal, needs nothing of it.
+  private func cut(_ feed: String, on connection: PostgresConnection) async throws -> JournalCut {
+    let rollups = project.views.filter { view in
+      if case .rollup(let rollup) = view.kind { rollup.source == feed } else { false }
+    }
+    let states = rollups.isEmpty ? [:] : try await ViewStates.current(on: connection)
+    let needed = rollups.compactMap { states[$0.name]?.absorbedBatch }.min()
+    return try await JournalHorizons.cut(
+      of: feed, olderThanDays: project.retention.journalDays, needed: needed, on: connection)
+  }
+
+  private func moveHorizon(of feed: String, on connection: PostgresConnection) async throws {
+    let base = QualifiedName(schema: project.database.schema, name: feed)
+    do {
+      try await connection.withTransaction { transaction in
+        try await transaction.execute("lock table \(base.quoted) in row exclusive mode nowait")
+        guard let batch = try await cut(feed, on: transaction).batchID else { return }
+        try await JournalHorizons.move(feed, to: batch, on: transaction)
+      }
+    } catch let error as PostgresError where error.sqlState == "55P03" {
+      // Somebody follows the journal or loads the feed; there is another night.
+    }
+  }
+}
