@@ -20,6 +20,7 @@ extension FeedDefinition {
       hash.add(["trailer", trailer.marker, trailer.rowsField.map { "\($0)" } ?? ""])
       hash.add(trailer.sums.map { "\($0.column) \($0.field) \($0.group ?? "")" })
     }
+    if let periodColumn { hash.add(["period", periodColumn]) }
     switch mode {
     case .delta: hash.add("delta")
     case .snapshot(let limit): hash.add("snapshot \(limit)")
@@ -151,7 +152,7 @@ extension Project {
       "project 1", name, database.schema, "\(database.pool)",
       inbox.hasPrefix(root) ? String(inbox.dropFirst(root.count)) : inbox,
       String(output.dropFirst(root.count)), calendar.timeZone,
-      "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
+      "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue, close.late.rawValue,
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))

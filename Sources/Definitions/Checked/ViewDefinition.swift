@@ -29,6 +29,11 @@ public struct ViewDefinition: Sendable {
   }
 }
 
+extension ViewDefinition {
+  /// The input of a view that reads what the ledger keeps of closed months; its version moves with each closing.
+  public static let closedMonths = "daybook.period"
+}
+
 /// The two kinds of view.
 public enum ViewKind: Sendable, Hashable {
   /// Groups and measures over one feed.

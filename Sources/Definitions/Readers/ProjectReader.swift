@@ -13,6 +13,7 @@ struct ProjectSettings {
   var inbox = ""
   var output = ""
   var calendar = CalendarSettings()
+  var close = CloseSettings()
 }
 
 /// Reads the project's own file.
@@ -28,7 +29,7 @@ struct ProjectReader {
     settings.output = "\(root)/Output"
     guard
       let reader = MappingReader(
-        node, subject: "the project", keys: ["project", "database", "inbox", "output", "calendar"],
+        node, subject: "the project", keys: ["project", "database", "inbox", "output", "calendar", "close"],
         required: ["project"], findings: findings)
     else { return settings }
     if let name = reader.identifier("project", .label) { settings.name = name }
@@ -50,6 +51,13 @@ struct ProjectReader {
       findings.error("bad_path", at: reader.position(of: "inbox"), "\"inbox\" and \"output\" are the same folder")
     }
     settings.calendar = calendar(reader)
+    if let node = reader.node("close"),
+      let close = MappingReader(
+        node, subject: "\"close\"", keys: ["late"], at: reader.keyPosition(of: "close"), findings: findings),
+      let late: LateChangeRule = close.word("late")
+    {
+      settings.close = CloseSettings(late: late)
+    }
     return settings
   }
 
