@@ -20,6 +20,7 @@ enum Migrations {
     Migration(version: 1, name: "ledger", sql: String(decoding: PackageResources.ledger_0001_sql, as: UTF8.self)),
     Migration(version: 2, name: "journal", sql: String(decoding: PackageResources.ledger_0002_sql, as: UTF8.self)),
     Migration(version: 3, name: "views", sql: String(decoding: PackageResources.ledger_0003_sql, as: UTF8.self)),
+    Migration(version: 4, name: "periods", sql: String(decoding: PackageResources.ledger_0004_sql, as: UTF8.self)),
   ]
 
   /// The key of the advisory lock under which steps are applied; "daybookM" in ASCII.
