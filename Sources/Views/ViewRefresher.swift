@@ -148,6 +148,8 @@ public struct ViewRefresher: Sendable {
 
   private func requireInputs(of view: ViewDefinition, on connection: PostgresConnection) async throws {
     for input in view.inputs {
+      // What the ledger keeps was made with its schema.
+      if input == ViewDefinition.closedMonths { continue }
       let name = QualifiedName(schema: project.database.schema, name: input)
       let rows = try await connection.query("select to_regclass($1) is not null", [.text(name.quoted)])
       guard try rows.first?.decode(0, as: Bool.self) == true else {
