@@ -46,6 +46,6 @@ internal import Testing
     let order = try #require(feed.column(named: "order_id"))
     #expect(order.isOptional)
     #expect(order.reference == ColumnReference(feed: "orders", column: "order_id"))
-    #expect(order.position.description == "Jobs/feeds/transactions.yaml:10:3")
+    #expect(order.position.description == "Jobs/feeds/transactions.yaml:11:3")
   }
 }
