@@ -76,7 +76,8 @@ struct ProjectLoader {
     let reportResolver = ReportResolver(views: viewResolver, findings: findings)
     var project = Project(
       name: settings.name, root: root, database: settings.database, inbox: settings.inbox, output: settings.output,
-      calendar: settings.calendar, close: settings.close, feeds: FeedResolver(feeds: feeds, findings: findings).resolve(),
+      calendar: settings.calendar, close: settings.close,
+      feeds: FeedResolver(feeds: feeds, findings: findings).resolve(),
       views: viewResolver.resolve(), reports: reportResolver.resolve(reports),
       jobs: reportResolver.resolve(jobs, reports: Set(reports.keys)), configurationHash: "")
     project.configurationHash = project.computedHash

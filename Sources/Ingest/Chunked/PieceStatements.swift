@@ -144,9 +144,10 @@ struct PieceStatements: Sendable {
     let batch = "$\(incoming.fields.count + 2)::bigint"
     let isOwn = hasProvenance ? "coalesce(b.\(quoteIdentifier(Provenance.file)) = \(file), false)" : "false"
     let isChanged = "row(\(list(compared, of: "i"))) is distinct from row(\(list(compared, of: "b")))"
-    let isHeld = closed.flatMap { $0.held.isEmpty ? nil : "(\($0.isHeld("i")) or \($0.isHeld("b")))" }
-    let written = isHeld.map { "case when \($0) then 'closed' else 'updated' end" } ?? "'updated'"
-    let month = isHeld == nil ? nil : closed.map { "case when \($0.isHeld("i")) then \($0.month("i")) else \($0.month("b")) end" }
+    let holding = closed.flatMap { $0.held.isEmpty ? nil : $0 }
+    let written =
+      holding.map { "case when \($0.isHeld("i")) or \($0.isHeld("b")) then 'closed' else 'updated' end" } ?? "'updated'"
+    let month = holding.map { "case when \($0.isHeld("i")) then \($0.month("i")) else \($0.month("b")) end" }
     let fate =
       switch onConflict {
       case .update: "case when \(isChanged) then \(written) else 'unchanged' end"
@@ -154,9 +155,13 @@ struct PieceStatements: Sendable {
       case .reject:
         "case when not (\(isChanged)) then 'unchanged' when \(isOwn) then \(written) else 'conflict' end"
       }
-    let closedRows =
-      isHeld == nil
-      ? "" : "\nunion all select 'closed', \(Self.number), _daybook_month, '', null from pair where _daybook_fate = 'closed'"
+    let held =
+      holding == nil
+      ? ""
+      : """
+
+      union all select 'closed', \(Self.number), _daybook_month, '', null from pair where _daybook_fate = 'closed'
+      """
     let old = imaged.enumerated().map { "b.\(quoteIdentifier($1)) as _daybook_o\($0)" }.joined(separator: ", ")
     let provenance = Provenance.columns.map(quoteIdentifier)
     let set =
@@ -187,7 +192,7 @@ struct PieceStatements: Sendable {
         \(journal.insert(imaged)) select \(batch), 1, \(list(imaged, of: "s")) from s)
       select 'updated', count(*)::bigint, '', '', null::text from s
       union all select 'pairs', count(*)::bigint, '', '', null from pair
-      union all select 'conflict', \(Self.number), '', '', null from pair where _daybook_fate = 'conflict'\(own)\(closedRows)\
+      union all select 'conflict', \(Self.number), '', '', null from pair where _daybook_fate = 'conflict'\(own)\(held)\
       \(sums("updated", over: "s"))\(sums("unchanged", over: "(select * from pair where _daybook_fate = 'unchanged') s"))
       """
     )

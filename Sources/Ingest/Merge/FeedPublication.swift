@@ -210,7 +210,8 @@ struct FeedPublication: Sendable {
   nonisolated(nonsending) func mayCopyInPlace(
     _ files: [DiscoveredFile], on connection: PostgresConnection
   ) async throws -> Bool {
-    guard closed == nil, let first = files.first, !design.provenance.isEmpty, feed.columns.allSatisfy({ $0.constant == nil }),
+    guard closed == nil, let first = files.first, !design.provenance.isEmpty,
+      feed.columns.allSatisfy({ $0.constant == nil }),
       first.file.identity.bytes >= Self.inPlaceBytesMinimum
     else { return false }
     let found = try await connection.query("select to_regclass($1) is not null", [.text(design.table.quoted)])
