@@ -136,5 +136,20 @@ extension GoldenCase {
         error: Jobs/daybook.yaml:2:78: "1" is not a value of "week_starts"
           fix: use one of: monday, tuesday, wednesday, thursday, friday, saturday, sunday
         """),
+    GoldenCase(
+      name: "a rule for late changes that is none",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        close: { late: quarantined, hard: true }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:16: "quarantined" is not a value of "late"
+          fix: did you mean "quarantine"?
+        error: Jobs/daybook.yaml:2:29: unknown key "hard" in "close"
+          fix: use one of: late
+        """),
   ]
 }

@@ -35,6 +35,8 @@ internal import Testing
     ("Jobs/reports/customers.yaml", "top: 25", "top: 26"),
     ("Jobs/nightly.yaml", "timeout: 30m", "timeout: 31m"),
     ("Jobs/daybook.yaml", "starts: april", "starts: may"),
+    ("Jobs/daybook.yaml", "sunday }", "sunday }\nclose: { late: adjust }"),
+    ("Jobs/feeds/payments.yaml", "required: false", "required: false\nperiod: paid_at"),
   ])
   func aChangeOfMeaningChangesTheHash(path: String, old: String, new: String) throws {
     let good = try ProjectFixture(Samples.shop).load()
