@@ -354,4 +354,62 @@ import Testing
       #expect(outcome.rows == RowCounts(read: 7, inserted: 2, updated: 4, unchanged: 1))
     }
   }
+
+  // MARK: Any nights
+
+  /// Whatever nights bring, and however months are closed and opened between them: a closed month has moved by its
+  /// adjustments and by nothing else, and one that is closed hard has not moved.
+  @Test(arguments: [UInt64(1), 2, 3], Path.allCases)
+  func aClosedMonthMovesByItsAdjustmentsAndByNothingElse(_ seed: UInt64, _ path: Path) async throws {
+    try await FeedFixture.with { fixture in
+      var random = SplitMix(state: seed)
+      let months = (1...6).map { "2026-0\($0)" }
+      var closed: [String: ClosedMonth.State] = [:]
+      _ = try await fixture.database.psql("create table kept (month text primary key, amount numeric)")
+      for night in 1...12 {
+        var text = paymentsHeader
+        for _ in 0..<30 {
+          let month = months[Int(random.next() % 6)]
+          // The first and the last half hour of a month among others.
+          let time = ["01 00:10", "15 12:00", "\(month == "2026-02" ? 28 : 30) 23:40"][Int(random.next() % 3)]
+          text += Self.line(
+            1 + Int(random.next() % 40), "\(1 + random.next() % 500).\(10 + random.next() % 90)", "\(month)-\(time)")
+        }
+        let feed = Self.dated(
+          limit: .count(1000), mode: night % 5 == 0 && path == .copy ? .snapshot(maxDeletes: .count(100)) : .delta)
+        let outcome = try await Self.load(text, as: "payments_\(night).csv", feed, by: path, .adjust, fixture)
+        #expect(outcome.status == .loaded, "\(outcome.findings)")
+        let moved = """
+          with true_now as (
+            select to_char(at at time zone 'America/New_York', 'YYYY-MM') as month, sum(amount) as amount
+            from finance.payments group by 1),
+          posted as (
+            select to_char(period, 'YYYY-MM') as month, sum(weight * (image ->> 'amount')::numeric) as amount
+            from daybook.adjustment where withdrawn_at is null group by 1)
+          select k.month from kept k left join true_now t using (month) left join posted p using (month)
+          where coalesce(t.amount, 0) <> k.amount + coalesce(p.amount, 0)
+          """
+        #expect(try await fixture.query(moved) == "", "seed \(seed), night \(night)")
+        for _ in 0..<2 {
+          let month = months[Int(random.next() % 6)]
+          if closed.removeValue(forKey: month) != nil {
+            let first = try #require(CivilDate("\(month)-01"))
+            _ = try await fixture.pool.withConnection { try await PeriodLedger.reopen(first, by: "test", on: $0) }
+            _ = try await fixture.database.psql("delete from kept where month = '\(month)'")
+          } else {
+            let state: ClosedMonth.State = random.next() % 3 == 0 ? .hard : .soft
+            closed[month] = state
+            try await Self.close(month, state, in: fixture)
+            _ = try await fixture.database.psql(
+              """
+              insert into kept select '\(month)', coalesce(sum(amount), 0) from finance.payments
+              where to_char(at at time zone 'America/New_York', 'YYYY-MM') = '\(month)'
+              """)
+          }
+        }
+      }
+      #expect(try await fixture.query("select count(*) > 20 from daybook.adjustment") == "t")
+      #expect(try await fixture.query("select count(*) > 20 from daybook.reject where code = 'closed_period'") == "t")
+    }
+  }
 }

@@ -268,15 +268,15 @@ extension ChunkedLoad {
     var notes = ["declared in \(feed.position)"]
     var line: Int?
     let first = try await connection.query(
-      "select line, column_name, code, reason from daybook.reject where file_id = $1 order by record limit 1",
-      [.int8(begun.fileID)])
+      "select line, column_name, code, reason from daybook.reject where file_id = $1 and code <> $2 order by record limit 1",
+      [.int8(begun.fileID), .text(RejectCode.closedPeriod.rawValue)])
     if let row = first.first {
       line = try row.decode(0, as: Int.self)
       notes.insert(Self.firstRefused(try row.decode(1), try row.decode(2), try row.decode(3)), at: 0)
     }
     notes.append(Self.state(rows, pieces))
     return limitFinding(
-      file, line, rows.rejected, rows.read, notes,
+      file, line, rows.rejected - (try await held(of: begun.fileID, on: connection)), rows.read, notes,
       fix: "; or raise rejects.limit and run again, which goes on behind them: daybook ingest \(feed.name)")
   }
 
