@@ -1,6 +1,5 @@
 // Closing and reopening a month as a command: under the run lock, so that no run writes meanwhile.
 
-public import Definitions
 internal import Finding
 public import Ledger
 public import Money
