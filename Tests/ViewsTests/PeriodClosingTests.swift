@@ -246,4 +246,20 @@ import Views
       _ = try await outcome
     }
   }
+
+  @Test func aViewOfAJournalIsMadeBeforeAnythingWasJournaled() async throws {
+    let moved = Shop.native(
+      "moved", "select _daybook_batch, sum(_daybook_weight * amount) as amount from daybook.journal_sales group by 1",
+      inputs: ["sales"])
+    try await Shop.with(views: [moved]) { shop in
+      try await shop.addSales(1...5)
+      #expect(try await shop.refresher.refresh(.all).map(\.status) == [.created])
+      #expect(try await shop.rows("select * from shop.moved") == [])
+      try await shop.run(
+        "insert into daybook.journal_sales (_daybook_batch, _daybook_weight, amount) values (7, 1, 2.50)")
+      try await shop.change("update shop.sales set amount = amount + 2.50 where id = 1")
+      _ = try await shop.refresher.refresh(.all)
+      #expect(try await shop.rows("select * from shop.moved") == ["2.50|7"])
+    }
+  }
 }

@@ -19,11 +19,13 @@ enum Provenance {
 /// The journal table of one feed.
 struct Journal: Sendable {
   let table: QualifiedName
+  private let feed: String
   /// The columns of the images: the feed's, and where a row came from. All may be null.
   let columns: [(name: String, type: String)]
 
   init(design: TableDesign) {
-    table = JournalTable.name(of: design.table.name)
+    feed = design.table.name
+    table = JournalTable.name(of: feed)
     columns = design.columns.map { ($0.name, $0.type) } + Provenance.columns.map { ($0, "bigint") }
   }
 
@@ -39,16 +41,7 @@ struct Journal: Sendable {
       where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
       """, [.text(table.quoted)])
     if found.isEmpty {
-      let fields = columns.map { "\(quoteIdentifier($0.name)) \($0.type)" }
-      try await connection.executeScript(
-        """
-        create table \(table.quoted) (
-          \(quoteIdentifier(JournalTable.batch)) bigint not null,
-          \(quoteIdentifier(JournalTable.weight)) smallint not null,
-          \(fields.joined(separator: ",\n  "))
-        );
-        create index on \(table.quoted) using brin (\(quoteIdentifier(JournalTable.batch)))
-        """)
+      try await connection.executeScript(JournalTable.create(of: feed, columns: columns))
       return true
     }
     var present: [String: String] = [:]
