@@ -1,5 +1,5 @@
--- Which batches moved a closed month behind its first close: when, from which file, how many rows came in and went out,
--- and by how much, per type and currency. A correction has its old row under rows_out and its new one under rows_in.
+-- Which batches moved a closed month behind its first close: when (recorded_at), from which file, how many rows came in
+-- and went out, and by what amount, per type and currency; out is negative. A correction has its old row under rows_out and its new one under rows_in.
 -- since_last_close tells changes of what was last reported from those that a later close contains already.
 -- The amounts of a month behind its last close add up to the differences of restatements.sql.
 -- unique: period, batch_id, type, currency

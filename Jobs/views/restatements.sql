@@ -19,7 +19,7 @@ kept as (
   from daybook.period p
   join daybook.period_figure f on f.period = p.period and f.version in (1, p.version)
   cross join lateral jsonb_each(f.figures) as n (figure, value)
-  where jsonb_typeof(n.value) = 'number' and f.key ? 'currency'
+  where jsonb_typeof(n.value) = 'number' and f.view in (select view from true_now)
   group by 1, 2, 3, 4
 ),
 now as (
@@ -41,5 +41,3 @@ select
 from kept k
 full join now n
   on n.period = k.period and n.view = k.view and n.currency = k.currency and n.figure = k.figure
--- A rollup that is no longer followed has nothing to be compared with.
-where coalesce(k.view, n.view) in (select view from true_now)

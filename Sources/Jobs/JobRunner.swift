@@ -54,11 +54,11 @@ public struct RunSurroundings: Sendable {
 
 /// Carries out one plan once.
 public struct JobRunner: Sendable {
-  private let session: Session
-  private let plan: Plan
-  private let record: RunRecord
-  private let surroundings: RunSurroundings
-  private let work: any StageWork
+  let session: Session
+  let plan: Plan
+  let record: RunRecord
+  let surroundings: RunSurroundings
+  let work: any StageWork
 
   /// - Parameters:
   ///   - session: the open project.
@@ -81,30 +81,11 @@ public struct JobRunner: Sendable {
     self.work = work
   }
 
-  /// What has happened so far.
-  private struct Progress {
-    var report: RunReport
-    /// Feeds that were refused or could not be tried, with the reason.
-    var heldBack: [String: String] = [:]
-    var counters: ServerCounters?
-    var isHalted = false
-
-    mutating func fail(_ failure: StageFailure) {
-      if report.failure == nil {
-        report.failure = failure
-        report.exitCode = failure.exitCode
-      } else {
-        let known = report.failure?.diagnostics.map(\.message) ?? []
-        report.findings += failure.diagnostics.filter { !known.contains($0.message) }
-      }
-    }
-  }
-
   /// Carries out the plan; whatever happens is in the report, and in the ledger as far as it can be reached.
   public func run() async -> RunReport {
     let start = ContinuousClock().now
     let usage = ProcessUsage.current()
-    var progress = Progress(
+    var progress = RunProgress(
       report: RunReport(runID: nil, job: plan.job, asOf: plan.asOf, status: .running, exitCode: .ok))
     progress.report.published = Publication.state(of: session.project.output)
     do {
@@ -130,130 +111,7 @@ public struct JobRunner: Sendable {
     return progress.report
   }
 
-  private func carryOut(_ progress: inout Progress, until jobDeadline: Deadline?) async {
-    for stage in plan.stages {
-      let limit = Deadline(
-        "stage \(stage.kind.rawValue)", after: stage.timeout, from: ContinuousClock().now)
-      let deadline = Deadline.earlier(limit, jobDeadline)
-      for unit in WorkUnit.units(of: stage) {
-        if let reason = reasonNotToRun(unit, progress) {
-          await skip(unit, reason, &progress)
-        } else {
-          await carryOut(unit, deadline, &progress)
-        }
-      }
-      // The feeds after a failure were looked at one by one; no other stage is.
-      if progress.report.failure != nil { progress.isHalted = true }
-    }
-  }
-
-  private func reasonNotToRun(_ unit: WorkUnit, _ progress: Progress) -> String? {
-    if progress.isHalted { return progress.report.failure.map { "not run: \(Self.place($0)) failed" } }
-    guard case .ingest(let name) = unit, let feed = session.project.feed(named: name) else { return nil }
-    return feed.referencedFeeds.first { progress.heldBack[$0] != nil }
-      .map { "not run: it references \($0), which \(progress.heldBack[$0] ?? "failed")" }
-  }
-
-  private static func place(_ failure: StageFailure) -> String { failure.stage.isEmpty ? "the run" : failure.stage }
-
-  private func skip(_ unit: WorkUnit, _ reason: String, _ progress: inout Progress) async {
-    if case .ingest(let feed) = unit { progress.heldBack[feed] = "was not run" }
-    let result = StageResult(status: .skipped, skipReason: reason, finishedAt: surroundings.now(), cost: .zero)
-    progress.report.stages.append(StageReport(stage: unit.stage, name: unit.name, result: result))
-    // Written down as far as the ledger can be reached; the failure that caused it is what counts.
-    if let id = try? await session.ledger.startStage(
-      run: record.runID, stage: unit.stage, name: unit.name, startedAt: surroundings.now())
-    {
-      try? await session.ledger.finishStage(id, result)
-    }
-  }
-
-  private func carryOut(_ unit: WorkUnit, _ deadline: Deadline?, _ progress: inout Progress) async {
-    var attempt = 1
-    var first: StageFailure?
-    while true {
-      let (report, failure) = await tryOnce(unit, attempt: attempt, deadline, &progress)
-      progress.report.stages.append(report)
-      surroundings.observer?.stageFinished(report)
-      guard var failure else { return }
-      if failure.isTransient, let pause = surroundings.retry.pause(after: attempt, jitter: surroundings.jitter()),
-        (try? await withDeadline(deadline, { try await Task.sleep(for: pause) })) != nil
-      {
-        attempt += 1
-        first = first ?? failure
-        continue
-      }
-      // A server that went down is later only one that does not answer.
-      if let first, first.message != failure.message, !failure.diagnostics.isEmpty {
-        failure.diagnostics[0].notes.insert("the first attempt: \(first.message)", at: 0)
-      }
-      progress.fail(failure)
-      if case .ingest(let feed) = unit, failure.isConfined {
-        progress.heldBack[feed] = failure.exitCode == .missingFeed ? "is missing" : "was refused"
-      } else {
-        progress.isHalted = true
-      }
-      return
-    }
-  }
-
-  /// One attempt at one unit, recorded at its start and its end.
-  private func tryOnce(
-    _ unit: WorkUnit, attempt: Int, _ deadline: Deadline?, _ progress: inout Progress
-  ) async -> (StageReport, StageFailure?) {
-    let place = "\(unit.stage) \(unit.name)"
-    let start = ContinuousClock().now
-    let usage = ProcessUsage.current()
-    var stageID: StageID?
-    var outcome = UnitOutcome()
-    var failure: StageFailure?
-    surroundings.observer?.stageStarted(stage: unit.stage, name: unit.name)
-    do {
-      stageID = try await session.ledger.startStage(
-        run: record.runID, stage: unit.stage, name: unit.name, attempt: attempt, startedAt: surroundings.now())
-      outcome = try await withDeadline(deadline) { [work] in try await work.perform(unit) }
-      failure = outcome.failure
-      failure?.stage = place
-    } catch {
-      failure = explained(error, stage: place)
-    }
-    progress.report.findings += outcome.findings
-    if !outcome.reports.isEmpty {
-      progress.report.reports = outcome.reports
-      progress.report.indexPath = outcome.indexPath
-    }
-    if unit.stage == "report", failure == nil, outcome.status == .success {
-      progress.report.published = .published(plan.asOf.description)
-    }
-    var result = StageResult(
-      status: failure.map(status) ?? outcome.status, skipReason: outcome.skipReason, finishedAt: surroundings.now(),
-      cost: cost(since: start, usage), rows: outcome.rows, rowsOut: outcome.rowsOut, bytesIn: outcome.bytesIn,
-      inputPath: outcome.inputPath, inputSHA256: outcome.inputSHA256, controlSums: outcome.controlSums,
-      failure: failure.map(runFailure), detail: outcome.detail)
-    result.serverCost = await serverCost(&progress)
-    if let stageID {
-      do {
-        try await session.ledger.finishStage(stageID, result)
-      } catch {
-        if failure == nil { failure = explained(error, stage: place) }
-      }
-    }
-    return (StageReport(stage: unit.stage, name: unit.name, attempt: attempt, result: result), failure)
-  }
-
-  /// What the server did since the last unit ended.
-  private func serverCost(_ progress: inout Progress) async -> ServerCost? {
-    guard let before = progress.counters, !Task.isCancelled else { return nil }
-    // The connection that worked last is the one that is lent next; its counters are then current.
-    try? await session.pool.withConnection(label: "cost") { connection in
-      try await ServerCounters.flush(on: connection)
-    }
-    guard let after = try? await session.ledger.serverCounters() else { return nil }
-    progress.counters = after
-    return after.since(before)
-  }
-
-  private func finish(_ progress: inout Progress, cost: ProcessCost) {
+  private func finish(_ progress: inout RunProgress, cost: ProcessCost) {
     progress.report.wallMilliseconds = cost.wallMilliseconds
     if let failure = progress.report.failure {
       progress.report.status = status(failure)
@@ -263,7 +121,7 @@ public struct JobRunner: Sendable {
     }
   }
 
-  private func recordEnd(_ progress: inout Progress, cost: ProcessCost) async {
+  private func recordEnd(_ progress: inout RunProgress, cost: ProcessCost) async {
     guard let run = progress.report.runID else { return }
     do {
       try await session.ledger.finishRun(
@@ -293,7 +151,7 @@ public struct JobRunner: Sendable {
   }
 
   /// The failure that `error` is, seen with the signal that may have caused it.
-  private func explained(_ error: any Error, stage: String) -> StageFailure {
+  func explained(_ error: any Error, stage: String) -> StageFailure {
     var failure = StageFailure(error, stage: stage)
     guard failure.exitCode != .timeout, let signal = surroundings.interruption.signal else { return failure }
     failure.exitCode = ExitStatus(signal: signal)
@@ -306,7 +164,7 @@ public struct JobRunner: Sendable {
     return failure
   }
 
-  private func status(_ failure: StageFailure) -> RunStatus {
+  func status(_ failure: StageFailure) -> RunStatus {
     switch failure.exitCode {
     case .timeout: .timeout
     case .interrupted, .terminated: .cancelled
@@ -314,28 +172,18 @@ public struct JobRunner: Sendable {
     }
   }
 
-  private func runFailure(_ failure: StageFailure) -> RunFailure {
+  func runFailure(_ failure: StageFailure) -> RunFailure {
     RunFailure(
       stage: failure.stage, errorClass: failure.errorClass, message: failure.locatedMessage,
       sqlState: failure.sqlState)
   }
 
-  private func cost(since start: ContinuousClock.Instant, _ usage: ProcessUsage) -> ProcessCost {
+  func cost(since start: ContinuousClock.Instant, _ usage: ProcessUsage) -> ProcessCost {
     let used = ProcessUsage.current().since(usage)
     let (seconds, attoseconds) = (ContinuousClock().now - start).components
     return ProcessCost(
       wallMilliseconds: Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000),
       cpuUserMilliseconds: used.cpuUserMilliseconds, cpuSystemMilliseconds: used.cpuSystemMilliseconds,
       peakResidentKilobytes: used.peakResidentKilobytes)
-  }
-}
-
-extension StageFailure {
-  /// Whether the failure is about one feed's data or definition, so that other feeds can still be loaded.
-  var isConfined: Bool {
-    switch exitCode {
-    case .dataRefused, .missingFeed, .badDefinition: true
-    default: false
-    }
   }
 }

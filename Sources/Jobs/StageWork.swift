@@ -13,7 +13,8 @@ internal import Views
 /// One unit that is run, timed and recorded by itself.
 enum WorkUnit: Sendable, Hashable {
   case ingest(feed: String)
-  case refresh(view: String)
+  /// Views that are refreshed in one transaction.
+  case refresh(RefreshUnit)
   case check([String], isEverything: Bool)
   case report([String], isEverything: Bool)
 
@@ -27,11 +28,17 @@ enum WorkUnit: Sendable, Hashable {
     }
   }
 
-  /// What it works on.
+  /// What it works on, each with a record of its own.
+  var names: [String] {
+    if case .refresh(let unit) = self { return unit.views }
+    return [name]
+  }
+
+  /// What it works on, or the first of several.
   var name: String {
     switch self {
     case .ingest(let feed): feed
-    case .refresh(let view): view
+    case .refresh(let unit): unit.views.first ?? ""
     case .check(let names, let isEverything), .report(let names, let isEverything):
       isEverything ? "all" : names.joined(separator: ",")
     }
@@ -41,7 +48,7 @@ enum WorkUnit: Sendable, Hashable {
   static func units(of stage: PlannedStage) -> [WorkUnit] {
     switch stage.kind {
     case .ingest: stage.items.map { .ingest(feed: $0) }
-    case .refresh: stage.items.map { .refresh(view: $0) }
+    case .refresh: stage.items.map { .refresh(RefreshUnit(views: [$0])) }
     case .check: [.check(stage.items, isEverything: stage.isEverything)]
     case .report: [.report(stage.items, isEverything: stage.isEverything)]
     }
@@ -64,12 +71,20 @@ struct UnitOutcome: Sendable {
   var detail: String?
   var reports: [PublishedReport] = []
   var indexPath: String?
+  /// What came of each of several names; empty where there is one.
+  var parts: [String: UnitOutcome] = [:]
+  /// How long this part took; nil for the whole unit's time.
+  var wall: Duration?
   /// Set when the unit did its work and the answer is no: a refused feed, a check that did not pass.
   var failure: StageFailure?
 }
 
 /// Does one unit.
 protocol StageWork: Sendable {
+  /// How many units of a refresh may run at the same time.
+  var width: Int { get }
+  /// Which views are refreshed together, and in which order.
+  func schedule(_ views: [String]) async throws -> RefreshSchedule
   func perform(_ unit: WorkUnit) async throws -> UnitOutcome
 }
 
@@ -80,10 +95,20 @@ struct RoomWork: StageWork {
   let run: RunSnapshot
   let progress: any ProgressSink
 
+  private var refresher: ViewRefresher {
+    ViewRefresher(project: session.project, pool: session.pool, progress: progress)
+  }
+
+  var width: Int { refresher.width }
+
+  func schedule(_ views: [String]) async throws -> RefreshSchedule {
+    try await refresher.schedule(.named(views))
+  }
+
   func perform(_ unit: WorkUnit) async throws -> UnitOutcome {
     switch unit {
     case .ingest(let feed): try await ingest(feed)
-    case .refresh(let view): try await refresh(view)
+    case .refresh(let unit): try await refresh(unit)
     case .check(let views, let isEverything): try await check(isEverything ? .all : .named(views))
     case .report(let names, let isEverything): try await report(isEverything ? .all : .named(names))
     }
@@ -104,24 +129,20 @@ struct RoomWork: StageWork {
     return unit
   }
 
-  private func refresh(_ name: String) async throws -> UnitOutcome {
-    // A view that reads views follows them: they were rebuilt just before and their versions moved.
-    let readsViews = session.project.view(named: name)?.inputs.contains { session.project.view(named: $0) != nil }
-    let outcomes = try await ViewRefresher(project: session.project, pool: session.pool, progress: progress)
-      .refresh(.named([name]), full: plan.isFullRefresh && readsViews != true)
-    guard let outcome = outcomes.first(where: { $0.view == name }) else {
-      throw StageFailure(.bug, "bug", "refreshing the view \(name) said nothing about it")
+  private func refresh(_ unit: RefreshUnit) async throws -> UnitOutcome {
+    var whole = UnitOutcome()
+    for outcome in try await refresher.refresh(unit, full: plan.isFullRefresh) {
+      var part = UnitOutcome(rowsOut: outcome.rows, detail: outcome.detail, wall: outcome.wall)
+      if case .skipped(let reason) = outcome.status {
+        part.status = .skipped
+        part.skipReason = reason
+      }
+      whole.parts[outcome.view] = part
     }
-    var unit = UnitOutcome(rowsOut: outcome.rows, detail: outcome.detail)
-    if case .skipped(let reason) = outcome.status {
-      unit.status = .skipped
-      unit.skipReason = reason
-    }
-    return unit
+    return whole
   }
 
   private func check(_ selection: StageDefinition.Selection) async throws -> UnitOutcome {
-    let refresher = ViewRefresher(project: session.project, pool: session.pool, progress: progress)
     let outcomes = plan.isVerified ? try await refresher.verify(selection) : try await refresher.check(selection)
     return UnitOutcome(checks: outcomes)
   }

@@ -81,10 +81,25 @@ public enum ViewStates {
     return states
   }
 
-  /// Keeps other sessions from recording anything of `view` until the transaction ends.
-  public static func lock(_ view: String, on connection: PostgresConnection) async throws(PostgresError) {
-    try await connection.execute(
-      "SELECT pg_advisory_xact_lock(hashtextextended('view_state ' || $1, 0))", [.text(view)])
+  /// Runs `body` while no other session does so for rollups over the same feed.
+  ///
+  /// The lock is the session's, not a transaction's: taking it inside one would fix what that transaction sees before the
+  /// lock is had. A session that ends gives it back.
+  public nonisolated(nonsending) static func withLock<R: Sendable>(
+    ofRollupsOver feed: String, on connection: PostgresConnection,
+    _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
+  ) async throws -> R {
+    let key: [PostgresValue] = [.text("rollups over " + feed)]
+    try await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", key)
+    do {
+      let result = try await body(connection)
+      try await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
+      return result
+    } catch {
+      // A connection that cannot give it back is reset or closed before it is lent again, and that gives it back.
+      _ = try? await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", key)
+      throw error
+    }
   }
 
   /// Records what `view` was built from.

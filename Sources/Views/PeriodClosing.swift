@@ -242,13 +242,9 @@ public struct PeriodClosing: Sendable {
   ) async throws {
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
-    // A view that reads views is current when they are.
-    var pending = figures.map(\.view)
-    var looked: Set<String> = []
-    while let view = pending.popLast() {
-      guard looked.insert(view.name).inserted else { continue }
-      pending += view.inputs.compactMap { project.view(named: $0) }
-      let inputs = Dictionary(uniqueKeysWithValues: view.inputs.map { ($0, versions[$0] ?? 0) })
+    for figure in figures {
+      let view = figure.view
+      let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
       let state = states[view.name]
       let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
       if exists, let state, state.definitionHash == view.definitionHash, state.inputVersions == inputs { continue }
@@ -268,7 +264,10 @@ public struct PeriodClosing: Sendable {
   /// What is frozen when a month is closed: rollups with one row for each month and plain groups.
   var figures: [PeriodFigures] {
     project.views.compactMap { view in
-      guard case .rollup(let rollup) = view.kind, let column = accountingColumn(of: rollup.source) else { return nil }
+      // A rollup of a rollup stands here as the rollup of the feed that it amounts to.
+      guard case .rollup(let rollup) = view.kind,
+        let column = project.feed(named: rollup.source)?.periodColumn
+      else { return nil }
       var month: String?
       for group in rollup.groups {
         switch group.source {
@@ -279,15 +278,6 @@ public struct PeriodClosing: Sendable {
       }
       return month.map { PeriodFigures(view: view, month: $0, keys: rollup.groups.map(\.name)) }
     }
-  }
-
-  /// The column of a feed, or of a rollup of it by days or months, that holds the accounting date.
-  private func accountingColumn(of relation: String) -> String? {
-    if let feed = project.feed(named: relation) { return feed.periodColumn }
-    guard case .rollup(let rollup)? = project.view(named: relation)?.kind,
-      let column = accountingColumn(of: rollup.source)
-    else { return nil }
-    return rollup.groups.first { $0.source == .date(column) || $0.source == .month(column) }?.name
   }
 }
 

@@ -13,6 +13,8 @@ internal import Postgres
 /// The SQL that applies the images of some batches to one rollup.
 struct RollupDelta {
   let sql: RollupSQL
+  /// Where the images are.
+  let images: RollupImages
   /// Batches behind this one…
   let after: Int64
   /// …up to this one are applied.
@@ -28,13 +30,15 @@ struct RollupDelta {
 
   /// One row for each group that any image is of.
   var createDelta: String {
-    let keys = groups.enumerated().map { "\(sql.groupExpression($0.element)) as \(Self.key($0.offset))" }
+    let keys = groups.enumerated().map {
+      "\(images.name(of: sql.groupExpression($0.element))) as \(Self.key($0.offset))"
+    }
     let cells = [#"sum(\#(weight)) as "__n""#] + measures.flatMap(deltaCells)
     return """
       create temporary table daybook_delta on commit drop as
       select
       \((keys + cells).map { "  \($0)" }.joined(separator: ",\n"))
-      from \(JournalTable.name(of: sql.feed.name).quoted)
+      from \(images.source)
       where \(quoteIdentifier(JournalTable.batch)) > \(after) and \(quoteIdentifier(JournalTable.batch)) <= \(through)
       group by \(groups.indices.map { String($0 + 1) }.joined(separator: ", "))
       """
@@ -44,7 +48,7 @@ struct RollupDelta {
 
   private func deltaCells(_ measure: RollupMeasure) -> [String] {
     func only(_ conditions: String?...) -> String {
-      let all = (conditions + [measure.condition.map { "(\($0))" }]).compactMap { $0 }
+      let all = (conditions + [measure.condition.map { images.name(of: "(\($0))") }]).compactMap { $0 }
       return all.isEmpty ? "" : " filter (where \(all.joined(separator: " and ")))"
     }
     let (came, left) = ("\(weight) > 0", "\(weight) < 0")
@@ -140,24 +144,33 @@ struct RollupDelta {
 
   // MARK: Step 3, what has to be read anew
 
-  /// The extremes of the groups in doubt, from the table.
+  /// The extremes of the groups in doubt, from the table or from the finer state.
   var createAnew: String? {
     let read = measures.filter(\.isReadAnew)
     if read.isEmpty { return nil }
-    let inner = groups.enumerated().map { "\(sql.groupExpression($0.element)) as \(Self.key($0.offset))" }
+    let inner = groups.enumerated().map { index, group in
+      let expression = sql.below.map { sql.groupExpression(group, from: $0) } ?? sql.groupExpression(group)
+      return "\(expression) as \(Self.key(index))"
+    }
+    let source = sql.below?.state ?? sql.source
+    let cells = read.flatMap { measure in
+      sql.below.map { sql.stateColumns(measure, from: $0) } ?? sql.stateColumns(measure)
+    }
     let parts = matches(groups.indices.map { "b.\(Self.key($0))" }, keysOf: "c").map { match in
       // Where a key may be null, no stretch of time contains it.
-      let stretches = periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
+      let stretches =
+        sql.below != nil
+        ? [] : periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
       return """
         select c."__number" as "__place", b.*
-        from (select \(inner.joined(separator: ", ")), t.* from \(sql.source.quoted) t) as b
+        from (select \(inner.joined(separator: ", ")), t.* from \(source.quoted) t) as b
         join (select * from daybook_change where "__anew") as c on \((stretches + [match.on]).joined(separator: " and "))\
         \(match.only.map { "\nwhere \($0)" } ?? "")
         """
     }
     return """
       create temporary table daybook_anew on commit drop as
-      select "__place", \(read.flatMap(sql.stateColumns).joined(separator: ", "))
+      select "__place", \(cells.joined(separator: ", "))
       from (
       \(parts.joined(separator: "\nunion all\n"))
       ) as rows
@@ -263,6 +276,14 @@ extension RollupMeasure {
   var isLast: Bool {
     if case .last = function { return true }
     return false
+  }
+
+  /// Whether it is the value at a place, ties going by the feed's key.
+  var isEndpoint: Bool {
+    switch function {
+    case .first, .last: true
+    default: false
+    }
   }
 
   /// Whether something that leaves can change it in a way that only the table knows.

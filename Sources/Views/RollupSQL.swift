@@ -2,6 +2,7 @@
 // Invariant: every stored column is additive or an extreme (counts, exact sums, sums of squares,
 // minima, maxima, first and last with their ordering value), so that signed deltas can later be
 // applied to the same table. Quotients (average, variance) exist only in the view on top.
+// How a state is made of another rollup's state is in RollupBelow.
 // Running the SQL is elsewhere; nothing here knows a connection.
 
 internal import Definitions
@@ -13,6 +14,8 @@ struct RollupSQL {
   let rollup: RollupDefinition
   let feed: FeedDefinition
   let calendar: CalendarSettings
+  /// The state under this one that can be summed up instead of the table; nil where only the table tells all.
+  var below: RollupBelow?
 
   /// Name of the table that holds the additive state of the rollup `view`.
   static func stateName(of view: QualifiedName) -> QualifiedName {
@@ -26,7 +29,7 @@ struct RollupSQL {
 
   /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
   /// form may use a parallel plan (PostgreSQL 15 manual, "When Can Parallel Query Be Used?").
-  var buildNextState: String { "create table \(nextState.quoted) as\n\(stateFromSource)" }
+  var buildNextState: String { "create table \(nextState.quoted) as\n\(below.map(state(from:)) ?? stateFromSource)" }
 
   /// The state as it follows from all rows of the source.
   var stateFromSource: String {
@@ -68,18 +71,25 @@ struct RollupSQL {
 
   func groupExpression(_ group: RollupGroup) -> String {
     switch group.source {
-    case .column(let column): return quoteIdentifier(column)
-    case .expression(let sql): return "(\(sql))"
-    case .date(let column): return day(of: column)
-    case .week(let column):
+    case .column(let column): quoteIdentifier(column)
+    case .expression(let sql): "(\(sql))"
+    default: periodExpression(group.source, day: group.source.column.map { day(of: $0) } ?? "null")
+    }
+  }
+
+  /// The first day of the period in which a day lies.
+  func periodExpression(_ period: RollupGroup.Source, day: String) -> String {
+    switch period {
+    case .column, .expression, .date: return day
+    case .week:
       // date_trunc knows Monday weeks: move the day so that the project's first weekday falls on a Monday, and back.
       let shift = calendar.weekStart.daysAfterMonday
-      return "(date_trunc('week', \(day(of: column)) - \(shift))::date + \(shift))"
-    case .month(let column): return "date_trunc('month', \(day(of: column)))::date"
-    case .quarter(let column): return "date_trunc('quarter', \(day(of: column)))::date"
-    case .year(let column): return "date_trunc('year', \(day(of: column)))::date"
-    case .fiscalQuarter(let column): return fiscal("quarter", column)
-    case .fiscalYear(let column): return fiscal("year", column)
+      return "(date_trunc('week', \(day) - \(shift))::date + \(shift))"
+    case .month: return "date_trunc('month', \(day))::date"
+    case .quarter: return "date_trunc('quarter', \(day))::date"
+    case .year: return "date_trunc('year', \(day))::date"
+    case .fiscalQuarter: return fiscal("quarter", day)
+    case .fiscalYear: return fiscal("year", day)
     }
   }
 
@@ -103,17 +113,19 @@ struct RollupSQL {
   }
 
   /// The first day of a fiscal period: the calendar period of the day moved back to a January start, moved forth again.
-  private func fiscal(_ period: String, _ column: String) -> String {
+  private func fiscal(_ period: String, _ day: String) -> String {
     let months = calendar.fiscalYearStartMonth - 1
     let shift = "interval '\(months) months'"
     // The first of the month, because moving a 31st by months would land in a neighbouring period.
-    let month = "date_trunc('month', \(day(of: column))::timestamp)"
+    let month = "date_trunc('month', \(day)::timestamp)"
     return "(date_trunc('\(period)', \(month) - \(shift)) + \(shift))::date"
   }
 
   /// The civil day of a column, in the project's time zone when the column holds an instant.
-  private func day(of column: String) -> String {
-    let name = quoteIdentifier(column)
+  ///
+  /// - Parameter name: what holds the column's value; the column itself when nil.
+  func day(of column: String, in name: String? = nil) -> String {
+    let name = name ?? quoteIdentifier(column)
     guard feed.column(named: column)?.type == .timestamptz else { return "\(name)::date" }
     return "(\(name) at time zone \(quoteLiteral(calendar.timeZone)))::date"
   }

@@ -1,0 +1,47 @@
+// What a materialized view reads, as PostgreSQL itself has it: tables and other views, through views made by hand.
+// Invariant: nothing is guessed; what a function reads inside is not in the catalog and cannot be found.
+
+internal import Postgres
+
+/// The dependencies of views in the catalog.
+enum ViewDependencies {
+  /// What each materialized view of a schema reads: names of relations of that schema, and of others as `schema.name`.
+  ///
+  /// A plain view is looked through, unless it is one of `views`.
+  /// Source: PostgreSQL 15 manual, pg_depend and pg_rewrite.
+  static func read(
+    schema: String, views: [String], on connection: PostgresConnection
+  ) async throws(PostgresError) -> [String: Set<String>] {
+    let rows = try await connection.query(
+      """
+      with recursive reads as (
+        select distinct r.ev_class as reader, d.refobjid as relation
+        from pg_rewrite r
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+          and d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
+      ), reached as (
+        select c.oid as root, reads.relation
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace join reads on reads.reader = c.oid
+        where n.nspname = $1 and c.relkind = 'm' and c.relname = any($2)
+        union
+        select reached.root, reads.relation
+        from reached
+        join pg_class through on through.oid = reached.relation and through.relkind = 'v'
+        join pg_namespace n on n.oid = through.relnamespace
+        join reads on reads.reader = through.oid
+        where not (n.nspname = $1 and through.relname = any($2))
+      )
+      select root.relname, case when n.nspname = $1 then c.relname else n.nspname || '.' || c.relname end
+      from reached
+      join pg_class root on root.oid = reached.root
+      join pg_class c on c.oid = reached.relation
+      join pg_namespace n on n.oid = c.relnamespace
+      """,
+      [.text(schema), .textArray(views)])
+    var found: [String: Set<String>] = [:]
+    for row in rows {
+      found[try row.decode(0, as: String.self), default: []].insert(try row.decode(1, as: String.self))
+    }
+    return found
+  }
+}

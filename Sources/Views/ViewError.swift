@@ -14,6 +14,14 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
   /// The server refused a statement of `view`.
   case server(view: String, at: SourcePosition, PostgresError)
 
+  /// The view that could not be brought up to date; nil when the error is about no view in particular.
+  public var view: String? {
+    switch self {
+    case .unknown: nil
+    case .missingInput(let view, _, _), .foreignDependents(let view, _, _), .server(let view, _, _): view
+    }
+  }
+
   /// The error as a diagnostic with the position of the definition.
   public var diagnostic: Diagnostic {
     switch self {

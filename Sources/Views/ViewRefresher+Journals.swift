@@ -1,11 +1,20 @@
-// Journals that a native view names before any change of their feed was journaled.
-// Invariant: what is made here is what the ingest would make; what it lacks of a feed's later columns the ingest adds.
+// Views of SQL that read what the ledger keeps: what moves when it does, and journals that are not there yet.
+// Invariant: a journal moves with its feed and the record of closed months by itself; other tables of the ledger move with
+// every run, and cause no refresh. What is made here is what the ingest would make; what it lacks of a feed's later columns the ingest adds.
 
 internal import Definitions
 internal import Ledger
 internal import Postgres
 
 extension ViewRefresher {
+  /// The input whose version moves when a relation of the catalog changes; nil when none that counts does.
+  func input(_ relation: String) -> String? {
+    guard relation.hasPrefix("daybook.") else { return relation }
+    let name = relation.dropFirst("daybook.".count)
+    if let feed = project.feeds.first(where: { JournalTable.name(of: $0.name).name == name }) { return feed.name }
+    return ViewDefinition.closedMonthTables.contains(String(name)) ? ViewDefinition.closedMonths : nil
+  }
+
   /// Makes the journals that a view reads and that are not there: of a table that Daybook's ingest has not filled yet.
   nonisolated(nonsending) func makeJournals(
     readBy native: NativeViewDefinition, inputs: [String], on connection: PostgresConnection

@@ -1,0 +1,85 @@
+// Bringing a view of SQL up to date: a materialized view of PostgreSQL's own, made or refreshed whole.
+// Invariant: the versions of what it reads are read before its content, so that a change in between only causes one
+// refresh too many. What it reads is what the catalog says once it exists, and what its text says before that.
+
+internal import Definitions
+internal import Ledger
+internal import Postgres
+
+extension ViewRefresher {
+  nonisolated(nonsending) func refreshNative(
+    _ view: ViewDefinition, full: Bool, on connection: PostgresConnection
+  ) async throws -> RefreshOutcome {
+    guard case .native(let native) = view.kind else { throw ViewError.unknown(name: view.name, nearest: nil) }
+    let clock = ContinuousClock()
+    let start = clock.now
+    do {
+      let versions = try await DataVersions.current(on: connection)
+      let state = try await ViewStates.current(on: connection)[view.name]
+      let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
+      let isSameDefinition = exists && state?.definitionHash == view.definitionHash
+      func inputs(_ names: some Sequence<String>) -> [String: Int64] {
+        Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
+      }
+      let known = isSameDefinition ? try await dependencies(on: connection)[view.name] ?? [] : Set(view.inputs)
+      if let reason = skipReason(view, inputs: inputs(known), state: state, exists: exists, full: full) {
+        return RefreshOutcome(
+          view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
+      }
+      try await requireInputs(view.inputs, of: view, on: connection)
+      let rows = try await connection.withTransaction { connection in
+        try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
+        if !isSameDefinition {
+          try await ViewRelations.drop(view, with: project.views, schema: project.database.schema, on: connection)
+        }
+        let rows = try await build(native, of: view, exists: isSameDefinition, on: connection)
+        try await DataVersions.bump(view.name, on: connection)
+        let read = try await dependencies(on: connection)[view.name] ?? []
+        try await ViewStates.record(
+          view.name, ViewState(definitionHash: view.definitionHash, inputVersions: inputs(read)), on: connection)
+        return rows
+      }
+      return RefreshOutcome(
+        view: view.name, status: isSameDefinition ? .refreshed : .created, rows: rows, wall: clock.now - start,
+        detail: detail(
+          native, inputs: inputs(known), state: isSameDefinition ? state : nil, exists: exists, full: full))
+    } catch let error as PostgresError where error.kind == .server {
+      throw ViewError.server(view: view.name, at: view.position, error)
+    }
+  }
+
+  /// One line on what was done and why.
+  private func detail(
+    _ native: NativeViewDefinition, inputs: [String: Int64], state: ViewState?, exists: Bool, full: Bool
+  ) -> String {
+    guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
+    let how = native.uniqueKey.isEmpty ? "refreshed, readers wait" : "refreshed concurrently"
+    let moved = inputs.filter { state.inputVersions[$0.key] != $0.value }.keys.sorted()
+    if moved.isEmpty { return full ? "\(how): asked for in full" : how }
+    return "\(how): \(moved.joined(separator: ", ")) changed"
+  }
+
+  private nonisolated(nonsending) func build(
+    _ native: NativeViewDefinition, of view: ViewDefinition, exists: Bool, on connection: PostgresConnection
+  ) async throws -> Int {
+    let name = QualifiedName(schema: project.database.schema, name: view.name)
+    if exists {
+      let concurrently = native.uniqueKey.isEmpty ? "" : "concurrently "
+      try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
+    } else {
+      try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
+      try await connection.execute("create materialized view \(name.quoted) as\n\(native.sql)")
+      if !native.uniqueKey.isEmpty {
+        let key = native.uniqueKey.map(quoteIdentifier).joined(separator: ", ")
+        try await connection.execute("create unique index on \(name.quoted) (\(key))")
+      }
+      for columns in native.indexes {
+        let list = columns.map(quoteIdentifier).joined(separator: ", ")
+        try await connection.execute("create index on \(name.quoted) (\(list))")
+      }
+      try await connection.execute("analyze \(name.quoted)")
+    }
+    let counted = try await connection.query("select count(*) from \(name.quoted)")
+    return try counted.first?.decode(0, as: Int.self) ?? 0
+  }
+}

@@ -1,77 +1,214 @@
-// Bringing one rollup up to date, inside its transaction: by the journal where that tells everything, else from the table.
-// Invariant: state and watermark (the last batch in it) commit together, and both were read while no writer could be at
-// work on the source, so that nothing is applied twice and nothing is left out; a reader is never kept waiting by that.
+// Bringing the rollups of one feed up to date, in one transaction: by the journal where that tells everything, else from
+// the table or from a finer rollup.
+// Invariant: all of them come to hold the same batches of their feed, those of one snapshot; states and watermarks (the
+// last batch in each) commit together, so that nothing is applied twice and nothing is left out. Writers of the feed are
+// kept waiting for a moment at most, readers of the views only while a rebuilt state is swapped in.
 
 internal import Definitions
 internal import Ledger
 internal import Postgres
 
-/// What a refresh of a rollup did.
-struct RollupResult {
-  /// Whether the view's content may differ now.
-  var isChanged = true
-  var rows = 0
-  /// How and why; nil when the table was simply read.
-  var detail: String?
-  var absorbed: Int64
-  var versions: [String: Int64]
+/// One rollup in its refresh.
+private struct Member {
+  let view: ViewDefinition
+  let sql: RollupSQL
+  let word: String?
+  /// What is known of a state that can be carried on; nil when it has to be made anew.
+  var state: ViewState?
+  /// Whether its relations are there and of this definition.
+  var exists = false
+  /// Whether an earlier definition stood there.
+  var isRedefined = false
+  var work = RollupWork.nothing
 }
 
 extension ViewRefresher {
-  /// Maintains the rollup.
+  /// Refreshes rollups over one feed.
   ///
-  /// - Parameter state: what is known of a state of the same definition; nil to build it from the table.
-  nonisolated(nonsending) func maintain(
-    _ rollup: RollupDefinition, of view: ViewDefinition, state: ViewState?, exists: Bool,
-    on connection: PostgresConnection
-  ) async throws -> RollupResult {
-    let sql = try rollupSQL(rollup, of: view)
-    // No other refresh of this view, then no writer of the source: their batches are all known from here on.
-    try await ViewStates.lock(view.name, on: connection)
-    try await connection.execute("lock table \(sql.source.quoted) in share mode")
-    let known = try await ViewStates.current(on: connection)[view.name]
-    let versions = try await DataVersions.current(on: connection)
-    let absorbed = state == nil ? nil : known?.absorbedBatch
-    var batches: [BatchEntry] = []
-    if let absorbed { batches = try await BatchLedger.batches(of: sql.feed.name, after: absorbed, on: connection) }
-    let work: RollupWork
-    if state == nil {
-      work = .rebuild(reason: "")
-    } else if let word = rollup.unsteadyWord {
-      work = .rebuild(reason: "\"\(word)\" in its definition is more than the row tells")
-    } else {
-      work = RollupWork.choose(
-        source: sql.feed.name, absorbed: absorbed, batches: batches,
-        hasMoved: known?.inputVersions[sql.feed.name] != versions[sql.feed.name],
-        tableRows: try await estimatedRows(of: sql.source, on: connection))
+  /// - Parameter views: each after the finer one that it sums up.
+  nonisolated(nonsending) func refreshRollups(
+    _ views: [ViewDefinition], of feed: FeedDefinition, full: Bool, on connection: PostgresConnection
+  ) async throws -> [RefreshOutcome] {
+    if !full, let outcomes = try await outcomesOfNothing(views, on: connection) { return outcomes }
+    // Finer rollups are made on the way.
+    if let view = views.first { try await requireInputs([feed.name], of: view, on: connection) }
+    let source = QualifiedName(schema: project.database.schema, name: feed.name)
+    return try await ViewStates.withLock(ofRollupsOver: feed.name, on: connection) { connection in
+      try await pool.withSnapshot(of: source, on: connection) { connection in
+        try await refreshRollups(views, of: feed, source: source, full: full, in: connection)
+      }
     }
-    var newest = batches.last?.batchID ?? absorbed
-    if newest == nil { newest = try await BatchLedger.lastNumber(of: sql.feed.name, on: connection) }
-    var result = RollupResult(absorbed: newest ?? 0, versions: versions)
-    switch work {
+  }
+
+  /// The outcomes when no view has anything to do; nil when one has.
+  private nonisolated(nonsending) func outcomesOfNothing(
+    _ views: [ViewDefinition], on connection: PostgresConnection
+  ) async throws -> [RefreshOutcome]? {
+    let versions = try await DataVersions.current(on: connection)
+    let states = try await ViewStates.current(on: connection)
+    var outcomes: [RefreshOutcome] = []
+    for view in views {
+      let clock = ContinuousClock()
+      let start = clock.now
+      let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
+      let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
+      guard let reason = skipReason(view, inputs: inputs, state: states[view.name], exists: exists, full: false) else {
+        return nil
+      }
+      outcomes.append(
+        RefreshOutcome(
+          view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason))
+    }
+    return outcomes
+  }
+
+  private nonisolated(nonsending) func refreshRollups(
+    _ views: [ViewDefinition], of feed: FeedDefinition, source: QualifiedName, full: Bool,
+    in connection: PostgresConnection
+  ) async throws -> [RefreshOutcome] {
+    let clock = ContinuousClock()
+    var start = clock.now
+    try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
+    var members = try await members(views, full: full, on: connection)
+    let newest = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
+    try await choose(&members, of: feed, source: source, on: connection)
+    // What is read once for all of them counts as the work of the first.
+    let images = try await prepareImages(members, through: newest, on: connection)
+    var outcomes: [RefreshOutcome] = []
+    for member in members {
+      do {
+        var result = try await carryOut(member, through: newest, images: images, on: connection)
+        if result.isChanged { try await DataVersions.bump(member.view.name, on: connection) }
+        let versions = try await DataVersions.current(on: connection)
+        let inputs = Dictionary(uniqueKeysWithValues: member.view.sources.map { ($0, versions[$0] ?? 0) })
+        try await ViewStates.record(
+          member.view.name,
+          ViewState(definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest),
+          on: connection)
+        result.wall = clock.now - start
+        outcomes.append(member.outcome(result, full: full))
+        start = clock.now
+      } catch let error as PostgresError where error.kind == .server {
+        throw ViewError.server(view: member.view.name, at: member.view.position, error)
+      }
+    }
+    return outcomes
+  }
+
+  // MARK: What there is to do
+
+  private nonisolated(nonsending) func members(
+    _ views: [ViewDefinition], full: Bool, on connection: PostgresConnection
+  ) async throws -> [Member] {
+    let schema = project.database.schema
+    let states = try await ViewStates.current(on: connection)
+    var members: [Member] = []
+    for view in views {
+      guard case .rollup(let rollup) = view.kind else { continue }
+      var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord)
+      let exists = try await ViewRelations.exists(view, schema: schema, on: connection)
+      member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
+      member.isRedefined = exists && !member.exists
+      member.state = member.exists && !full ? states[view.name] : nil
+      if !member.exists { try await ViewRelations.drop(view, with: project.views, schema: schema, on: connection) }
+      members.append(member)
+    }
+    return members
+  }
+
+  private nonisolated(nonsending) func choose(
+    _ members: inout [Member], of feed: FeedDefinition, source: QualifiedName, on connection: PostgresConnection
+  ) async throws {
+    let versions = try await DataVersions.current(on: connection)
+    let tableRows = try await estimatedRows(of: source, on: connection)
+    let first = members.compactMap { $0.state?.absorbedBatch }.min()
+    var batches: [BatchEntry] = []
+    if let first { batches = try await BatchLedger.batches(of: feed.name, after: first, on: connection) }
+    for index in members.indices {
+      guard let state = members[index].state else {
+        members[index].work = .rebuild(reason: "")
+        continue
+      }
+      if let word = members[index].word {
+        members[index].work = .rebuild(reason: "\"\(word)\" in its definition is more than the row tells")
+        continue
+      }
+      let absorbed = state.absorbedBatch
+      members[index].work = RollupWork.choose(
+        source: feed.name, absorbed: absorbed, batches: batches.filter { $0.batchID > absorbed ?? 0 },
+        hasMoved: state.inputVersions[feed.name] != versions[feed.name], tableRows: tableRows)
+    }
+  }
+
+  private nonisolated(nonsending) func prepareImages(
+    _ members: [Member], through newest: Int64, on connection: PostgresConnection
+  ) async throws -> RollupImages? {
+    var followers: [RollupSQL] = []
+    var first = newest
+    for member in members {
+      guard case .delta(let after, _, _, _) = member.work else { continue }
+      followers.append(member.sql)
+      first = min(first, after)
+    }
+    if followers.isEmpty { return nil }
+    let images = RollupImages(of: followers, after: first, through: newest)
+    if let create = images.create {
+      try await connection.execute("set local jit = off")
+      try await connection.execute(create)
+      try await connection.execute("analyze pg_temp.daybook_images")
+    }
+    return images
+  }
+
+  // MARK: Doing it
+
+  private nonisolated(nonsending) func carryOut(
+    _ member: Member, through newest: Int64, images: RollupImages?, on connection: PostgresConnection
+  ) async throws -> RollupResult {
+    var result = RollupResult()
+    switch member.work {
     case .nothing:
       result.isChanged = false
-      result.detail = "no row of \(sql.feed.name) changed"
+      result.detail = "no row of \(member.sql.feed.name) changed"
       return result
     case .rebuild(let reason):
       if !reason.isEmpty { result.detail = "rebuilt and swapped: \(reason)" }
-      result.rows = try await build(sql, view: view, exists: exists, on: connection)
-      return result
-    case .delta(let after, let through, let batches, let images):
-      let groups = try await apply(RollupDelta(sql: sql, after: after, through: through), on: connection)
-      guard let groups else {
+    case .delta(let after, let through, let batches, let count):
+      guard let images else { break }
+      try await connection.executeScript("set local jit = off; set local work_mem = '64MB'")
+      let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
+      if let groups = try await apply(delta, on: connection) {
         result.detail =
-          "rebuilt and swapped: more rows left some groups than were in them; the journal was not followed"
-        result.rows = try await build(sql, view: view, exists: exists, on: connection)
+          "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
+        result.isChanged = groups > 0
+        let counted = try await connection.query("select count(*) from \(member.sql.state.quoted)")
+        result.rows = try counted.first?.decode(0) ?? 0
         return result
       }
-      result.detail =
-        "by delta: \(images) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
-      result.isChanged = groups > 0
-      let counted = try await connection.query("select count(*) from \(sql.state.quoted)")
-      result.rows = try counted.first?.decode(0) ?? 0
-      return result
+      result.detail = "rebuilt and swapped: more rows left some groups than were in them; the journal was not followed"
     }
+    try await connection.executeScript("set local jit to default; set local work_mem to default")
+    result.rows = try await build(member.sql, view: member.view, exists: member.exists, on: connection)
+    return result
+  }
+
+  nonisolated(nonsending) func build(
+    _ sql: RollupSQL, view: ViewDefinition, exists: Bool, on connection: PostgresConnection
+  ) async throws -> Int {
+    try await connection.execute("drop table if exists \(sql.nextState.quoted)")
+    let rows = try await connection.execute(sql.buildNextState)
+    if let index = sql.indexNextState { try await connection.execute(index) }
+    // The swap: readers of the view wait only for these statements, not for the build above. The view is locked
+    // before its state, which is the order in which readers lock them; the other order deadlocks with a reader.
+    if exists { try await connection.execute("lock table \(sql.view.quoted) in access exclusive mode") }
+    let old = QualifiedName(schema: sql.state.schema, name: view.name + "__old")
+    try await connection.execute("alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old.name))")
+    try await connection.execute("alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))")
+    try await connection.execute(sql.createView)
+    try await connection.execute("drop table if exists \(old.quoted)")
+    // Autovacuum may not come by before the first report; small statistics now cost little.
+    try await connection.execute("analyze \(sql.state.quoted)")
+    return rows
   }
 
   func rollupSQL(_ rollup: RollupDefinition, of view: ViewDefinition) throws(ViewError) -> RollupSQL {
@@ -80,7 +217,7 @@ extension ViewRefresher {
     }
     return RollupSQL(
       view: QualifiedName(schema: project.database.schema, name: view.name), rollup: rollup, feed: feed,
-      calendar: project.calendar)
+      calendar: project.calendar, below: RollupBelow(rollup, schema: project.database.schema))
   }
 
   /// Applies images.
@@ -89,7 +226,6 @@ extension ViewRefresher {
   private nonisolated(nonsending) func apply(
     _ delta: RollupDelta, on connection: PostgresConnection
   ) async throws -> Int? {
-    try await connection.executeScript("set local jit = off; set local work_mem = '64MB'")
     try await connection.execute(delta.createDelta)
     try await connection.execute("analyze pg_temp.daybook_delta")
     let groups = try await connection.execute(delta.createChange)
@@ -100,6 +236,9 @@ extension ViewRefresher {
       if let anew = delta.createAnew { try await connection.execute(anew) }
       for statement in [delta.deleteEmptied, delta.update, delta.insert] { try await connection.execute(statement) }
     }
+    // The next rollup of this transaction makes tables of the same names.
+    let made = ["daybook_delta", "daybook_change"] + (isPossible && delta.createAnew != nil ? ["daybook_anew"] : [])
+    try await connection.execute("drop table \(made.map { "pg_temp.\($0)" }.joined(separator: ", "))")
     return isPossible ? groups : nil
   }
 
@@ -109,5 +248,39 @@ extension ViewRefresher {
     let rows = try await connection.query(
       "select reltuples::bigint from pg_class where oid = $1::text::regclass and reltuples >= 0", [.text(table.quoted)])
     return try rows.first?.decode(0, as: Int.self)
+  }
+}
+
+/// What a refresh of a rollup did.
+private struct RollupResult {
+  /// Whether the view's content may differ now.
+  var isChanged = true
+  var rows = 0
+  /// How and why; nil when the table was simply read.
+  var detail: String?
+  var wall = Duration.zero
+}
+
+extension Member {
+  func outcome(_ result: RollupResult, full: Bool) -> RefreshOutcome {
+    if !result.isChanged, let reason = result.detail {
+      return RefreshOutcome(
+        view: view.name, status: .skipped(reason: reason), rows: nil, wall: result.wall, detail: reason)
+    }
+    let detail =
+      exists
+      ? (full ? "rebuilt and swapped: asked for in full" : "rebuilt and swapped")
+      : isRedefined ? "made anew: the definition changed" : "made for the first time"
+    return RefreshOutcome(
+      view: view.name, status: exists ? .refreshed : .created, rows: result.rows, wall: result.wall,
+      detail: result.detail ?? detail)
+  }
+}
+
+extension ViewDefinition {
+  /// The relations whose versions tell whether there is something to do.
+  var sources: Set<String> {
+    guard case .rollup(let rollup) = kind else { return Set(inputs) }
+    return Set(inputs + [rollup.source])
   }
 }

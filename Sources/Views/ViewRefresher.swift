@@ -24,28 +24,55 @@ public struct ViewRefresher: Sendable {
     self.progress = progress
   }
 
-  /// Brings the selected views and everything they read up to date.
+  /// How many units may be refreshed at the same time: one connection stays free for the moment in which each looks at
+  /// its source alone.
+  public var width: Int { max(1, pool.maximum - 1) }
+
+  /// Brings the selected views and everything they read up to date, side by side where nothing is in the way.
   ///
   /// - Parameter full: rebuild even where no input moved.
   /// - Returns: one outcome per view, in dependency order.
-  /// - Throws: `ViewError`; views before the failing one are committed, the failing one is as it was.
+  /// - Throws: `ViewError`; what the failing view does not read may be refreshed, the failing one is as it was.
   public func refresh(_ selection: StageDefinition.Selection, full: Bool = false) async throws -> [RefreshOutcome] {
-    let views = try selected(selection)
-    return try await pool.withConnection(label: "refresh") { connection in
-      var versions = try await DataVersions.current(on: connection)
-      var states = try await ViewStates.current(on: connection)
-      var outcomes: [RefreshOutcome] = []
-      for (index, view) in views.enumerated() {
-        try Task.checkCancellation()
-        progress.progress(
-          ProgressUpdate(stage: "refresh", name: view.name, done: index, total: views.count, unit: "views"))
-        let outcome = try await refresh(view, versions: versions, state: states[view.name], full: full, on: connection)
-        outcomes.append(outcome)
-        if outcome.isChanged {
-          versions = try await DataVersions.current(on: connection)
-          states = try await ViewStates.current(on: connection)
-        }
+    let schedule = try await schedule(selection)
+    let results = await schedule.carryOut(atMost: width) { unit -> (Result<[RefreshOutcome], any Error>, Bool) in
+      do {
+        return (.success(try await refresh(unit, full: full)), true)
+      } catch {
+        return (.failure(error), false)
       }
+    }
+    let outcomes = try results.sorted { $0.key < $1.key }.flatMap { try $0.value.get() }
+    let places = Dictionary(uniqueKeysWithValues: project.views.enumerated().map { ($0.element.name, $0.offset) })
+    return outcomes.sorted { (places[$0.view] ?? 0) < (places[$1.view] ?? 0) }
+  }
+
+  /// What is refreshed together, and in which order, for the selected views and everything they read.
+  ///
+  /// - Throws: `ViewError` when a name is unknown; `PostgresError`.
+  public func schedule(_ selection: StageDefinition.Selection) async throws -> RefreshSchedule {
+    let views = try selected(selection)
+    let known = try await pool.withConnection(label: "schedule") { connection in try await dependencies(on: connection)
+    }
+    return RefreshSchedule(views, known: known)
+  }
+
+  /// Brings the views of one unit up to date, in one transaction.
+  ///
+  /// - Returns: one outcome per view, in order.
+  /// - Throws: `ViewError`; every view of the unit is then as it was.
+  public func refresh(_ unit: RefreshUnit, full: Bool = false) async throws -> [RefreshOutcome] {
+    let views = unit.views.compactMap { name in project.views.first { $0.name == name } }
+    try Task.checkCancellation()
+    progress.progress(
+      ProgressUpdate(
+        stage: "refresh", name: unit.views.joined(separator: ", "), done: 0, total: unit.views.count, unit: "views"))
+    return try await pool.withConnection(label: "refresh") { connection in
+      if let name = unit.feed, let feed = project.feed(named: name) {
+        return try await refreshRollups(views, of: feed, full: full, on: connection)
+      }
+      var outcomes: [RefreshOutcome] = []
+      for view in views { outcomes.append(try await refreshNative(view, full: full, on: connection)) }
       return outcomes
     }
   }
@@ -66,60 +93,16 @@ public struct ViewRefresher: Sendable {
     return project.views.filter { wanted.contains($0.name) }
   }
 
-  private func refresh(
-    _ view: ViewDefinition, versions: [String: Int64], state: ViewState?, full: Bool, on connection: PostgresConnection
-  ) async throws -> RefreshOutcome {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let inputs = Dictionary(uniqueKeysWithValues: view.inputs.map { ($0, versions[$0] ?? 0) })
-    do {
-      let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
-      if let reason = skipReason(view, inputs: inputs, state: state, exists: exists, full: full) {
-        return RefreshOutcome(
-          view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
-      }
-      try await requireInputs(of: view, on: connection)
-      let isSameDefinition = exists && state?.definitionHash == view.definitionHash
-      let known = isSameDefinition && !full ? state : nil
-      let result = try await connection.withTransaction { connection in
-        try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
-        if !isSameDefinition {
-          try await ViewRelations.drop(
-            view, with: project.views, schema: project.database.schema, on: connection)
-        }
-        var seen = ViewState(definitionHash: view.definitionHash, inputVersions: inputs)
-        var result = RollupResult(absorbed: 0, versions: versions)
-        switch view.kind {
-        case .rollup(let rollup):
-          result = try await maintain(rollup, of: view, state: known, exists: isSameDefinition, on: connection)
-          seen.absorbedBatch = result.absorbed
-          for input in inputs.keys { seen.inputVersions[input] = result.versions[input] ?? 0 }
-        case .native(let native):
-          result.rows = try await build(native, of: view, exists: isSameDefinition, on: connection)
-        }
-        if result.isChanged { try await DataVersions.bump(view.name, on: connection) }
-        try await ViewStates.record(view.name, seen, on: connection)
-        return result
-      }
-      if !result.isChanged, let reason = result.detail {
-        return RefreshOutcome(
-          view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
-      }
-      let detail =
-        result.detail
-        ?? self.detail(view, inputs: inputs, state: isSameDefinition ? state : nil, exists: exists, full: full)
-      return RefreshOutcome(
-        view: view.name, status: isSameDefinition ? .refreshed : .created, rows: result.rows, wall: clock.now - start,
-        detail: detail)
-    } catch let error as PostgresError where error.kind == .server {
-      throw ViewError.server(view: view.name, at: view.position, error)
-    }
+  nonisolated(nonsending) func dependencies(on connection: PostgresConnection) async throws -> [String: Set<String>] {
+    let found = try await ViewDependencies.read(
+      schema: project.database.schema, views: project.views.map(\.name), on: connection)
+    return found.mapValues { Set($0.compactMap(input)) }
   }
 
-  private var searchPath: String { quoteIdentifier(project.database.schema) }
+  var searchPath: String { quoteIdentifier(project.database.schema) }
 
   /// Why nothing needs to be done, or nil.
-  private func skipReason(
+  func skipReason(
     _ view: ViewDefinition, inputs: [String: Int64], state: ViewState?, exists: Bool, full: Bool
   ) -> String? {
     guard !full, exists, let state, state.definitionHash == view.definitionHash, state.inputVersions == inputs else {
@@ -131,23 +114,10 @@ public struct ViewRefresher: Sendable {
     return "up to date with \(read.joined(separator: ", "))"
   }
 
-  /// One line on what was done and why.
-  private func detail(
-    _ view: ViewDefinition, inputs: [String: Int64], state: ViewState?, exists: Bool, full: Bool
-  ) -> String {
-    guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
-    let how =
-      switch view.kind {
-      case .rollup: "rebuilt and swapped"
-      case .native(let native): native.uniqueKey.isEmpty ? "refreshed, readers wait" : "refreshed concurrently"
-      }
-    let moved = inputs.filter { state.inputVersions[$0.key] != $0.value }.keys.sorted()
-    if moved.isEmpty { return full ? "\(how): asked for in full" : how }
-    return "\(how): \(moved.joined(separator: ", ")) changed"
-  }
-
-  private func requireInputs(of view: ViewDefinition, on connection: PostgresConnection) async throws {
-    for input in view.inputs {
+  nonisolated(nonsending) func requireInputs(
+    _ inputs: some Sequence<String>, of view: ViewDefinition, on connection: PostgresConnection
+  ) async throws {
+    for input in inputs {
       // What the ledger keeps was made with its schema.
       if input == ViewDefinition.closedMonths { continue }
       let name = QualifiedName(schema: project.database.schema, name: input)
@@ -158,48 +128,4 @@ public struct ViewRefresher: Sendable {
     }
   }
 
-  // MARK: Building
-
-  nonisolated(nonsending) func build(
-    _ sql: RollupSQL, view: ViewDefinition, exists: Bool, on connection: PostgresConnection
-  ) async throws -> Int {
-    try await connection.execute("drop table if exists \(sql.nextState.quoted)")
-    let rows = try await connection.execute(sql.buildNextState)
-    if let index = sql.indexNextState { try await connection.execute(index) }
-    // The swap: readers of the view wait only for these statements, not for the build above. The view is locked
-    // before its state, which is the order in which readers lock them; the other order deadlocks with a reader.
-    if exists { try await connection.execute("lock table \(sql.view.quoted) in access exclusive mode") }
-    let old = QualifiedName(schema: sql.state.schema, name: view.name + "__old")
-    try await connection.execute("alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old.name))")
-    try await connection.execute("alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))")
-    try await connection.execute(sql.createView)
-    try await connection.execute("drop table if exists \(old.quoted)")
-    // Autovacuum may not come by before the first report; small statistics now cost little.
-    try await connection.execute("analyze \(sql.state.quoted)")
-    return rows
-  }
-
-  private func build(
-    _ native: NativeViewDefinition, of view: ViewDefinition, exists: Bool, on connection: PostgresConnection
-  ) async throws -> Int {
-    let name = QualifiedName(schema: project.database.schema, name: view.name)
-    if exists {
-      let concurrently = native.uniqueKey.isEmpty ? "" : "concurrently "
-      try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
-    } else {
-      try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
-      try await connection.execute("create materialized view \(name.quoted) as\n\(native.sql)")
-      if !native.uniqueKey.isEmpty {
-        let key = native.uniqueKey.map(quoteIdentifier).joined(separator: ", ")
-        try await connection.execute("create unique index on \(name.quoted) (\(key))")
-      }
-      for columns in native.indexes {
-        let list = columns.map(quoteIdentifier).joined(separator: ", ")
-        try await connection.execute("create index on \(name.quoted) (\(list))")
-      }
-      try await connection.execute("analyze \(name.quoted)")
-    }
-    let counted = try await connection.query("select count(*) from \(name.quoted)")
-    return try counted.first?.decode(0, as: Int.self) ?? 0
-  }
 }

@@ -52,6 +52,8 @@ enum ViewRelations {
     var reached: Set<String> = [view.name]
     var readers: [ViewDefinition] = []
     for candidate in views where candidate.inputs.contains(where: reached.contains) {
+      // A rollup of a rollup has a state of its own; it depends on the finer one's content, not on its relations.
+      if case .rollup = candidate.kind { continue }
       reached.insert(candidate.name)
       readers.append(candidate)
     }

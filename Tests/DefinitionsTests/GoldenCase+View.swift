@@ -16,7 +16,7 @@ extension GoldenCase {
         """
       ],
       says: """
-        error: Jobs/views/daily.yaml:2:7: there is no feed "paymets"
+        error: Jobs/views/daily.yaml:2:7: there is no feed and no rollup "paymets"
           fix: did you mean "payments"?
         """),
     GoldenCase(
@@ -136,8 +136,72 @@ extension GoldenCase {
         "Jobs/views/trend.sql": "select * from payments\n",
       ],
       says: """
-        error: Jobs/views/daily.yaml:2:7: "trend" is a view, and a rollup reads a feed
+        error: Jobs/views/daily.yaml:2:7: "trend" is a view of SQL, and a rollup reads a feed or a rollup
           fix: write it as SQL in Jobs/views/daily.sql
+        """),
+    GoldenCase(
+      name: "a rollup of a rollup that would not be the same",
+      files: [
+        "Jobs/feeds/sales.yaml": """
+        feed: sales
+        files: sales_*.csv
+        key: [sale_id]
+        columns:
+          sale_id: { type: bigint }
+          amount: { type: "decimal(14,2)" }
+          currency: { type: text }
+          paid_at: { type: timestamptz }
+        """,
+        "Jobs/views/weekly.yaml": """
+        view: weekly
+        from: sales
+        group_by: { week: { week: paid_at }, currency: currency }
+        measures:
+          total: { sum: amount }
+          mean: { average: amount }
+        """,
+        "Jobs/views/monthly.yaml": """
+        view: monthly
+        from: weekly
+        group_by:
+          month: { month: week }
+          place: { expression: "lower(currency)" }
+          money: curency
+          day: { date: currency }
+        measures:
+          n: { count: true }
+          total: { sum: total, where: "currency = 'EUR'" }
+          mean: { average: mean }
+          worst: { min: totl }
+        """,
+        "Jobs/views/odd.yaml": """
+        view: odd
+        from: payments
+        group_by: { currency: currency }
+        measures: { total: { combine: amount } }
+        """,
+        "Jobs/views/round.yaml": "view: round\nfrom: round\ngroup_by: { a: b }\nmeasures: { n: { combine: n } }\n",
+      ],
+      says: """
+        error: Jobs/views/monthly.yaml:4:10: the group "month" cannot be made of "week", whose periods do not lie within its own
+          fix: sum up a rollup by date, or read the feed "sales"
+        error: Jobs/views/monthly.yaml:5:10: the group "place" is an expression, and "weekly" is a rollup
+          fix: give "weekly" a group of that expression and name it here, or read the feed "sales"
+        error: Jobs/views/monthly.yaml:6:10: the group "money" needs a group "curency", which the rollup "weekly" does not have
+          fix: did you mean "currency"?
+        error: Jobs/views/monthly.yaml:7:8: the group "day" needs a date or a time, and "currency" is text
+        error: Jobs/views/monthly.yaml:9:6: the measure "n" counts rows, and the rows of "weekly" are groups
+          fix: write combine: and the name of a count in "weekly"
+        error: Jobs/views/monthly.yaml:10:10: the measure "total" has a condition on rows, and "weekly" has summed its rows up already
+          fix: give "weekly" a measure with that condition and write combine: and its name
+        error: Jobs/views/monthly.yaml:11:9: the measure "mean" would be taken over the groups of "weekly" and not over the rows under them
+          fix: write combine: mean, which carries it on
+        error: Jobs/views/monthly.yaml:12:10: the measure "worst" needs a measure "totl", which the rollup "weekly" does not have
+          fix: did you mean "total"?
+        error: Jobs/views/odd.yaml:4:31: the measure "total" combines, and "payments" is a feed
+          fix: combine carries on a measure of a finer rollup; over a feed write what is measured, for example sum: amount
+        error: Jobs/views/round.yaml:1:7: the views read each other in a circle: round → round
+          fix: remove one of these steps; no order of refreshing satisfies all of them
         """),
     GoldenCase(
       name: "a view with a reserved name",

@@ -44,7 +44,7 @@ import Testing
         try deliver("transactions_2.csv", second, project)
         try await succeed(project, "run", "--as-of", "2024-10-01")
         let closed = try await succeed(project, "close", "2024-09")
-        #expect(closed.stderr.contains("closed 2024-09 (soft): 2 rows of figures kept as reported"), "\(closed.stderr)")
+        #expect(closed.stderr.contains("closed 2024-09 (soft): 4 rows of figures kept as reported"), "\(closed.stderr)")
         try await body(project, database)
       }
     }
@@ -178,7 +178,8 @@ import Testing
       #expect(json.stdout.contains("\"version\": 2"), "\(json.stdout)")
       #expect(
         try await Self.query(
-          "select version, key ->> 'currency', figures ->> 'gross' from daybook.period_figure order by 1, 2", database)
+          "select version, key ->> 'currency', figures ->> 'gross' from daybook.period_figure where view = 'revenue_monthly' order by 1, 2",
+          database)
           == ["1|EUR|50.00", "1|USD|100.00", "2|EUR|50.00", "2|GBP|5.00", "2|USD|120.00"])
     }
   }
@@ -192,13 +193,13 @@ import Testing
       try Self.deliver("transactions_3.csv", Self.third, project)
       try await Self.succeed(project, "ingest", "transactions", "--as-of", "2024-10-02")
       try await project.daybook("close", "2024-10").expectFailure(
-        1, saying: "the view revenue_monthly is behind what it reads", "daybook refresh")
+        1, saying: "is behind what it reads, so the figures of 2024-10 would be too", "daybook refresh")
       try await Self.succeed(project, "close", "2024-09", "--hard")
       try await project.daybook("close", "--reopen", "2024-09").expectFailure(
         64, saying: "2024-09 is closed hard", "daybook close --hard --reopen 2024-09")
       #expect(try await Self.succeed(project, "status").stdout.contains("closed     2024-09, 1 hard\n"))
       let list = try await Self.succeed(project, "close", "--list", "--json")
-      #expect(list.stdout.contains("\"period\": \"2024-09\", \"state\": \"hard\", \"version\": 1, \"figures\": 2"))
+      #expect(list.stdout.contains("\"period\": \"2024-09\", \"state\": \"hard\", \"version\": 1, \"figures\": 4"))
     }
   }
 }

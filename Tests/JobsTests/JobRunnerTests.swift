@@ -1,12 +1,14 @@
 // The runner against a live ledger, with other work in place of the rooms: order, the rule for failures, retries,
 // time limits, signals and the lock.
 
+import Definitions
 import Finding
 import Ledger
 import Postgres
 import Synchronization
 import TestSupport
 import Testing
+import Views
 
 @testable import Jobs
 
@@ -21,6 +23,10 @@ private final class ScriptedWork: StageWork {
   }
 
   var calls: [String] { asked.withLock { $0 } }
+
+  let width = 1
+
+  func schedule(_ views: [String]) async throws -> RefreshSchedule { RefreshSchedule(Fixture.project().views) }
 
   func perform(_ unit: WorkUnit) async throws -> UnitOutcome {
     let key = "\(unit.stage) \(unit.name)"

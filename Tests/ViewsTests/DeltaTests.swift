@@ -34,7 +34,26 @@ import Testing
           RollupGroup(name: "size", source: .expression("nullif(quantity, 0)")),
           RollupGroup(name: "customer", source: .column("customer")),
         ], measures: extremes),
+      Shop.rollup("plain_days", groups: groups(.date("sold_at")), measures: plain),
+      Shop.rollup(
+        "fiscal_years", groups: groups(.fiscalYear("sold_at")), measures: plain.map { renamed($0) },
+        over: "plain_days"),
+      // What a finer state does not tell is read from the table.
+      Shop.rollup("months", groups: groups(.month("sold_at")), measures: extremes.map { renamed($0) }, over: "days"),
     ]
+  }
+
+  private static let plain = [
+    RollupMeasure(name: "n", function: .count, condition: "kind <> 'fee'"),
+    RollupMeasure(name: "total", function: .sum("amount"), condition: "customer > 1"),
+    RollupMeasure(name: "mean", function: .average("quantity")),
+    RollupMeasure(name: "spread", function: .variance("amount"), condition: "kind = 'payment'"),
+    RollupMeasure(name: "low", function: .min("amount"), condition: "kind = 'payment'"),
+    RollupMeasure(name: "late", function: .max("sold_at")),
+  ]
+
+  private static func renamed(_ measure: RollupMeasure) -> RollupMeasure {
+    RollupMeasure(name: "of_\(measure.name)", function: measure.function, condition: measure.condition)
   }
 
   /// Compares each rollup with its recompute, as text: equal in every digit.
@@ -160,8 +179,9 @@ import Testing
             try await connection.withTransaction { connection in
               let known = try await ViewStates.current(on: connection)[view.name]
               let batches = try await BatchLedger.batches(of: "sales", after: known?.absorbedBatch ?? 0, on: connection)
+              let (after, through) = (known?.absorbedBatch ?? 0, batches.last?.batchID ?? 0)
               let delta = RollupDelta(
-                sql: sql, after: known?.absorbedBatch ?? 0, through: batches.last?.batchID ?? 0)
+                sql: sql, images: RollupImages(of: [sql], after: 0, through: through), after: after, through: through)
               let texts = [
                 delta.createDelta, delta.createChange, delta.createAnew, delta.deleteEmptied, delta.update,
                 delta.insert,

@@ -65,13 +65,26 @@ struct Shop {
     ColumnDefinition(name: name, type: type, isOptional: isOptional, position: position)
   }
 
+  /// - Parameter finer: the rollup that this one sums up; its groups have the same names, and its measures those
+  ///   without `of_`.
   static func rollup(
-    _ name: String, groups: [RollupGroup], measures: [RollupMeasure], derived: [DerivedMeasure] = [], hash: String = "1"
+    _ name: String, groups: [RollupGroup], measures: [RollupMeasure], derived: [DerivedMeasure] = [],
+    over finer: String? = nil, hash: String = "1"
   ) -> ViewDefinition {
-    ViewDefinition(
-      name: name,
-      kind: .rollup(RollupDefinition(source: "sales", groups: groups, measures: measures, derived: derived)),
-      inputs: ["sales"], definitionHash: hash, position: position)
+    var rollup = RollupDefinition(source: "sales", groups: groups, measures: measures, derived: derived)
+    if let finer {
+      rollup.base = RollupBase(
+        name: finer,
+        groups: Dictionary(
+          uniqueKeysWithValues: groups.map { group in
+            var isPeriod = true
+            if case .column = group.source { isPeriod = false }
+            return (group.name, RollupBase.Place(name: group.name, isPeriod: isPeriod))
+          }),
+        measures: Dictionary(uniqueKeysWithValues: measures.map { ($0.name, String($0.name.dropFirst(3))) }))
+    }
+    return ViewDefinition(
+      name: name, kind: .rollup(rollup), inputs: [finer ?? "sales"], definitionHash: hash, position: position)
   }
 
   static func native(

@@ -47,6 +47,7 @@ extension RollupDefinition {
   func computedHash(name: String, source feed: FeedDefinition?, calendar: CalendarSettings) -> String {
     var hash = StableHash()
     hash.add(["rollup 1", name, source])
+    if let base { hash.add(["over", base.name]) }
     var usesPeriods = false
     var columns: Set<String> = []
     for group in groups {

@@ -4,8 +4,11 @@
 
 /// `Jobs/views/*.yaml`, checked.
 public struct RollupDefinition: Sendable, Hashable {
-  /// The feed that is summed up.
+  /// The feed that is summed up; that of the finer rollup where the definition names one.
   public var source: String
+  /// The finer rollup that the definition names, and what of it is used. Groups and measures are then those that
+  /// follow for the feed itself.
+  public var base: RollupBase?
   /// What a row of the rollup stands for; at least one.
   public var groups: [RollupGroup]
   /// What is known of each group; at least one.
@@ -25,6 +28,37 @@ public struct RollupDefinition: Sendable, Hashable {
 
   /// The columns people see: groups, measures, derived figures.
   public var columnNames: [String] { groups.map(\.name) + measures.map(\.name) + derived.map(\.name) }
+}
+
+/// How a rollup follows from a finer one over the same feed.
+public struct RollupBase: Sendable, Hashable {
+  /// A group of the finer rollup.
+  public struct Place: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Whether it is the first day of a period, and not a column or an expression.
+    public var isPeriod: Bool
+
+    /// Creates a place.
+    public init(name: String, isPeriod: Bool) {
+      self.name = name
+      self.isPeriod = isPeriod
+    }
+  }
+
+  /// The finer rollup.
+  public var name: String
+  /// For each group the one that it is made of.
+  public var groups: [String: Place]
+  /// For each measure the one that it sums up.
+  public var measures: [String: String]
+
+  /// Creates a base.
+  public init(name: String, groups: [String: Place], measures: [String: String]) {
+    self.name = name
+    self.groups = groups
+    self.measures = measures
+  }
 }
 
 /// One entry of `group_by:`.

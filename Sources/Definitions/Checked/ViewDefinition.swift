@@ -32,6 +32,8 @@ public struct ViewDefinition: Sendable {
 extension ViewDefinition {
   /// The input of a view that reads what the ledger keeps of closed months; its version moves with each closing.
   public static let closedMonths = "daybook.period"
+  /// The tables of the schema `daybook` that it stands for.
+  public static let closedMonthTables = ["period", "period_log", "period_figure", "adjustment"]
 }
 
 /// The two kinds of view.

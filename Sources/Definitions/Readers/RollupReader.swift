@@ -19,6 +19,10 @@ struct ViewDraft {
   var declaredColumns: [String] = []
   /// What a rollup reads, and where that stands.
   var sourcePosition: SourcePosition?
+  /// For each measure that carries a finer rollup's one on (`combine:`), that one's name and where it stands.
+  var combined: [String: (measure: String, position: SourcePosition)] = [:]
+  /// Where each group, measure and condition of a rollup stands.
+  var places: [String: SourcePosition] = [:]
   /// The relations that SQL names, and where they stand.
   var relations: [(relation: ScannedSQL.Relation, position: SourcePosition)] = []
   /// Names that the SQL defines for itself.
@@ -58,9 +62,11 @@ struct RollupReader {
     var taken: [String: SourcePosition] = [:]
     var rollup = RollupDefinition(source: source ?? "", groups: [], measures: [])
     for entry in reader.entries("group_by", of: "columns") where claim(entry, &taken) {
+      draft.places[entry.key] = entry.value.position
       if let group = group(entry, &draft) { rollup.groups.append(group) }
     }
     for entry in reader.entries("measures", of: "measures") where claim(entry, &taken) {
+      draft.places[entry.key] = entry.value.position
       if let measure = measure(entry, &draft) { rollup.measures.append(measure) }
     }
     for entry in reader.entries("derive", of: "expressions") where claim(entry, &taken) {
@@ -152,7 +158,7 @@ struct RollupReader {
   // MARK: Measures
 
   private static let functions = [
-    "count", "sum", "average", "variance", "stddev", "min", "max", "first", "last", "distinct",
+    "count", "sum", "average", "variance", "stddev", "min", "max", "first", "last", "distinct", "combine",
   ]
 
   private func measure(_ entry: DefinitionNode.Entry, _ draft: inout ViewDraft) -> RollupMeasure? {
@@ -180,6 +186,10 @@ struct RollupReader {
       return RollupMeasure(name: entry.key, function: .count, condition: condition)
     }
     guard let column = reader.identifier(word, .column) else { return nil }
+    if word == "combine" {
+      draft.combined[entry.key] = (column, reader.position(of: word))
+      return RollupMeasure(name: entry.key, function: .count, condition: condition)
+    }
     func use(_ column: String, _ need: ColumnUse.Need, _ key: String) {
       draft.columnUses.append(.init(column: column, need: need, position: reader.position(of: key), user: user))
     }

@@ -14,11 +14,18 @@ struct ViewResolver {
   /// The views, each after those that it reads.
   func resolve() -> [ViewDefinition] {
     var resolved: [String: ViewDefinition] = [:]
-    for (name, draft) in views {
+    var flattening = RollupFlattening(views: views, feeds: feeds, findings: findings)
+    for (name, draft) in views.sorted(by: { $0.key < $1.key }) {
       var view = draft.view
       switch view.kind {
-      case .rollup(let rollup):
-        check(rollup, draft)
+      case .rollup(var rollup):
+        if feeds[rollup.source] == nil, let flat = flattening.flat(name) {
+          checkDerived(rollup, draft)
+          rollup = flat
+          view.kind = .rollup(flat)
+        } else {
+          check(rollup, draft)
+        }
         view.definitionHash = rollup.computedHash(
           name: name, source: feeds[rollup.source]?.feed, calendar: settings.calendar)
       case .native:
@@ -43,22 +50,37 @@ struct ViewResolver {
     checkDerived(rollup, draft)
     guard let source = feeds[rollup.source] else {
       if findings.lostNames.contains(rollup.source) { return }
-      if views[rollup.source] != nil {
+      switch views[rollup.source]?.view.kind {
+      // Said where the finer rollup was looked at, or it is wrong itself.
+      case .rollup: break
+      case .native:
         findings.error(
-          "unknown_feed", at: place, "\"\(rollup.source)\" is a view, and a rollup reads a feed",
+          "unknown_feed", at: place, "\"\(rollup.source)\" is a view of SQL, and a rollup reads a feed or a rollup",
           fix: "write it as SQL in Jobs/views/\(draft.view.name).sql")
-      } else {
+      case nil:
         findings.error(
-          "unknown_feed", at: place, "there is no feed \"\(rollup.source)\"",
-          fix: suggestion(for: rollup.source, among: feeds.keys.sorted()))
+          "unknown_feed", at: place, "there is no feed and no rollup \"\(rollup.source)\"",
+          fix: suggestion(for: rollup.source, among: (Array(feeds.keys) + rollups).sorted()))
       }
       return
+    }
+    for (name, use) in draft.combined.sorted(by: { $0.key < $1.key }) {
+      findings.error(
+        "unfit_column", at: use.position, "the measure \"\(name)\" combines, and \"\(rollup.source)\" is a feed",
+        fix:
+          "combine carries on a measure of a finer rollup; over a feed write what is measured, for example sum: amount")
     }
     guard !source.feed.columns.isEmpty else { return }
     for use in draft.columnUses { check(use, in: source) }
     let columns = source.feed.columns.map(\.name)
     for (sql, place) in draft.sourceExpressions {
       check(sql, at: place, against: columns, of: "the feed \"\(source.feed.name)\"")
+    }
+  }
+
+  private var rollups: [String] {
+    views.values.compactMap { draft in
+      if case .rollup = draft.view.kind { draft.view.name } else { nil }
     }
   }
 
@@ -137,8 +159,7 @@ struct ViewResolver {
       let feed = String(relation.name.dropFirst("journal_".count))
       return feeds[feed] == nil ? nil : feed
     }
-    return ["period", "period_log", "period_figure", "adjustment"].contains(relation.name)
-      ? ViewDefinition.closedMonths : nil
+    return ViewDefinition.closedMonthTables.contains(relation.name) ? ViewDefinition.closedMonths : nil
   }
 
   private func position(in view: String, of other: String) -> SourcePosition? {
