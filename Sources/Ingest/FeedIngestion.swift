@@ -121,9 +121,13 @@ public struct FeedIngestion: Sendable {
     var publication = FeedPublication(feed: feed, design: design, dialect: dialect, runID: runID, asOf: asOf)
     var discovery = Discovery(project: project, feed: feed)
     var choice: LoadChoice?
+    var closed: ClosedMonths?
     let prepared = try await pool.withConnection { connection -> IngestOutcome? in
       try await markRejects(on: connection)
       try await discover(selection, &discovery, on: connection)
+      if !discovery.files.isEmpty {
+        closed = try await ClosedMonths.read(feed, project, asOf: asOf, on: connection)
+      }
       choice = try await choose(for: &discovery, selection, on: connection)
       // Also on a night without files: a killed run may have been the last one with any.
       try await StagingArea.sweep(on: connection)
@@ -138,6 +142,7 @@ public struct FeedIngestion: Sendable {
       guard let committed else { return prepared }
       return await reportingRejects(committed)
     }
+    publication.closed = closed
     let files = discovery.files
     hasMore = discovery.isCut
     if choice?.path == .insert {
@@ -161,6 +166,7 @@ public struct FeedIngestion: Sendable {
     for start in stride(from: 0, to: files.count, by: filesTogether) {
       let group = Array(files[start..<min(start + filesTogether, files.count)])
       publication.earlier = committed?.rows ?? RowCounts()
+      publication.earlierHeld = committed?.files.reduce(0) { $0 + $1.held } ?? 0
       var outcome = try await loadTogether(group, publication, zone)
       if var before = committed {
         // The sum of all is told at the end.

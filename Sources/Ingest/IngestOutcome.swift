@@ -30,6 +30,8 @@ public struct FileOutcome: Sendable, Hashable {
   public var controlSums: [ControlSumEntry]
   /// The ledger's number of the file.
   public var fileID: Int64
+  /// How many of its rejected rows are good ones that wait, because they fall into closed months.
+  public var held = 0
 }
 
 /// What the ingest of one feed did.

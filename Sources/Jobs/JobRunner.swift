@@ -89,7 +89,7 @@ public struct JobRunner: Sendable {
       report: RunReport(runID: nil, job: plan.job, asOf: plan.asOf, status: .running, exitCode: .ok))
     progress.report.published = Publication.state(of: session.project.output)
     do {
-      guard try await session.ledger.acquireRunLock() else { throw await lockHeld() }
+      guard try await session.ledger.acquireRunLock() else { throw await session.lockHeld() }
       for run in try await session.ledger.markLostRuns() {
         progress.report.findings.append(
           Diagnostic(
@@ -162,18 +162,6 @@ public struct JobRunner: Sendable {
       Diagnostic(.error, code: "cancelled", "stopped by \(name); what was not committed is rolled back")
     ]
     return failure
-  }
-
-  private func lockHeld() async -> StageFailure {
-    let holder = (try? await session.ledger.runs(limit: 5))?.first { $0.status == .running }
-    let who = holder.map {
-      "run \($0.record.runID), job \($0.record.job), process \($0.record.processID) on \($0.record.host), since "
-        + $0.record.startedAt.description
-    }
-    return StageFailure(
-      .locked, "locked", "another run holds the lock of this project's database",
-      notes: ["it is \(who ?? "starting, or a session that holds the lock by hand")"],
-      fix: "wait for it to end; nothing was changed")
   }
 
   func status(_ failure: StageFailure) -> RunStatus {

@@ -53,6 +53,19 @@ public struct Session: Sendable {
     }
   }
 
+  /// Why no run can begin now: who holds the run lock.
+  func lockHeld() async -> StageFailure {
+    let holder = (try? await ledger.runs(limit: 5))?.first { $0.status == .running }
+    let who = holder.map {
+      "run \($0.record.runID), job \($0.record.job), process \($0.record.processID) on \($0.record.host), since "
+        + $0.record.startedAt.description
+    }
+    return StageFailure(
+      .locked, "locked", "another run holds the lock of this project's database",
+      notes: ["it is \(who ?? "starting, or a session that holds the lock by hand")"],
+      fix: "wait for it to end; nothing was changed")
+  }
+
   /// The same as a URL, which may carry a password.
   public static func withDatabaseURL<R: Sendable>(
     of project: Project, _ body: @Sendable (String) async throws -> R

@@ -70,6 +70,14 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
       self.init(stage: stage, exitCode: .badDefinition, errorClass: "definition", diagnostics: error.diagnostics)
     case let error as IngestError: self.init(ingest: error, stage: stage)
     case let error as ViewError: self.init(view: error, stage: stage)
+    case let error as PeriodRefusal:
+      let code: ExitStatus =
+        switch error.kind {
+        case .usage: .usage
+        case .definition: .badDefinition
+        case .notReady: .stageFailed
+        }
+      self.init(stage: stage, exitCode: code, errorClass: error.diagnostic.code, diagnostics: [error.diagnostic])
     case let error as ReportError: self.init(report: error, stage: stage)
     case let error as LedgerError: self.init(ledger: error, stage: stage)
     case let error as PostgresError: self.init(postgres: error, stage: stage)

@@ -169,7 +169,10 @@ extension UnitOutcome {
       inputPath = file.name
       inputSHA256 = file.sha256
     }
-    if outcome.status != .nothingNew { detail = outcome.rows.sentence }
+    let held = outcome.files.reduce(0) { $0 + $1.held }
+    if outcome.status != .nothingNew {
+      detail = outcome.rows.sentence + (held > 0 ? ", \(held) of them held back for closed months" : "")
+    }
     if !outcome.outputProblem.isEmpty {
       failure = StageFailure(
         stage: "ingest \(feed)", exitCode: .cannotWriteOutput, errorClass: "output", diagnostics: outcome.outputProblem)

@@ -150,6 +150,8 @@ public enum RejectCode: String, Sendable, Hashable, CaseIterable {
   case orphanReference = "orphan_reference"
   case keyConflict = "key_conflict"
   case serverRefused = "server_refused"
+  /// The row falls into a closed month: nothing is wrong with it but its date.
+  case closedPeriod = "closed_period"
 }
 
 /// One refused record.

@@ -13,4 +13,20 @@ public enum JournalTable {
   public static func name(of feed: String) -> QualifiedName {
     QualifiedName(schema: "daybook", name: shortenedIdentifier("journal_\(feed)"))
   }
+
+  /// The statements that make it; columns that are not there yet may be added later.
+  ///
+  /// - Parameter columns: names and types of the images' columns; all may be null.
+  public static func create(of feed: String, columns: [(name: String, type: String)]) -> String {
+    let table = name(of: feed).quoted
+    let fields = columns.map { "\(quoteIdentifier($0.name)) \($0.type)" }
+    return """
+      create table \(table) (
+        \(quoteIdentifier(batch)) bigint not null,
+        \(quoteIdentifier(weight)) smallint not null,
+        \(fields.joined(separator: ",\n  "))
+      );
+      create index on \(table) using brin (\(quoteIdentifier(batch)))
+      """
+  }
 }

@@ -29,7 +29,9 @@ struct RollupSQL {
 
   /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
   /// form may use a parallel plan (PostgreSQL 15 manual, "When Can Parallel Query Be Used?").
-  var buildNextState: String { "create table \(nextState.quoted) as\n\(belowForAll.map(state(from:)) ?? stateFromSource)" }
+  var buildNextState: String {
+    "create table \(nextState.quoted) as\n\(belowForAll.map(state(from:)) ?? stateFromSource)"
+  }
 
   /// The state as it follows from all rows of the source.
   var stateFromSource: String {

@@ -67,6 +67,7 @@ extension ViewRefresher {
       let concurrently = native.uniqueKey.isEmpty ? "" : "concurrently "
       try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
     } else {
+      try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
       try await connection.execute("create materialized view \(name.quoted) as\n\(native.sql)")
       if !native.uniqueKey.isEmpty {
         let key = native.uniqueKey.map(quoteIdentifier).joined(separator: ", ")

@@ -206,7 +206,8 @@ extension ViewRefresher {
       try await connection.execute(values.indexNext)
       try await connection.execute("analyze \(values.nextTable.quoted)")
       try await connection.execute("drop table if exists \(values.table.quoted)")
-      try await connection.execute("alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))")
+      try await connection.execute(
+        "alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))")
     }
     if let index = sql.indexNextState { try await connection.execute(index) }
     // The swap: readers of the view wait only for these statements, not for the build above. The view is locked

@@ -8,6 +8,7 @@ internal import Jobs
 internal import Ledger
 internal import Money
 internal import Postgres
+internal import Views
 
 struct StatusCommand: Verb {
   static let configuration = CommandConfiguration(
@@ -23,6 +24,9 @@ struct StatusCommand: Verb {
       let feeds = try await session.ledger.feeds()
       let partWay = try await session.ledger.partWay()
       let isRunning = try await session.ledger.isRunLockHeld()
+      let closed = try await session.pool.withConnection(label: "status") { connection in
+        try await PeriodLedger.states(on: connection)
+      }
       let runs = recorded.map { $0.seen(isLockHeld: isRunning) }
       let published = Publication.state(of: project.output)
       // A run that works is not a failure yet; without its lock it is one that was lost.
@@ -47,6 +51,14 @@ struct StatusCommand: Verb {
         console.data("next       \(next)")
       }
       console.data("reports    " + RunText.published(published))
+      if let first = closed.first, let last = closed.last {
+        let hard = closed.count { $0.state == .hard }
+        let months =
+          first.period == last.period
+          ? PeriodClosing.name(first.period)
+          : "\(counted(closed.count, "month")) from \(PeriodClosing.name(first.period)) to \(PeriodClosing.name(last.period))"
+        console.data("closed     \(months)" + (hard > 0 ? ", \(hard) hard" : ""))
+      }
       for feed in project.feeds {
         let known = feeds.first { $0.feed == feed.name }
         let told = known.map { summary in
@@ -72,6 +84,7 @@ struct StatusCommand: Verb {
               "open_rejects": .integer(known?.openRejects ?? 0),
             ]
           }),
+        "closed": .array(closed.map { .string(PeriodClosing.name($0.period)) }),
         "part_way": .array(
           partWay.map { file in
             [
@@ -98,12 +111,13 @@ struct StatusCommand: Verb {
   private func limitCrossed(
     _ file: PartWayFile, _ project: Project
   ) -> (what: String, place: String, records: String)? {
-    guard let feed = project.feed(named: file.feed), file.rows.rejected > 0 else { return nil }
+    let rejected = file.rows.rejected - file.held
+    guard let feed = project.feed(named: file.feed), rejected > 0 else { return nil }
     let left = max(0, (file.plannedChunks ?? file.chunks) - file.chunks)
     let expected = file.rows.read + 2 * file.rows.read * left / max(1, file.chunks)
-    guard !feed.rejectLimit.allows(file.rows.rejected, of: expected) else { return nil }
+    guard !feed.rejectLimit.allows(rejected, of: expected) else { return nil }
     return (
-      "\(file.rows.rejected) of its records were refused, and rejects.limit is \(feed.rejectLimit)",
+      "\(rejected) of its records were refused, and rejects.limit is \(feed.rejectLimit)",
       "\(feed.position)", "daybook rejects list --feed \(file.feed)\(global.commandSuffix)"
     )
   }

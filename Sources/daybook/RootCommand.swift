@@ -15,7 +15,8 @@ struct RootCommand: ParsableCommand {
     version: Program.version,
     subcommands: [
       RunCommand.self, IngestCommand.self, RefreshCommand.self, ReportCommand.self, CheckCommand.self,
-      DoctorCommand.self, StatusCommand.self, RunsCommand.self, RetryCommand.self, RejectsCommand.self,
+      CloseCommand.self, DoctorCommand.self, StatusCommand.self, RunsCommand.self, RetryCommand.self,
+      RejectsCommand.self,
       FeedCommand.self, TraceCommand.self, SampleCommand.self, DatabaseCommand.self, BenchCommand.self,
     ])
 }

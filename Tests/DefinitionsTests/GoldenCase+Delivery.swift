@@ -194,5 +194,66 @@ extension GoldenCase {
         error: Jobs/feeds/payments.yaml:7:3: "_daybook_file" cannot be a column's name: names that begin with _daybook_ are Daybook's own
         error: Jobs/feeds/payments.yaml:8:3: "_daybook_x" cannot be a column's name: names that begin with _daybook_ are Daybook's own
         """#),
+    GoldenCase(
+      name: "a period column that does not exist",
+      files: [
+        "Jobs/feeds/payments.yaml": """
+        feed: payments
+        files: payments_*.csv
+        key: [payment_id]
+        period: paid_a
+        columns:
+          payment_id: { type: bigint }
+          amount: { type: "decimal(14,2)" }
+          paid_at: { type: timestamptz }
+          settled_on: { type: date, optional: true }
+
+        """
+      ],
+      says: """
+        error: Jobs/feeds/payments.yaml:4:9: the period column "paid_a" is not among the columns
+          fix: did you mean "paid_at"?
+        """),
+    GoldenCase(
+      name: "a period column that is no date",
+      files: [
+        "Jobs/feeds/payments.yaml": """
+        feed: payments
+        files: payments_*.csv
+        key: [payment_id]
+        period: amount
+        columns:
+          payment_id: { type: bigint }
+          amount: { type: "decimal(14,2)" }
+          paid_at: { type: timestamptz }
+          settled_on: { type: date, optional: true }
+
+        """
+      ],
+      says: """
+        error: Jobs/feeds/payments.yaml:4:9: "period" needs a date or a time, and "amount" is decimal(14,2)
+          declared at Jobs/feeds/payments.yaml:7:3
+        """),
+    GoldenCase(
+      name: "a period column that may be missing",
+      files: [
+        "Jobs/feeds/payments.yaml": """
+        feed: payments
+        files: payments_*.csv
+        key: [payment_id]
+        period: settled_on
+        columns:
+          payment_id: { type: bigint }
+          amount: { type: "decimal(14,2)" }
+          paid_at: { type: timestamptz }
+          settled_on: { type: date, optional: true }
+
+        """
+      ],
+      says: """
+        error: Jobs/feeds/payments.yaml:4:9: the period column "settled_on" is optional, and a row without it falls into no month that could be closed
+          declared at Jobs/feeds/payments.yaml:9:3
+          fix: remove optional from the column, or name another one
+        """),
   ]
 }

@@ -267,7 +267,7 @@ extension GoldenCase {
       ],
       says: """
         error: Jobs/feeds/payments.yaml:3:1: unknown key "distribute" in the feed
-          fix: use one of: feed, files, format, mode, max_deletes, load, key, on_conflict, columns, rejects, required, provenance, watch, control_file, trailer, drift
+          fix: use one of: feed, files, format, mode, max_deletes, load, key, on_conflict, columns, rejects, required, provenance, watch, control_file, trailer, drift, period
         """),
     GoldenCase(
       name: "a feed without columns",

@@ -164,5 +164,20 @@ extension GoldenCase {
         error: Jobs/daybook.yaml:2:23: "2h" is not a number of days for "journal"
           fix: write whole days from 1d to 36525d: 400d
         """),
+    GoldenCase(
+      name: "a rule for late changes that is none",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        close: { late: quarantined, hard: true }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:16: "quarantined" is not a value of "late"
+          fix: did you mean "quarantine"?
+        error: Jobs/daybook.yaml:2:29: unknown key "hard" in "close"
+          fix: use one of: late
+        """),
   ]
 }

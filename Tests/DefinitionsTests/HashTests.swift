@@ -41,6 +41,8 @@ internal import Testing
     ("Jobs/checks/sound.yaml", "where daily.net", "where daily.total"),
     ("Jobs/daybook.yaml", "starts: april", "starts: may"),
     ("Jobs/daybook.yaml", "journal: 90d", "journal: 91d"),
+    ("Jobs/daybook.yaml", "sunday }", "sunday }\nclose: { late: adjust }"),
+    ("Jobs/feeds/payments.yaml", "required: false", "required: false\nperiod: paid_at"),
   ])
   func aChangeOfMeaningChangesTheHash(path: String, old: String, new: String) throws {
     let good = try ProjectFixture(Samples.shop).load()

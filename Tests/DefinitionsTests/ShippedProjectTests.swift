@@ -28,9 +28,17 @@ internal import Testing
     #expect(project.inbox == ProjectFixture.repository + "/.daybook/inbox")
     #expect(project.output == ProjectFixture.repository + "/Output")
     #expect(project.calendar == CalendarSettings(timeZone: "America/New_York"))
+    #expect(project.close == CloseSettings(late: .restate))
     #expect(project.jobs.map(\.name) == ["nightly"])
     #expect(project.jobs[0].timeout == .seconds(7200))
     #expect(project.jobs[0].stages.map(\.kind) == [.ingest, .refresh, .check, .report])
+  }
+
+  @Test func viewsOfClosedMonthsFollowThemAndTheJournal() throws {
+    let project = try #require(outcome.project)
+    #expect(project.view(named: "restatements")?.inputs == ["daybook.period", "revenue_monthly"])
+    #expect(project.view(named: "restatement_batches")?.inputs == ["daybook.period", "transactions"])
+    #expect(project.view(named: "revenue_reported")?.inputs == ["daybook.period", "revenue_monthly"])
   }
 
   @Test func aFeedIsReadAsWritten() throws {
@@ -39,6 +47,7 @@ internal import Testing
     #expect(feed.rejectLimit.description == "1%")
     #expect(feed.mode == .delta)
     #expect(feed.key == ["transaction_id"])
+    #expect(feed.periodColumn == "occurred_at")
     let amount = try #require(feed.column(named: "amount"))
     #expect(amount.type == .decimal(precision: 14, scale: 2))
     #expect(amount.minimum == .number(0))
@@ -46,6 +55,6 @@ internal import Testing
     let order = try #require(feed.column(named: "order_id"))
     #expect(order.isOptional)
     #expect(order.reference == ColumnReference(feed: "orders", column: "order_id"))
-    #expect(order.position.description == "Jobs/feeds/transactions.yaml:10:3")
+    #expect(order.position.description == "Jobs/feeds/transactions.yaml:11:3")
   }
 }

@@ -21,11 +21,11 @@ extension FeedFixture {
   /// Ingests by chunks of about `chunkBytes`, dealt out to up to three parts.
   nonisolated(nonsending) func ingestInChunks(
     _ feed: FeedDefinition, _ selection: FileSelection = .inbox, chunkBytes: Int = 400, shareBytes: Int = 100,
-    pool: PostgresPool? = nil
+    pool: PostgresPool? = nil, late: LateChangeRule = .restate
   ) async throws -> IngestOutcome {
     let feed = feed.loaded(by: .insert)
     var ingestion = FeedIngestion(
-      project: project([feed]), feed: feed, pool: pool ?? self.pool, runID: .make(), asOf: FeedFixture.asOf)
+      project: project([feed], late: late), feed: feed, pool: pool ?? self.pool, runID: .make(), asOf: FeedFixture.asOf)
     ingestion.chunkBytes = chunkBytes
     ingestion.chunkShareBytes = shareBytes
     return try await ingestion.run(selection)

@@ -41,12 +41,14 @@ struct FeedFixture: Sendable {
 
   private static func makeDirectory(_ path: String) -> Bool { mkdir(path, 0o755) == 0 }
 
-  func project(_ feeds: [FeedDefinition], timeZone: String = "America/New_York") -> Project {
+  func project(
+    _ feeds: [FeedDefinition], timeZone: String = "America/New_York", late: LateChangeRule = .restate
+  ) -> Project {
     Project(
       name: "test", root: directory.path,
       database: DatabaseSettings(url: .url(database.url), schema: "finance"), inbox: directory.appending("inbox"),
-      output: directory.appending("Output"), calendar: CalendarSettings(timeZone: timeZone), feeds: feeds, views: [],
-      reports: [], jobs: [], configurationHash: "test")
+      output: directory.appending("Output"), calendar: CalendarSettings(timeZone: timeZone),
+      close: CloseSettings(late: late), feeds: feeds, views: [], reports: [], jobs: [], configurationHash: "test")
   }
 
   /// Puts a file into the inbox.
@@ -59,11 +61,12 @@ struct FeedFixture: Sendable {
   /// Ingests a feed as a run of its own.
   nonisolated(nonsending) func ingest(
     _ feed: FeedDefinition, _ selection: FileSelection = .inbox, asOf: CivilDate = FeedFixture.asOf,
-    timeZone: String = "America/New_York", progress: any ProgressSink = NullProgress(), workers: Int? = nil,
+    timeZone: String = "America/New_York", late: LateChangeRule = .restate, progress: any ProgressSink = NullProgress(),
+    workers: Int? = nil,
     lentBy other: PostgresPool? = nil
   ) async throws -> IngestOutcome {
     try await FeedIngestion(
-      project: project([feed], timeZone: timeZone), feed: feed, pool: other ?? pool, runID: .make(),
+      project: project([feed], timeZone: timeZone, late: late), feed: feed, pool: other ?? pool, runID: .make(),
       asOf: asOf, progress: progress, workers: workers
     ).run(selection)
   }

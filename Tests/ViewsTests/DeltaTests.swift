@@ -160,7 +160,10 @@ import Testing
     ("null groups are never found", { $0.replacing("is not distinct from", with: "=") }),
     ("values that left are still counted", { $0.replacing("- count(*) filter", with: "- 0 * count(*) filter") }),
     ("values are not kept", { $0.hasPrefix("insert into") && $0.contains("__value") ? "select 1" : $0 }),
-    ("the watermark moves before its images are applied", { $0.replacing("_daybook_batch\" <= ", with: "_daybook_batch\" < ") }),
+    (
+      "the watermark moves before its images are applied",
+      { $0.replacing("_daybook_batch\" <= ", with: "_daybook_batch\" < ") }
+    ),
     ("emptied groups stay", { $0.hasPrefix("delete") ? "select 1" : $0 }),
     ("images are applied twice", { $0.replacing("_daybook_batch\" > ", with: "_daybook_batch\" > -1 + ") }),
   ]

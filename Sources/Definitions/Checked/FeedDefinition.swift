@@ -36,6 +36,9 @@ public struct FeedDefinition: Sendable {
   public var trailer: TrailerRule?
   /// What happens when a header differs from the definition.
   public var drift: DriftRules
+  /// The column whose day, in the project's time zone, decides in which month a row falls: a date or a time that is
+  /// never missing. Nil for a feed whose rows belong to no month that could be closed.
+  public var periodColumn: String?
   /// Where the definition stands.
   public var position: SourcePosition
   /// Changes when the definition changes in meaning; white space and comments apart.
@@ -47,8 +50,8 @@ public struct FeedDefinition: Sendable {
     load: LoadStrategy = .auto, key: [String] = [], onConflict: ConflictRule = .update,
     columns: [ColumnDefinition], rejectLimit: Limit = .count(0), isRequired: Bool = true,
     keepsProvenance: Bool = true, isWatched: Bool = false, controlFile: ControlFileRule = .optional,
-    trailer: TrailerRule? = nil,
-    drift: DriftRules = DriftRules(), position: SourcePosition, definitionHash: String
+    trailer: TrailerRule? = nil, drift: DriftRules = DriftRules(), periodColumn: String? = nil,
+    position: SourcePosition, definitionHash: String
   ) {
     self.name = name
     self.filePattern = filePattern
@@ -65,6 +68,7 @@ public struct FeedDefinition: Sendable {
     self.controlFile = controlFile
     self.trailer = trailer
     self.drift = drift
+    self.periodColumn = periodColumn
     self.position = position
     self.definitionHash = definitionHash
   }

@@ -21,6 +21,7 @@ extension FeedDefinition {
       hash.add(trailer.sums.map { "\($0.column) \($0.field) \($0.group ?? "")" })
     }
     if isWatched { hash.add("watch") }
+    if let periodColumn { hash.add(["period", periodColumn]) }
     switch mode {
     case .delta: hash.add("delta")
     case .snapshot(let limit): hash.add("snapshot \(limit)")
@@ -153,8 +154,7 @@ extension Project {
       "project 1", name, database.schema, "\(database.pool)",
       inbox.hasPrefix(root) ? String(inbox.dropFirst(root.count)) : inbox,
       String(output.dropFirst(root.count)), calendar.timeZone,
-      "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue,
-      "\(retention.journalDays)",
+      "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue, "\(retention.journalDays)", close.late.rawValue,
     ])
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))

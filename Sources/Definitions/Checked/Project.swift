@@ -21,6 +21,8 @@ public struct Project: Sendable {
   public var calendar: CalendarSettings
   /// How long what is kept for looking back is kept.
   public var retention: RetentionSettings
+  /// What becomes of changes that fall into a closed month.
+  public var close: CloseSettings
   /// All feeds; a feed stands after every feed that it references, otherwise by name.
   public var feeds: [FeedDefinition]
   /// All views; a view stands after every view that it reads, otherwise by name.
@@ -37,9 +39,9 @@ public struct Project: Sendable {
   /// Creates a project from values that are already consistent.
   public init(
     name: String, root: String, database: DatabaseSettings, inbox: String, output: String,
-    calendar: CalendarSettings, retention: RetentionSettings = RetentionSettings(), feeds: [FeedDefinition],
-    views: [ViewDefinition], checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition],
-    configurationHash: String
+    calendar: CalendarSettings, retention: RetentionSettings = RetentionSettings(),
+    close: CloseSettings = CloseSettings(), feeds: [FeedDefinition], views: [ViewDefinition],
+    checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition], configurationHash: String
   ) {
     self.name = name
     self.root = root
@@ -48,6 +50,7 @@ public struct Project: Sendable {
     self.output = output
     self.calendar = calendar
     self.retention = retention
+    self.close = close
     self.feeds = feeds
     self.views = views
     self.checks = checks
@@ -83,4 +86,26 @@ public struct CalendarSettings: Sendable, Hashable {
     self.fiscalYearStartMonth = fiscalYearStartMonth
     self.weekStart = weekStart
   }
+}
+
+/// `close:` of the project.
+public struct CloseSettings: Sendable, Hashable {
+  /// What becomes of a change that falls into a softly closed month. A hard close lets none in, whatever this says.
+  public var late: LateChangeRule
+
+  /// Creates settings; late changes restate unless told.
+  public init(late: LateChangeRule = .restate) {
+    self.late = late
+  }
+}
+
+/// `late:` of `close:`.
+public enum LateChangeRule: String, Sendable, Hashable, CaseIterable {
+  /// The record is held back as a reject; the table keeps what it has.
+  case quarantine
+  /// The table takes the change, and the change is posted to the current month as well, so that what was reported of
+  /// the closed one stands.
+  case adjust
+  /// The table takes the change, and what was reported is shown beside what is true now.
+  case restate
 }

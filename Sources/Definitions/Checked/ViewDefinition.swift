@@ -29,6 +29,13 @@ public struct ViewDefinition: Sendable {
   }
 }
 
+extension ViewDefinition {
+  /// The input of a view that reads what the ledger keeps of closed months; its version moves with each closing.
+  public static let closedMonths = "daybook.period"
+  /// The tables of the schema `daybook` that it stands for.
+  public static let closedMonthTables = ["period", "period_log", "period_figure", "adjustment"]
+}
+
 /// The two kinds of view.
 public enum ViewKind: Sendable, Hashable {
   /// Groups and measures over one feed.

@@ -1,4 +1,5 @@
-// What a feed expects around its rows: provenance, other writers, a control file, a trailer record, and how far a header may differ.
+// What a feed expects around its rows: provenance, other writers, a control file, a trailer record, how far a header may
+// differ, and the column that says in which month a row falls.
 // Invariant: a trailer's sums are control sums of the feed, each stated once, and no field of it means two things.
 // Comparing them with a file is elsewhere: the room Ingest.
 
@@ -24,6 +25,34 @@ extension FeedReader {
         at: reader.keyPosition(of: "trailer"), findings: findings)
     {
       feed.trailer = self.trailer(trailer, of: feed, doubtful: doubtful)
+    }
+  }
+
+  /// `period:`, a date or a time that every row has: a row without one would fall into no month, and slip past a close.
+  func readPeriod(_ reader: MappingReader, into feed: inout FeedDefinition, doubtful: Set<String>) {
+    guard let name = reader.identifier("period", .column) else { return }
+    let place = reader.position(of: "period")
+    guard let column = feed.column(named: name) else {
+      if !feed.columns.isEmpty {
+        let fitting = feed.columns.filter { $0.type.isTemporal && !$0.isOptional }.map(\.name)
+        findings.error(
+          "unknown_column", at: place, "the period column \"\(name)\" is not among the columns",
+          fix: suggestion(for: name, among: fitting.isEmpty ? feed.columns.map(\.name) : fitting))
+      }
+      return
+    }
+    guard !doubtful.contains(name) else { return }
+    if !column.type.isTemporal {
+      findings.error(
+        "unfit_column", at: place, "\"period\" needs a date or a time, and \"\(name)\" is \(column.type)",
+        notes: ["declared at \(column.position)"])
+    } else if column.isOptional {
+      findings.error(
+        "optional_period", at: place,
+        "the period column \"\(name)\" is optional, and a row without it falls into no month that could be closed",
+        notes: ["declared at \(column.position)"], fix: "remove optional from the column, or name another one")
+    } else {
+      feed.periodColumn = name
     }
   }
 

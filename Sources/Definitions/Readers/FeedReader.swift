@@ -24,7 +24,7 @@ struct FeedReader {
 
   private static let keys = [
     "feed", "files", "format", "mode", "max_deletes", "load", "key", "on_conflict", "columns", "rejects", "required",
-    "provenance", "watch", "control_file", "trailer", "drift",
+    "provenance", "watch", "control_file", "trailer", "drift", "period",
   ]
 
   func read(_ node: DefinitionNode) -> FeedDraft? {
@@ -53,6 +53,7 @@ struct FeedReader {
       feed.rejectLimit = limit
     }
     readKey(reader, into: &feed)
+    readPeriod(reader, into: &feed, doubtful: doubtful)
     feed.mode = mode(reader, hasKey: !feed.key.isEmpty || reader.has("key"))
     if feed.load == .insert, case .snapshot = feed.mode {
       findings.error(

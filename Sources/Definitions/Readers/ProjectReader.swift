@@ -14,6 +14,7 @@ struct ProjectSettings {
   var output = ""
   var calendar = CalendarSettings()
   var retention = RetentionSettings()
+  var close = CloseSettings()
 }
 
 /// Reads the project's own file.
@@ -29,7 +30,8 @@ struct ProjectReader {
     settings.output = "\(root)/Output"
     guard
       let reader = MappingReader(
-        node, subject: "the project", keys: ["project", "database", "inbox", "output", "calendar", "retention"],
+        node, subject: "the project",
+        keys: ["project", "database", "inbox", "output", "calendar", "retention", "close"],
         required: ["project"], findings: findings)
     else { return settings }
     if let name = reader.identifier("project", .label) { settings.name = name }
@@ -52,6 +54,13 @@ struct ProjectReader {
     }
     settings.calendar = calendar(reader)
     settings.retention = retention(reader)
+    if let node = reader.node("close"),
+      let close = MappingReader(
+        node, subject: "\"close\"", keys: ["late"], at: reader.keyPosition(of: "close"), findings: findings),
+      let late: LateChangeRule = close.word("late")
+    {
+      settings.close = CloseSettings(late: late)
+    }
     return settings
   }
 

@@ -92,7 +92,7 @@ struct ProjectLoader {
     let reportResolver = ReportResolver(views: viewResolver, findings: findings)
     var project = Project(
       name: settings.name, root: root, database: settings.database, inbox: settings.inbox, output: settings.output,
-      calendar: settings.calendar, retention: settings.retention,
+      calendar: settings.calendar, retention: settings.retention, close: settings.close,
       feeds: FeedResolver(feeds: feeds, findings: findings).resolve(), views: viewResolver.resolve(),
       checks: CheckResolver(views: viewResolver, findings: findings).resolve(checks),
       reports: reportResolver.resolve(reports),

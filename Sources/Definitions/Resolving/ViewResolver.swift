@@ -133,6 +133,7 @@ struct ViewResolver {
     var inputs: Set<String> = []
     var warned: Set<String> = []
     for (relation, place) in relations {
+      if let own = ledgerInput(relation) { inputs.insert(own) }
       guard relation.schema.isEmpty || relation.schema == settings.database.schema else { continue }
       if feeds[relation.name] != nil || views[relation.name] != nil {
         inputs.insert(relation.name)
@@ -149,6 +150,16 @@ struct ViewResolver {
       }
     }
     return inputs.sorted()
+  }
+
+  /// What moves when the relation of Daybook's own schema does: the feed of a journal, or the record of closed months.
+  private func ledgerInput(_ relation: ScannedSQL.Relation) -> String? {
+    guard relation.schema == "daybook" else { return nil }
+    if relation.name.hasPrefix("journal_") {
+      let feed = String(relation.name.dropFirst("journal_".count))
+      return feeds[feed] == nil ? nil : feed
+    }
+    return ViewDefinition.closedMonthTables.contains(relation.name) ? ViewDefinition.closedMonths : nil
   }
 
   private func position(in view: String, of other: String) -> SourcePosition? {

@@ -70,6 +70,7 @@ extension FeedIngestion {
       var publication = FeedPublication(
         feed: ingestion.feed, design: design, dialect: try FileDialect(ingestion.feed.format), runID: runID, asOf: asOf)
       publication.correction = Correction(rejects: wanted)
+      publication.closed = try await ClosedMonths.read(feed, project, asOf: asOf, on: connection)
       let discovered = DiscoveredFile(
         name: name, displayPath: shown, file: file, sha256: sha256, isReload: isKnown, control: nil)
       var outcome = try await ingestion.stageAndPublish([discovered], publication, area, zone, on: connection)

@@ -46,7 +46,7 @@ extension ChunkedLoad {
       references: MergeStatements.references(of: design, among: names, places: places),
       journal: Journal(design: design), onConflict: feed.onConflict, hasProvenance: hasProvenance,
       // Behind the columns stand offset, line and record.
-      lineField: plan.definitions.count + 1)
+      lineField: plan.definitions.count + 1, closed: closed)
   }
 
   // MARK: The first transaction
@@ -95,7 +95,7 @@ extension ChunkedLoad {
       return Begun(
         fileID: resumed.fileID, plan: resumed.plan,
         committed: try await ChunkLedger.pieces(of: resumed.fileID, on: connection), hasProvenance: hasProvenance,
-        findings: findings)
+        held: try await held(of: resumed.fileID, on: connection), findings: findings)
     }
     let plan = plan(for: file.file.identity.bytes)
     let fileID = try await FileLedger.record(
@@ -164,7 +164,9 @@ extension ChunkedLoad {
     var result = Result(outcome: outcome(file, begun, rows, sums))
     result.duplicates = rows.duplicate
     try prove(file, summary, rows, ControlTotals(sums))
-    guard feed.rejectLimit.allows(rows.rejected, of: rows.read) else {
+    let held = try await held(of: begun.fileID, on: connection)
+    result.outcome?.held = held
+    guard feed.rejectLimit.allows(rows.rejected - held, of: rows.read) else {
       result.findings.append(try await crossed(file, begun, rows, pieces.count, on: connection))
       result.isStopped = true
       return result
@@ -174,7 +176,23 @@ extension ChunkedLoad {
     }
     try await ChunkLedger.finish(begun.fileID, rows: rows, wallMs: wallMs, on: connection)
     if rows.inserted + rows.updated > 0 { try await DataVersions.bump(feed.name, on: connection) }
+    if let closed {
+      if held > 0 { result.findings.append(closed.heldFinding(held, "", file: file.displayPath)) }
+      let months = try await closed.admit(
+        batches: "in (select batch_id from daybook.batch where file_id = \(begun.fileID))", Journal(design: design),
+        posting: false, on: connection)
+      if let months { result.findings.append(closed.admittedFinding(months, file: file.displayPath)) }
+    }
     return result
+  }
+
+  /// The refused records of a file that are good rows of closed months.
+  private nonisolated(nonsending) func held(of fileID: Int64, on connection: PostgresConnection) async throws -> Int {
+    guard feed.periodColumn != nil else { return 0 }
+    let rows = try await connection.query(
+      "select count(*) from daybook.reject where file_id = $1 and code = $2",
+      [.int8(fileID), .text(RejectCode.closedPeriod.rawValue)])
+    return try rows.first?.decode(0) ?? 0
   }
 
   private func outcome(
@@ -259,15 +277,15 @@ extension ChunkedLoad {
     var notes = ["declared in \(feed.position)"]
     var line: Int?
     let first = try await connection.query(
-      "select line, column_name, code, reason from daybook.reject where file_id = $1 order by record limit 1",
-      [.int8(begun.fileID)])
+      "select line, column_name, code, reason from daybook.reject where file_id = $1 and code <> $2 order by record limit 1",
+      [.int8(begun.fileID), .text(RejectCode.closedPeriod.rawValue)])
     if let row = first.first {
       line = try row.decode(0, as: Int.self)
       notes.insert(Self.firstRefused(try row.decode(1), try row.decode(2), try row.decode(3)), at: 0)
     }
     notes.append(Self.state(rows, pieces))
     return limitFinding(
-      file, line, rows.rejected, rows.read, notes,
+      file, line, rows.rejected - (try await held(of: begun.fileID, on: connection)), rows.read, notes,
       fix: "; or raise rejects.limit and run again, which goes on behind them: daybook ingest \(feed.name)")
   }
 

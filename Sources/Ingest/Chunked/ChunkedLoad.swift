@@ -20,6 +20,7 @@ struct ChunkedLoad: Sendable {
   let pool: PostgresPool
   let runID: RunID
   let asOf: CivilDate
+  let closed: ClosedMonths?
   let meter: ProgressMeter
   /// For files that are begun now; a file under way keeps the plan it was begun with.
   let chunkBytes: Int
@@ -50,6 +51,8 @@ struct ChunkedLoad: Sendable {
     var plan: ChunkPlan
     var committed: [PieceID: ChunkEntry]
     var hasProvenance: Bool
+    /// Committed rejects that are good rows of closed months.
+    var held = 0
     var findings: [Diagnostic]
   }
 
@@ -128,7 +131,7 @@ struct ChunkedLoad: Sendable {
     guard let begun else { return Result() }
     let told = header.findings + begun.findings
     let watch = RejectWatch(
-      limit: feed.rejectLimit, rejected: begun.committed.values.reduce(0) { $0 + $1.rows.rejected },
+      limit: feed.rejectLimit, rejected: begun.committed.values.reduce(-begun.held) { $0 + $1.rows.rejected },
       hasCommitted: !begun.committed.isEmpty)
     let isKey = plan.definitions.map { feed.key.contains($0.name) } + RowPlaces.staging.columns.map { _ in false }
     let producer = PieceProducer(
@@ -138,7 +141,7 @@ struct ChunkedLoad: Sendable {
     let writer = PieceWriter(
       feed: feed, table: design.table, statements: statements(header, plan, begun.hasProvenance), isKey: isKey,
       sums: EncodedSums(plan), fileID: begun.fileID, fileName: file.name, displayPath: file.displayPath, runID: runID,
-      watch: watch)
+      closed: closed, watch: watch)
     let summary: ProducedSummary
     do {
       summary = try await pump(producer, writer, parts: begun.plan.parts, on: connection)

@@ -58,7 +58,7 @@ extension FeedIngestion {
       }
     let load = ChunkedLoad(
       feed: feed, design: publication.design, dialect: publication.dialect, zone: zone, pool: pool, runID: runID,
-      asOf: asOf, meter: meter, chunkBytes: chunkBytes, shareBytes: chunkShareBytes,
+      asOf: asOf, closed: publication.closed, meter: meter, chunkBytes: chunkBytes, shareBytes: chunkShareBytes,
       workers: max(1, project.database.pool.max - 1))
     var outcome = IngestOutcome(
       status: .nothingNew, files: [], rows: RowCounts(), bytesIn: 0, findings: [], rejectsFile: nil)

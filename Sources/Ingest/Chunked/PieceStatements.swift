@@ -38,6 +38,8 @@ struct PieceStatements: Sendable {
   let hasProvenance: Bool
   /// The place of the line in an encoded row.
   let lineField: Int
+  /// The closed months; nil when none is.
+  let closed: ClosedMonths?
 
   /// What names a row within its piece, from 1.
   static let number = "_daybook_n"
@@ -143,13 +145,24 @@ struct PieceStatements: Sendable {
     let batch = "$\(incoming.fields.count + 2)::bigint"
     let isOwn = hasProvenance ? "coalesce(b.\(quoteIdentifier(Provenance.file)) = \(file), false)" : "false"
     let isChanged = "row(\(list(compared, of: "i"))) is distinct from row(\(list(compared, of: "b")))"
+    let holding = closed.flatMap { $0.held.isEmpty ? nil : $0 }
+    let written =
+      holding.map { "case when \($0.isHeld("i")) or \($0.isHeld("b")) then 'closed' else 'updated' end" } ?? "'updated'"
+    let month = holding.map { "case when \($0.isHeld("i")) then \($0.month("i")) else \($0.month("b")) end" }
     let fate =
       switch onConflict {
-      case .update: "case when \(isChanged) then 'updated' else 'unchanged' end"
-      case .ignore: "case when \(isChanged) and \(isOwn) then 'updated' else 'unchanged' end"
+      case .update: "case when \(isChanged) then \(written) else 'unchanged' end"
+      case .ignore: "case when \(isChanged) and \(isOwn) then \(written) else 'unchanged' end"
       case .reject:
-        "case when not (\(isChanged)) then 'unchanged' when \(isOwn) then 'updated' else 'conflict' end"
+        "case when not (\(isChanged)) then 'unchanged' when \(isOwn) then \(written) else 'conflict' end"
       }
+    let held =
+      holding == nil
+      ? ""
+      : """
+
+      union all select 'closed', \(Self.number), _daybook_month, '', null from pair where _daybook_fate = 'closed'
+      """
     let old = imaged.enumerated().map { "b.\(quoteIdentifier($1)) as _daybook_o\($0)" }.joined(separator: ", ")
     let provenance = Provenance.columns.map(quoteIdentifier)
     let set =
@@ -167,7 +180,8 @@ struct PieceStatements: Sendable {
       with i as materialized (\(incoming.sql)),
       pair as materialized (
         select i.*, b.ctid as _daybook_place, \(fate) as _daybook_fate, \(isOwn) as _daybook_own,
-          \(hasProvenance ? "b.\(provenance[1])" : "null::bigint") as _daybook_own_line, \(old)
+          \(hasProvenance ? "b.\(provenance[1])" : "null::bigint") as _daybook_own_line,\
+      \(month.map { " to_char(\($0), 'YYYY-MM') as _daybook_month," } ?? "") \(old)
         from i join \(base) b on \(match)),
       minus as (
         \(journal.insert(imaged))
@@ -179,9 +193,20 @@ struct PieceStatements: Sendable {
         \(journal.insert(imaged)) select \(batch), 1, \(list(imaged, of: "s")) from s)
       select 'updated', count(*)::bigint, '', '', null::text from s
       union all select 'pairs', count(*)::bigint, '', '', null from pair
-      union all select 'conflict', \(Self.number), '', '', null from pair where _daybook_fate = 'conflict'\(own)\
+      union all select 'conflict', \(Self.number), '', '', null from pair where _daybook_fate = 'conflict'\(own)\(held)\
       \(sums("updated", over: "s"))\(sums("unchanged", over: "(select * from pair where _daybook_fate = 'unchanged') s"))
       """
+    )
+  }
+
+  /// Number and month of the rows that fall into a month which lets no change in; nil when there is none.
+  var held: (incoming: Incoming, sql: String)? {
+    guard let closed, !closed.held.isEmpty else { return nil }
+    let incoming = incoming([closed.column])
+    return (
+      incoming,
+      "select i.\(Self.number), to_char(\(closed.month("i")), 'YYYY-MM') from (\(incoming.sql)) i "
+        + "where \(closed.isHeld("i")) order by 1"
     )
   }
 

@@ -22,6 +22,7 @@ struct PieceWriter: Sendable {
   let fileName: String
   let displayPath: String
   let runID: RunID
+  let closed: ClosedMonths?
   let watch: RejectWatch
 
   /// The piece may not commit, because too much was refused.
@@ -99,11 +100,15 @@ struct PieceWriter: Sendable {
         BatchEntry(
           batchID: batch, feed: feed.name, kind: .delta, runID: runID, fileID: fileID, rowsPlus: work.images.plus,
           rowsMinus: work.images.minus), on: connection)
+      if let closed, closed.rule == .adjust {
+        _ = try await closed.admit(batches: "= \(batch)", statements.journal, posting: true, on: connection)
+      }
       // Last, because every part waits here for the others' commits.
       try await DataVersions.bump(feed.name, on: connection)
     }
     var refusedByServer = RejectLog()
-    refusedByServer.merge(work.rejects)
+    // Rows that wait for their month are good ones, and do not count.
+    refusedByServer.merge(work.rejects.filter { $0.code != .closedPeriod })
     guard watch.mayCommit(piece.id, refusedByServer) else { throw LimitCrossed() }
   }
 
@@ -170,6 +175,7 @@ struct PieceWriter: Sendable {
     var left = rows
     guard !left.isEmpty else { return }
     try await changePresent(piece, &left, batch, &work, on: connection)
+    try await holdBackClosed(piece, &left, &work, on: connection)
     try await insertNew(piece, left, batch, &work, on: connection)
   }
 
@@ -196,6 +202,7 @@ struct PieceWriter: Sendable {
       piece.arrays(change.incoming.fields, types: change.incoming.types, of: present)
         + [.int8(fileID), .int8(batch)])
     var conflicts: [Int] = []
+    var held: [(row: Int, month: String)] = []
     var replaced: [(row: Int, line: Int)] = []
     var (pairs, updated) = (0, 0)
     for row in rows {
@@ -204,6 +211,7 @@ struct PieceWriter: Sendable {
       case "updated": updated = number
       case "pairs": pairs = number
       case "conflict": conflicts.append(present[number - 1])
+      case "closed": held.append((present[number - 1], try row.decode(2)))
       case "own": replaced.append((present[number - 1], Int(try row.decode(2, as: String.self)) ?? 0))
       case "updated_sum": try add(row, .updated, &work)
       case "unchanged_sum": try add(row, .unchanged, &work)
@@ -213,8 +221,11 @@ struct PieceWriter: Sendable {
     work.images.minus += updated
     work.images.plus += updated
     work.rows.updated += updated
-    work.rows.unchanged += pairs - updated - conflicts.count
-    try await list(replaced, piece, &work, on: connection)
+    work.rows.unchanged += pairs - updated - conflicts.count - held.count
+    // What is held back takes the place of nothing.
+    let heldRows = Set(held.map(\.row))
+    try await list(replaced.filter { !heldRows.contains($0.row) }, piece, &work, on: connection)
+    refuse(held, of: piece, &work)
     try await refuse(conflicts.sorted(), of: piece, &work, on: connection)
   }
 

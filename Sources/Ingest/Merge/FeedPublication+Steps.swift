@@ -35,11 +35,15 @@ extension FeedPublication {
     if done.isEmpty { try checkStatements(staged) }
     let read = staged.reduce(earlier.read) { $0 + $1.summary.recordsRead }
     let logs = done.map(\.rejects) + staged.dropFirst(done.count).map(\.summary.rejects)
-    let count = logs.reduce(earlier.rejected) { $0 + $1.count }
+    // Rows that wait for their month are good ones, and do not count.
+    let held = done.reduce(earlierHeld) { $0 + $1.held }
+    let count = logs.reduce(earlier.rejected) { $0 + $1.count } - held
     let isTruncated = logs.contains { $0.isTruncated }
     guard isTruncated || !feed.rejectLimit.allows(count, of: read) else { return }
     // The first refused record says where to look; the feed's definition only where the limit stands.
-    let first = zip(staged, logs).lazy.compactMap { file, log in log.records.first.map { (file, $0) } }.first
+    let first = zip(staged, logs).lazy.compactMap { file, log in
+      (log.records.first { $0.code != .closedPeriod } ?? log.records.first).map { (file, $0) }
+    }.first
     var notes = ["declared in \(feed.position)"]
     var position = feed.position
     if let (file, record) = first {
@@ -48,6 +52,7 @@ extension FeedPublication {
       notes.insert("the first one\(column): \(record.code.rawValue): \(record.reason)", at: 0)
     }
     if isTruncated { notes.append("only the first \(RejectLog.maximumBytes >> 20) MiB of refused records are kept") }
+    if held > 0 { notes.append("\(held) more fall into closed months and would have been held back") }
     notes.append("state: nothing of this feed is committed; the refused records are in the ledger")
     let finding = Diagnostic(
       .error, code: "reject_limit", at: position,
@@ -73,12 +78,12 @@ extension FeedPublication {
     let (absent, total): (Int, Int) = (try row.decode(0), try row.decode(1))
     if absent == 0 { return false }
     // A refused record may stand for a row of the table: absent and unreadable cannot be told apart.
-    guard merged.rejects.count == 0 else {
+    guard merged.rejects.count == merged.held else {
       merged.findings.append(
         Diagnostic(
           .warning, code: "nothing_deleted", at: SourcePosition(file: file.displayPath),
           "\(absent) of the table's \(total) rows are not in the file, and none was deleted: "
-            + "\(merged.rejects.count) of its records were refused, which may stand for them",
+            + "\(merged.rejects.count - merged.held) of its records were refused, which may stand for them",
           fix: "correct the refused records: daybook rejects list --feed \(feed.name)"))
       return false
     }
@@ -125,7 +130,8 @@ extension FeedPublication {
     }
     if merged.duplicatesListed { try await recordDuplicates(fileID, file, on: connection) }
     return FileOutcome(
-      name: file.name, sha256: file.sha256, bytes: bytes, rows: merged.rows, controlSums: sums, fileID: fileID)
+      name: file.name, sha256: file.sha256, bytes: bytes, rows: merged.rows, controlSums: sums, fileID: fileID,
+      held: merged.held)
   }
 
   func rejectEntries(_ log: RejectLog, fileID: Int64, file: String) -> [RejectEntry] {

@@ -90,6 +90,10 @@ struct FeedPublication: Sendable {
   var correction: Correction?
   /// What became of the files that the same call has committed before: their refused records count toward the limit.
   var earlier = RowCounts()
+  /// How many of those were held back because their month is closed; these do not count.
+  var earlierHeld = 0
+  /// The closed months; nil when none is, or when the feed's rows belong to none.
+  var closed: ClosedMonths?
 
   /// What one file's merge did.
   struct Merged {
@@ -104,6 +108,10 @@ struct FeedPublication: Sendable {
     var imagesMinus = 0
     /// Whether readers of the journal have to start over.
     var isRebuild = false
+    /// Rejects that are good rows of closed months.
+    var held = 0
+    /// Whether `daybook_held` is there.
+    var hasHeldTable = false
   }
 
   /// The journal of the feed's changes.
@@ -210,7 +218,8 @@ struct FeedPublication: Sendable {
   nonisolated(nonsending) func mayCopyInPlace(
     _ files: [DiscoveredFile], on connection: PostgresConnection
   ) async throws -> Bool {
-    guard let first = files.first, !design.provenance.isEmpty, feed.columns.allSatisfy({ $0.constant == nil }),
+    guard closed == nil, let first = files.first, !design.provenance.isEmpty,
+      feed.columns.allSatisfy({ $0.constant == nil }),
       first.file.identity.bytes >= Self.inPlaceBytesMinimum
     else { return false }
     let found = try await connection.query("select to_regclass($1) is not null", [.text(design.table.quoted)])

@@ -54,7 +54,8 @@ struct FileMerge {
       controls: MergeStatements.controls(of: feed, among: names),
       references: MergeStatements.references(of: design, among: names, places: file.places),
       rowsAre: rowsAre, provenance: design.provenance.isEmpty ? nil : number,
-      imageColumns: (design.columns + design.provenance).map(\.name), journal: publication.journal)
+      imageColumns: (design.columns + design.provenance).map(\.name), journal: publication.journal,
+      closed: publication.closed)
   }
 
   // MARK: From staging
@@ -65,15 +66,17 @@ struct FileMerge {
     if !sql.references.isEmpty { try await refuseOrphans(on: connection) }
     if !feed.key.isEmpty, !file.summary.keysAscend { try await setLosersAside(on: connection) }
     let isEmpty = try await publication.isTableEmpty(on: connection)
-    if isEmpty, mode == .together {
+    if isEmpty, mode == .together, publication.closed == nil {
       try await fill(on: connection)
     } else if feed.key.isEmpty || isEmpty {
+      try await holdBackClosed(hasPresent: false, on: connection)
       try await beginJournal(changed: file.summary.accepted, on: connection)
       try await insert(hasPresent: false, on: connection)
     } else {
       try await mergeByKey(on: connection)
     }
     if case .snapshot(let limit) = feed.mode, !isEmpty { try await deleteAbsent(limit, on: connection) }
+    try await dropHeld(on: connection)
     merged.rows.rejected = merged.rejects.count
     try await closeBatch(on: connection)
   }
@@ -96,6 +99,7 @@ struct FileMerge {
     try await publication.planFreely(on: connection)
     try await connection.execute("analyze pg_temp.daybook_present")
     try await refuseOlderCorrections(on: connection)
+    try await holdBackClosed(hasPresent: true, on: connection)
     let counts = try await connection.query(sql.countPresent)
     var (changed, same) = (0, 0)
     if let row = counts.first { (changed, same) = (try row.decode(0), try row.decode(1)) }
@@ -105,7 +109,7 @@ struct FileMerge {
     if merged.rows.unchanged > 0 { try await addSums(sql.sums(over: unchanged), .unchanged, on: connection) }
     if feed.onConflict == .reject, changed > 0 { try await refuseConflicts(changed, on: connection) }
     let hasUpdates = feed.onConflict == .update && changed > 0
-    let new = file.summary.accepted - merged.rows.duplicate - present
+    let new = file.summary.accepted - merged.rows.duplicate - present - merged.held
     let finish = try await beginJournal(changed: (hasUpdates ? changed : 0) + new, on: connection)
     if hasUpdates { try await update(on: connection) }
     try await insert(hasPresent: present > 0, on: connection)
@@ -121,7 +125,8 @@ struct FileMerge {
   private nonisolated(nonsending) mutating func beginJournal(
     changed: Int, on connection: PostgresConnection
   ) async throws -> TableFinish {
-    guard changed > 0 else { return TableFinish() }
+    // While a month is closed every change is told by images, whatever that costs.
+    guard changed > 0, publication.closed == nil else { return TableFinish() }
     // What the planner believes; exact enough to tell most of a table from some of it.
     let sizes = try await connection.query(
       """
@@ -161,6 +166,9 @@ struct FileMerge {
         batchID: batch ?? 0, feed: feed.name, kind: merged.isRebuild ? .rebuild : .delta, runID: publication.runID,
         fileID: number, rowsPlus: merged.isRebuild ? 0 : merged.imagesPlus,
         rowsMinus: merged.isRebuild ? 0 : merged.imagesMinus), on: connection)
+    guard let closed = publication.closed, let batch else { return }
+    let months = try await closed.admit(batches: "= \(batch)", publication.journal, posting: true, on: connection)
+    if let months { merged.findings.append(closed.admittedFinding(months, file: file.displayPath)) }
   }
 
   // MARK: Writing
@@ -201,6 +209,7 @@ struct FileMerge {
   private nonisolated(nonsending) mutating func deleteAbsent(
     _ limit: Limit, on connection: PostgresConnection
   ) async throws {
+    try await tellStaying(on: connection)
     guard try await publication.mayDelete(file, sql, limit, &merged, on: connection) else { return }
     let batch = try await batchNumber(on: connection)
     merged.rows.deleted = try await connection.execute(sql.deleteAbsent(journaling: batch))

@@ -42,16 +42,7 @@ struct Journal: Sendable {
       where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
       """, [.text(table.quoted)])
     if found.isEmpty {
-      let fields = columns.map { "\(quoteIdentifier($0.name)) \($0.type)" }
-      try await connection.executeScript(
-        """
-        create table \(table.quoted) (
-          \(quoteIdentifier(JournalTable.batch)) bigint not null,
-          \(quoteIdentifier(JournalTable.weight)) smallint not null,
-          \(fields.joined(separator: ",\n  "))
-        );
-        create index on \(table.quoted) using brin (\(quoteIdentifier(JournalTable.batch)))
-        """)
+      try await connection.executeScript(JournalTable.create(of: base.name, columns: columns))
       return true
     }
     var present: [String: String] = [:]

@@ -24,6 +24,8 @@ struct MergeStatements: Sendable {
   /// The columns of the images in the journal.
   let imageColumns: [String]
   let journal: Journal
+  /// The closed months; nil when none is.
+  var closed: ClosedMonths?
 
   /// Where the rows of a file are before they are settled.
   enum RowsAre: Sendable {
@@ -330,8 +332,22 @@ struct MergeStatements: Sendable {
       \(journal.insert(imageColumns)) select \(batch)::bigint, -1, \(images("d")) from d
       """
   }
+  /// How many rows of months that let no change in the file does not have; nil when there is no such month.
+  var countStaying: String? {
+    guard let closed, !closed.held.isEmpty else { return nil }
+    return "select count(*) from \(base) b where \(isMissing) and \(closed.isHeld("b"))"
+  }
   private var isAbsent: String {
-    let match = key.map { "s.\(quoteIdentifier($0)) = b.\(quoteIdentifier($0))" }.joined(separator: " and ")
-    return "not exists (select from \(staging) s where \(match))"
+    guard let closed, !closed.held.isEmpty else { return isMissing }
+    return "\(isMissing) and not (\(closed.isHeld("b")))"
+  }
+  /// Whether the file has no record for a row `b`. Held records have left staging, and are records all the same.
+  private var isMissing: String {
+    func none(_ relation: String) -> String {
+      let match = key.map { "s.\(quoteIdentifier($0)) = b.\(quoteIdentifier($0))" }.joined(separator: " and ")
+      return "not exists (select from \(relation) s where \(match))"
+    }
+    guard let closed, !closed.held.isEmpty else { return none(staging) }
+    return "\(none(staging)) and \(none("daybook_held"))"
   }
 }
