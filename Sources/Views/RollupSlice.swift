@@ -60,7 +60,8 @@ struct RollupSlice {
       if case .expression = group.source { "(\(key(group)))::text" } else { key(group) }
     }
     // The sign of the remainder is the sign of the hash.
-    return "(hash_record_extended(row(\(keys.joined(separator: ", "))), 0) % \(Self.count) + \(Self.count)) % \(Self.count)"
+    let hash = "hash_record_extended(row(\(keys.joined(separator: ", "))), 0)"
+    return "(\(hash) % \(Self.count) + \(Self.count)) % \(Self.count)"
   }
 
   /// Counts the periods from a fixed one on. What has no number, null and the infinities, is in slice 0.
