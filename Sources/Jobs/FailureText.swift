@@ -174,7 +174,8 @@ public struct FailureText: Sendable {
     switch exitCode {
     case .usage: return "daybook --help"
     // A check of the definitions does not look at tables: there is nothing to see before they are mended.
-    case .badDefinition: return errorClass == "table_drift" ? retry : "daybook check\(options)"
+    case .badDefinition:
+      return ["table_drift", "check"].contains(errorClass) ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:

@@ -21,14 +21,14 @@ struct RollupSlice {
   /// The rows of the state that are in the slice.
   var held: String {
     let key = byPeriod.map { ordinalSlice(quoteIdentifier($0.name), of: $0) }
-    let all = sql.rollup.groups.map { quoteIdentifier($0.name) }
-    return "select * from \(sql.state.quoted) where \(key ?? hashSlice(all)) = \(number)"
+    let slice = key ?? hashSlice { quoteIdentifier($0.name) }
+    return "select * from \(sql.state.quoted) where \(slice) = \(number)"
   }
 
   /// The same rows as they follow from the table.
   var recomputed: String {
     guard let group = byPeriod else {
-      let slice = hashSlice(sql.rollup.groups.map(sql.groupExpression))
+      let slice = hashSlice(sql.groupExpression)
       return sql.state(from: "(select * from \(sql.source.quoted) where \(slice) = \(number)) as sliced")
     }
     guard isRead(byStretchesOf: group), let column = sql.period(group)?.column else {
@@ -54,9 +54,14 @@ struct RollupSlice {
     return column.isIndexed && column.type.isTemporal
   }
 
-  private func hashSlice(_ keys: [String]) -> String {
+  private func hashSlice(_ key: (RollupGroup) -> String) -> String {
+    let keys = sql.rollup.groups.map { group in
+      // An expression may be of a type that has no hash.
+      if case .expression = group.source { "(\(key(group)))::text" } else { key(group) }
+    }
     // The sign of the remainder is the sign of the hash.
-    "(hash_record_extended(row(\(keys.joined(separator: ", "))), 0) % \(Self.count) + \(Self.count)) % \(Self.count)"
+    let hash = "hash_record_extended(row(\(keys.joined(separator: ", "))), 0)"
+    return "(\(hash) % \(Self.count) + \(Self.count)) % \(Self.count)"
   }
 
   /// Counts the periods from a fixed one on. What has no number, null and the infinities, is in slice 0.

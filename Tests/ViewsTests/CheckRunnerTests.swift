@@ -109,6 +109,29 @@ import Views
     }
   }
 
+  @Test(arguments: [
+    ("date '2026-03-30'", CheckOutcome.Status.passed, "the newest is 2026-03-30, 1d before the end of 2026-03-31"),
+    ("date '2026-03-29'", .warned, "the newest is 2026-03-29, 2d before the end of 2026-03-31"),
+    ("timestamp '2026-03-30 00:00'", .warned, "the newest is 2026-03-30 00:00:00, 2d before the end of 2026-03-31"),
+    ("timestamp '2026-03-28 12:00'", .failed, "the newest is 2026-03-28 12:00:00, 3d 12h before the end of 2026-03-31"),
+    (
+      "timestamptz '2026-04-01 03:59+00'", .passed,
+      "the newest is 2026-03-31 23:59:00-04, 1m before the end of 2026-03-31"
+    ),
+    // What comes behind the date says nothing of it.
+    ("date '2026-04-01'", .failed, "days holds no row up to the end of 2026-03-31"),
+  ])
+  func freshnessIsMeasuredAtTheEndOfTheDate(value: String, status: CheckOutcome.Status, message: String) async throws {
+    try await Shop.with(views: [], timeZone: "America/New_York") { shop in
+      try await shop.run("create table shop.days as select \(value) as at union all select null")
+      let test = Self.test(
+        .freshness(column: "at", warnAfter: .seconds(86_400 + 3600), errorAfter: .seconds(3 * 86_400)))
+      let outcomes = try await shop.checks.run([Self.check([test], on: "days")], run: .make())
+      #expect(outcomes.map(\.status) == [status])
+      #expect(outcomes.map(\.message) == [message])
+    }
+  }
+
   @Test func aConditionLimitsWhatIsLookedAt() async throws {
     let test = Self.test(.range(column: "amount", minimum: nil, maximum: "0"), where: "id < 4 -- the first three")
     try await run([test]) { _, outcomes, _ in #expect(outcomes.first?.failure?.failingRows == 3) }
