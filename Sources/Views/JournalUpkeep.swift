@@ -1,8 +1,8 @@
 // What the ledger need not keep once the views have it, at the end of a refresh: images that every rollup has absorbed and
 // that are older than `retention.journal`, and changes by hand that are not counted into the versions yet.
-// Invariant: the horizon moves only while nobody follows the journal: whoever does has locked the base table against
-// writers, which is what this locks it for as well, without keeping other writers out. Images go behind that, in pieces that
-// each commit. A kill leaves images that nobody reads any more, and the next refresh goes on with them.
+// Invariant: nobody who follows the journal misses what goes: he sees it as it was when he began, in one snapshot, or has
+// locked the base table against writers, and then the horizon does not move. Images go behind that, in pieces that each
+// commit. A kill leaves images that nobody reads any more, and the next refresh goes on with them.
 
 internal import Definitions
 internal import Ledger

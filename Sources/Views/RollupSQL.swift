@@ -163,7 +163,8 @@ struct RollupSQL {
     }
   }
 
-  /// The value at the earliest or latest `by`; ties go by the feed's key, so that the answer is the same every time.
+  /// The value at the earliest or latest `by`; ties go by the feed's key, or by the value where rows have no key, so that
+  /// the answer is the same every time.
   ///
   /// - Parameter filter: which rows take part, as a filter clause.
   func endpointColumns(_ measure: RollupMeasure, filter only: String) -> [String] {
@@ -178,7 +179,7 @@ struct RollupSQL {
     func cell(_ suffix: String, _ expression: String) -> String {
       "\(expression) as \(quoteIdentifier(measure.name + suffix))"
     }
-    let order = ([by] + feed.key.filter { $0 != by })
+    let order = ([by] + (feed.key.isEmpty ? [column] : feed.key).filter { $0 != by })
       .map { "\(quoteIdentifier($0)) \(direction) nulls last" }.joined(separator: ", ")
     return [
       cell("__value", "(array_agg(\(quoteIdentifier(column)) order by \(order))\(only))[1]"),

@@ -9,13 +9,9 @@ enum RollupWork: Equatable {
   /// The state holds all there is.
   case nothing
   /// Images of the batches behind `after` up to `through` are applied.
-  case delta(after: Int64, through: Int64, batches: Int, images: Int)
+  case delta(after: Int64, through: Int64, batches: Int, images: Int, why: String?)
   /// The state is made from the table.
   case rebuild(reason: String)
-
-  /// More images than this share of the table are not worth following: on 3 M rows one image cost 7 µs where the
-  /// plain aggregation took 0.7 µs a row.
-  static let shareOfTable = 10
 
   /// Chooses.
   ///
@@ -23,9 +19,11 @@ enum RollupWork: Equatable {
   ///   - absorbed: the last batch in the state; nil when the state was never built beside the journal.
   ///   - batches: all batches of the source behind that one.
   ///   - hasMoved: whether the source's data is at another version than the state was built from.
-  ///   - tableRows: what the planner believes; nil when it knows nothing.
+  ///   - readRows: the rows that a rebuild would read, as the planner believes; nil when it knows nothing.
+  ///   - cost: what both ways took lately.
   static func choose(
-    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, tableRows: Int?
+    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, readRows: Int?,
+    cost: RefreshCost = RefreshCost()
   ) -> RollupWork {
     guard let absorbed else { return .rebuild(reason: "\(source) changed") }
     guard let last = batches.last else {
@@ -36,10 +34,23 @@ enum RollupWork: Equatable {
       return .rebuild(reason: "\(source) was loaded in bulk")
     }
     let images = batches.reduce(0) { $0 + $1.rowsPlus + $1.rowsMinus }
-    if let tableRows, images > tableRows / shareOfTable {
-      return .rebuild(reason: "\(images) images of about \(tableRows) rows in \(source)")
+    guard let readRows else {
+      return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: nil)
     }
-    return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images)
+    let (byDelta, byReading) = (Double(images) * cost.perImage, Double(readRows) * cost.perRow)
+    if byDelta > byReading {
+      return .rebuild(
+        reason: "\(images) images would take about \(seconds(byDelta)), \(readRows) rows about \(seconds(byReading))")
+    }
+    // Where both are nothing to wait for, there is nothing to explain.
+    let why = byReading >= 100_000 ? "about \(seconds(byDelta)) expected, \(seconds(byReading)) for a rebuild" : nil
+    return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: why)
+  }
+
+  /// Microseconds as a person reads them, to the hundredth of a second.
+  private static func seconds(_ microseconds: Double) -> String {
+    let hundredths = Int((microseconds / 10_000).rounded())
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s"
   }
 }
 

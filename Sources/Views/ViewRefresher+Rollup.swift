@@ -88,6 +88,9 @@ extension ViewRefresher {
           ViewState(definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest),
           on: connection)
         result.wall = clock.now - start
+        if let (way, units) = result.timed {
+          try await ViewTimings.record(member.view.name, way, units: units, wall: result.wall, on: connection)
+        }
         outcomes.append(member.outcome(result, full: full))
         start = clock.now
       } catch let error as PostgresError where error.kind == .server {
@@ -124,6 +127,7 @@ extension ViewRefresher {
   ) async throws {
     let versions = try await DataVersions.current(on: connection)
     let tableRows = try await estimatedRows(of: source, on: connection)
+    let costs = try await ViewTimings.costs(on: connection)
     let first = members.compactMap { $0.state?.absorbedBatch }.min()
     var batches: [BatchEntry] = []
     if let first { batches = try await BatchLedger.batches(of: feed.name, after: first, on: connection) }
@@ -137,9 +141,14 @@ extension ViewRefresher {
         continue
       }
       let absorbed = state.absorbedBatch
+      var readRows = tableRows
+      if let below = members[index].sql.belowForAll {
+        readRows = try await estimatedRows(of: below.state, on: connection)
+      }
       members[index].work = RollupWork.choose(
         source: feed.name, absorbed: absorbed, batches: batches.filter { $0.batchID > absorbed ?? 0 },
-        hasMoved: state.inputVersions[feed.name] != versions[feed.name], tableRows: tableRows)
+        hasMoved: state.inputVersions[feed.name] != versions[feed.name], readRows: readRows,
+        cost: costs[members[index].view.name] ?? RefreshCost())
     }
   }
 
@@ -149,7 +158,7 @@ extension ViewRefresher {
     var followers: [RollupSQL] = []
     var first = newest
     for member in members {
-      guard case .delta(let after, _, _, _) = member.work else { continue }
+      guard case .delta(let after, _, _, _, _) = member.work else { continue }
       followers.append(member.sql)
       first = min(first, after)
     }
@@ -176,13 +185,15 @@ extension ViewRefresher {
       return result
     case .rebuild(let reason):
       if !reason.isEmpty { result.detail = "rebuilt and swapped: \(reason)" }
-    case .delta(let after, let through, let batches, let count):
+    case .delta(let after, let through, let batches, let count, let why):
       guard let images else { break }
       try await connection.executeScript("set local jit = off; set local work_mem = '64MB'")
       let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
       if let groups = try await apply(delta, on: connection) {
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
+          + (why.map { "; \($0)" } ?? "")
+        result.timed = (.delta, count)
         result.isChanged = groups > 0
         let counted = try await connection.query("select count(*) from \(member.sql.state.quoted)")
         result.rows = try counted.first?.decode(0) ?? 0
@@ -192,6 +203,10 @@ extension ViewRefresher {
     }
     try await connection.executeScript("set local jit to default; set local work_mem to default")
     result.rows = try await build(member.sql, view: member.view, exists: member.exists, on: connection)
+    if member.sql.belowForAll == nil {
+      let read = try await connection.query("select coalesce(sum(\"__n\"), 0)::bigint from \(member.sql.state.quoted)")
+      result.timed = (.rebuild, try read.first?.decode(0) ?? 0)
+    }
     return result
   }
 
@@ -281,6 +296,8 @@ private struct RollupResult {
   /// How and why; nil when the table was simply read.
   var detail: String?
   var wall = Duration.zero
+  /// By which way it was done, and how many images or rows that took; nil where it tells nothing for the next time.
+  var timed: (ViewTimings.Way, Int)?
 }
 
 extension Member {

@@ -71,6 +71,7 @@ extension RollupDefinition {
       hash.add([measure.name, "\(measure.function)", measure.condition.map(normalizedSQL) ?? ""])
       columns.formUnion(measure.function.columns)
     }
+    if feed?.key.isEmpty == true, measures.contains(where: \.function.isEndpoint) { hash.add("ties by value") }
     for figure in derived { hash.add([figure.name, normalizedSQL(figure.expression)]) }
     for column in columns.sorted() { hash.add([column, feed?.column(named: column)?.type.sql ?? ""]) }
     if usesPeriods {
@@ -81,6 +82,14 @@ extension RollupDefinition {
 }
 
 extension RollupMeasure.Function {
+  /// Whether it is the value at a place.
+  var isEndpoint: Bool {
+    switch self {
+    case .first, .last: true
+    default: false
+    }
+  }
+
   /// The columns of the source that the measure reads.
   public var columns: [String] {
     switch self {

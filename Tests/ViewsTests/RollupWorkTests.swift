@@ -1,0 +1,78 @@
+// The choice between following the journal and reading the table, and what it is taken from.
+
+import Definitions
+import Ledger
+import Postgres
+import Testing
+
+@testable import Views
+
+@Suite struct RollupWorkTests {
+  private func choose(
+    images: Int, rows: Int?, cost: RefreshCost = RefreshCost(), kind: BatchEntry.Kind = .delta, absorbed: Int64? = 1
+  ) -> RollupWork {
+    let batch = BatchEntry(batchID: 7, feed: "sales", kind: kind, runID: .make(), fileID: nil, rowsPlus: images)
+    return RollupWork.choose(
+      source: "sales", absorbed: absorbed, batches: [batch], hasMoved: true, readRows: rows, cost: cost)
+  }
+
+  @Test func theCheaperWayIsTakenAndSaysWhatWasExpected() {
+    #expect(
+      choose(images: 50_000, rows: 5_000_000)
+        == .delta(
+          after: 1, through: 7, batches: 1, images: 50_000, why: "about 0.35 s expected, 3.50 s for a rebuild"))
+    #expect(
+      choose(images: 600_000, rows: 5_000_000)
+        == .rebuild(reason: "600000 images would take about 4.20 s, 5000000 rows about 3.50 s"))
+    // Nothing to explain where neither takes time.
+    #expect(choose(images: 5, rows: 1_000) == .delta(after: 1, through: 7, batches: 1, images: 5, why: nil))
+    #expect(choose(images: 5, rows: nil) == .delta(after: 1, through: 7, batches: 1, images: 5, why: nil))
+  }
+
+  @Test func whatItTookBeforeDecides() {
+    let slow = RefreshCost(perImage: 100, perRow: 0.7)
+    #expect(
+      choose(images: 50_000, rows: 5_000_000, cost: slow)
+        == .rebuild(reason: "50000 images would take about 5.00 s, 5000000 rows about 3.50 s"))
+  }
+
+  @Test func whatTheJournalDoesNotTellIsRead() {
+    #expect(choose(images: 0, rows: 10, kind: .rebuild) == .rebuild(reason: "sales was loaded in bulk"))
+    #expect(choose(images: 1, rows: 10, absorbed: nil) == .rebuild(reason: "sales changed"))
+  }
+
+  @Test func theCostIsTheMedianOfTheLastLargeRefreshes() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      let costs = try await shop.pool.withConnection { connection in
+        // Too small to tell, too long ago, and one that was out of the ordinary.
+        try await ViewTimings.record("v", .delta, units: 10, wall: .seconds(10), on: connection)
+        for _ in 1...5 { try await ViewTimings.record("v", .rebuild, units: 10_000, wall: .seconds(9), on: connection) }
+        for _ in 1...9 {
+          try await ViewTimings.record("v", .rebuild, units: 1_000_000, wall: .seconds(2), on: connection)
+        }
+        for wall in [3, 3, 90] {
+          try await ViewTimings.record("v", .delta, units: 1_000_000, wall: .seconds(wall), on: connection)
+        }
+        return try await ViewTimings.costs(on: connection)
+      }
+      #expect(costs["v"] == RefreshCost(perImage: 3, perRow: 2))
+      #expect(try await shop.rows("select count(*) from daybook.view_timing where how = 'rebuild'") == ["9"])
+    }
+  }
+
+  @Test func aRefreshLeavesItsTimeBehind() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.keepJournal()
+      try await shop.batch(
+        "insert into shop.sales select i, i % 9, 'payment', i % 7, 1, now() from generate_series(1, 20000) as i")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("analyze shop.sales")
+      try await shop.batch(
+        "insert into shop.sales select i, i % 9, 'payment', 1, 1, now() from generate_series(20001, 21500) as i")
+      #expect(try await shop.refresher.refresh(.all).first?.detail.hasPrefix("by delta: 1500 images") == true)
+      _ = try await shop.refresher.refresh(.all, full: true)
+      let rows = try await shop.rows("select how, units::text from daybook.view_timing order by how")
+      #expect(rows == ["delta|1500", "rebuild|20000", "rebuild|21500"])
+    }
+  }
+}
