@@ -5,15 +5,44 @@ public import Postgres
 
 /// What the two ways of bringing a rollup up to date cost, in microseconds.
 public struct RefreshCost: Sendable, Hashable {
+  /// Whatever number of images is applied.
+  public var perDelta: Double
   /// For each image that is applied.
   public var perImage: Double
   /// For each row that is read anew.
   public var perRow: Double
 
   /// Creates a cost; by default the one measured on 3 M rows with three rollups, which serves until there is a record.
-  public init(perImage: Double = 7, perRow: Double = 0.7) {
+  public init(perDelta: Double = 0, perImage: Double = 7, perRow: Double = 0.7) {
+    self.perDelta = perDelta
     self.perImage = perImage
     self.perRow = perRow
+  }
+
+  /// What follows from records, each of units (images or rows) and microseconds.
+  ///
+  /// A row costs the median. An image costs the slope between the records (the median of the slopes of all pairs: Theil and
+  /// Sen) where they differ enough to have one; what the images do not explain is the cost of a delta.
+  public init(deltas: [(units: Double, wall: Double)], rebuilds: [(units: Double, wall: Double)]) {
+    self.init()
+    if let median = Self.median(rebuilds.map { $0.wall / $0.units }) { perRow = median }
+    var slopes: [Double] = []
+    for (index, one) in deltas.enumerated() {
+      for other in deltas[..<index] where max(one.units, other.units) >= 3 * min(one.units, other.units) {
+        slopes.append((one.wall - other.wall) / (one.units - other.units))
+      }
+    }
+    if let slope = Self.median(slopes), slope > 0 {
+      perImage = slope
+    } else if let whole = Self.median(deltas.map { $0.wall / $0.units }) {
+      // All of it is an upper bound of what one image costs.
+      perImage = min(perImage, whole)
+    }
+    if let rest = Self.median(deltas.map { $0.wall - $0.units * perImage }) { perDelta = max(0, rest) }
+  }
+
+  private static func median(_ values: [Double]) -> Double? {
+    values.isEmpty ? nil : values.sorted()[values.count / 2]
   }
 }
 
@@ -33,20 +62,24 @@ public enum ViewTimings {
   /// How many times are kept of each view and way.
   private static let kept = 9
 
-  /// The medians of the last times of each view.
+  /// What the last times of each view come to.
   public static func costs(on connection: PostgresConnection) async throws(PostgresError) -> [String: RefreshCost] {
     let rows = try await connection.query(
-      """
-      SELECT view, percentile_disc(0.5) WITHIN GROUP (ORDER BY wall_us::float8 / units) FILTER (WHERE how = 'delta'),
-        percentile_disc(0.5) WITHIN GROUP (ORDER BY wall_us::float8 / units) FILTER (WHERE how = 'rebuild')
-      FROM daybook.view_timing GROUP BY view
-      """)
-    var costs: [String: RefreshCost] = [:]
+      "SELECT view, how = 'delta', units::float8, wall_us::float8 FROM daybook.view_timing")
+    var deltas: [String: [(units: Double, wall: Double)]] = [:]
+    var rebuilds: [String: [(units: Double, wall: Double)]] = [:]
     for row in rows {
-      var cost = RefreshCost()
-      if let perImage = try row.decode(1, as: Double?.self) { cost.perImage = perImage }
-      if let perRow = try row.decode(2, as: Double?.self) { cost.perRow = perRow }
-      costs[try row.decode(0, as: String.self)] = cost
+      let view: String = try row.decode(0)
+      let record = (units: try row.decode(2, as: Double.self), wall: try row.decode(3, as: Double.self))
+      if try row.decode(1, as: Bool.self) {
+        deltas[view, default: []].append(record)
+      } else {
+        rebuilds[view, default: []].append(record)
+      }
+    }
+    var costs: [String: RefreshCost] = [:]
+    for view in Set(deltas.keys).union(rebuilds.keys) {
+      costs[view] = RefreshCost(deltas: deltas[view] ?? [], rebuilds: rebuilds[view] ?? [])
     }
     return costs
   }

@@ -37,7 +37,7 @@ enum RollupWork: Equatable {
     guard let readRows else {
       return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: nil)
     }
-    let (byDelta, byReading) = (Double(images) * cost.perImage, Double(readRows) * cost.perRow)
+    let (byDelta, byReading) = (cost.perDelta + Double(images) * cost.perImage, Double(readRows) * cost.perRow)
     if byDelta > byReading {
       return .rebuild(
         reason: "\(images) images would take about \(seconds(byDelta)), \(readRows) rows about \(seconds(byReading))")

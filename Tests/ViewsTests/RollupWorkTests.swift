@@ -41,6 +41,18 @@ import Testing
     #expect(choose(images: 1, rows: 10, absorbed: nil) == .rebuild(reason: "sales changed"))
   }
 
+  @Test func theCostOfAnImageIsTheSlopeBetweenNightsOfDifferentSizes() {
+    // Nights of one size have no slope: what the usual cost of an image does not explain is the cost of every delta.
+    let alike = RefreshCost(deltas: [(1_000, 90_000), (1_100, 90_700), (1_200, 500_000)], rebuilds: [])
+    #expect(alike == RefreshCost(perDelta: 83_000, perImage: 7, perRow: 0.7))
+    let different = RefreshCost(
+      deltas: [(1_000, 52_000), (2_000, 54_000), (10_000, 70_000), (100_000, 250_000)], rebuilds: [(1_000_000, 900_000)]
+    )
+    #expect(different == RefreshCost(perDelta: 50_000, perImage: 2, perRow: 0.9))
+    // A slope that is none.
+    #expect(RefreshCost(deltas: [(1_000, 90_000), (9_000, 40_000)], rebuilds: []).perImage == 7)
+  }
+
   @Test func theCostIsTheMedianOfTheLastLargeRefreshes() async throws {
     try await Shop.with(views: [Shop.byCustomer]) { shop in
       let costs = try await shop.pool.withConnection { connection in
@@ -55,7 +67,7 @@ import Testing
         }
         return try await ViewTimings.costs(on: connection)
       }
-      #expect(costs["v"] == RefreshCost(perImage: 3, perRow: 2))
+      #expect(costs["v"] == RefreshCost(perDelta: 0, perImage: 3, perRow: 2))
       #expect(try await shop.rows("select count(*) from daybook.view_timing where how = 'rebuild'") == ["9"])
     }
   }
