@@ -67,16 +67,19 @@ public struct ViewState: Sendable, Hashable {
   public var checkedVersion: Int64?
   /// The last batch of its source that its state contains; nil for what is not maintained from the journal.
   public var absorbedBatch: Int64?
+  /// The rows of a rollup's state; nil for what is not maintained from the journal, or where an older program did not say.
+  public var rowCount: Int?
 
   /// Creates a state.
   public init(
     definitionHash: String, inputVersions: [String: Int64], checkedVersion: Int64? = nil,
-    absorbedBatch: Int64? = nil
+    absorbedBatch: Int64? = nil, rowCount: Int? = nil
   ) {
     self.definitionHash = definitionHash
     self.inputVersions = inputVersions
     self.checkedVersion = checkedVersion
     self.absorbedBatch = absorbedBatch
+    self.rowCount = rowCount
   }
 }
 
@@ -89,7 +92,7 @@ public enum ViewStates {
       SELECT view, definition_hash,
         ARRAY(SELECT key FROM jsonb_each_text(input_versions) ORDER BY key),
         ARRAY(SELECT value::bigint FROM jsonb_each_text(input_versions) ORDER BY key),
-        checked_version, absorbed_batch
+        checked_version, absorbed_batch, row_count
       FROM daybook.view_state
       """)
     var states: [String: ViewState] = [:]
@@ -99,7 +102,7 @@ public enum ViewStates {
       states[try row.decode(0, as: String.self)] = ViewState(
         definitionHash: try row.decode(1),
         inputVersions: Dictionary(zip(names, versions), uniquingKeysWith: { _, last in last }),
-        checkedVersion: try row.decode(4), absorbedBatch: try row.decode(5))
+        checkedVersion: try row.decode(4), absorbedBatch: try row.decode(5), rowCount: try row.decode(6))
     }
     return states
   }
@@ -132,14 +135,14 @@ public enum ViewStates {
     let inputs = state.inputVersions.sorted { $0.key < $1.key }
     try await connection.execute(
       """
-      INSERT INTO daybook.view_state (view, definition_hash, input_versions, absorbed_batch)
-      SELECT $1, $2, coalesce(jsonb_object_agg(k, v), '{}'), $5::bigint FROM unnest($3::text[], $4::bigint[]) AS t(k, v)
+      INSERT INTO daybook.view_state (view, definition_hash, input_versions, absorbed_batch, row_count)
+      SELECT $1, $2, coalesce(jsonb_object_agg(k, v), '{}'), $5::bigint, $6::bigint FROM unnest($3::text[], $4::bigint[]) AS t(k, v)
       ON CONFLICT (view) DO UPDATE SET definition_hash = excluded.definition_hash,
-        input_versions = excluded.input_versions, absorbed_batch = excluded.absorbed_batch, refreshed_at = clock_timestamp()
+        input_versions = excluded.input_versions, absorbed_batch = excluded.absorbed_batch, row_count = excluded.row_count, refreshed_at = clock_timestamp()
       """,
       [
         .text(view), .text(state.definitionHash), .textArray(inputs.map(\.key)), .int8Array(inputs.map(\.value)),
-        .optional(int8: state.absorbedBatch),
+        .optional(int8: state.absorbedBatch), .optional(int8: state.rowCount.map(Int64.init)),
       ])
   }
 

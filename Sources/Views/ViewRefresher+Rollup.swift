@@ -85,7 +85,7 @@ extension ViewRefresher {
         let inputs = Dictionary(uniqueKeysWithValues: member.view.sources.map { ($0, versions[$0] ?? 0) })
         try await ViewStates.record(
           member.view.name,
-          ViewState(definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest),
+          ViewState(definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest, rowCount: result.rows),
           on: connection)
         result.wall = clock.now - start
         if let (way, units) = result.timed {
@@ -181,6 +181,7 @@ extension ViewRefresher {
     switch member.work {
     case .nothing:
       result.isChanged = false
+      result.rows = member.state?.rowCount
       result.detail = "no row of \(member.sql.feed.name) changed"
       return result
     case .rebuild(let reason):
@@ -189,14 +190,17 @@ extension ViewRefresher {
       guard let images else { break }
       try await connection.executeScript("set local jit = off; set local work_mem = '64MB'")
       let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
-      if let groups = try await apply(delta, on: connection) {
+      if let (groups, growth) = try await apply(delta, on: connection) {
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
           + (why.map { "; \($0)" } ?? "")
         result.timed = (.delta, count)
         result.isChanged = groups > 0
-        let counted = try await connection.query("select count(*) from \(member.sql.state.quoted)")
-        result.rows = try counted.first?.decode(0) ?? 0
+        result.rows = member.state?.rowCount.map { $0 + growth }
+        if result.rows == nil {
+          let counted = try await connection.query("select count(*) from \(member.sql.state.quoted)")
+          result.rows = try counted.first?.decode(0)
+        }
         return result
       }
       result.detail = "rebuilt and swapped: more rows left some groups than were in them; the journal was not followed"
@@ -249,10 +253,10 @@ extension ViewRefresher {
 
   /// Applies images.
   ///
-  /// - Returns: the groups that were touched; nil when the images cannot be true, and then the rollup has to be built anew.
+  /// - Returns: the groups that were touched, and how many more there are now; nil when the images cannot be true, and then the rollup has to be built anew.
   private nonisolated(nonsending) func apply(
     _ delta: RollupDelta, on connection: PostgresConnection
-  ) async throws -> Int? {
+  ) async throws -> (groups: Int, growth: Int)? {
     try await connection.execute(delta.createDelta)
     try await connection.execute("analyze pg_temp.daybook_delta")
     for values in delta.sql.distinctValues {
@@ -269,14 +273,17 @@ extension ViewRefresher {
     try await connection.execute("analyze pg_temp.daybook_change")
     let impossible = try await connection.query(delta.countImpossible)
     let isPossible = try impossible.first?.decode(0, as: Int.self) == 0
+    var growth = 0
     if isPossible {
       if let anew = delta.createAnew { try await connection.execute(anew) }
-      for statement in [delta.deleteEmptied, delta.update, delta.insert] { try await connection.execute(statement) }
+      growth -= try await connection.execute(delta.deleteEmptied)
+      try await connection.execute(delta.update)
+      growth += try await connection.execute(delta.insert)
     }
     // The next rollup of this transaction makes tables of the same names.
     let made = ["daybook_delta", "daybook_change"] + (isPossible && delta.createAnew != nil ? ["daybook_anew"] : [])
     try await connection.execute("drop table \(made.map { "pg_temp.\($0)" }.joined(separator: ", "))")
-    return isPossible ? groups : nil
+    return isPossible ? (groups, growth) : nil
   }
 
   private nonisolated(nonsending) func estimatedRows(
@@ -292,7 +299,8 @@ extension ViewRefresher {
 private struct RollupResult {
   /// Whether the view's content may differ now.
   var isChanged = true
-  var rows = 0
+  /// Rows of the state; nil when they were not counted.
+  var rows: Int?
   /// How and why; nil when the table was simply read.
   var detail: String?
   var wall = Duration.zero

@@ -89,6 +89,10 @@ import Testing
         let outcomes = try await shop.refresher.refresh(.all)
         deltas += outcomes.count { $0.detail.hasPrefix("by delta") }
         rebuilt += outcomes.count { $0.detail.hasPrefix("rebuilt") }
+        for outcome in outcomes where outcome.rows != nil {
+          let counted = try await shop.rows("select count(*) from shop.\(outcome.view)__state")
+          #expect(counted == ["\(outcome.rows ?? 0)"], "rows of \(outcome.view)")
+        }
         let found = try await Self.differences(shop)
         #expect(found == [], "batch \(number)")
         if !found.isEmpty { return }

@@ -1,5 +1,8 @@
--- Migration 7: what it took to bring views up to date, by which the next night chooses between its two ways.
+-- Migration 7: what it took to bring views up to date, by which the next night chooses between its two ways, and how many
+-- rows a rollup has, so that they need not be counted after a small change.
 -- Applied in one transaction by the ledger; it also runs in psql as it stands, behind migration 6.
+
+ALTER TABLE daybook.view_state ADD COLUMN row_count bigint;
 
 CREATE TABLE daybook.view_timing (
   view        text NOT NULL,
