@@ -14,7 +14,9 @@ extension ViewRefresher {
     let clock = ContinuousClock()
     let start = clock.now
     do {
-      let versions = try await DataVersions.current(on: connection)
+      let texts = try await ViewDependencies.texts(
+        schema: project.database.schema, views: project.views.map(\.name), on: connection)
+      let versions = try await DataVersions.current(on: connection).merging(texts) { counted, _ in counted }
       let state = try await ViewStates.current(on: connection)[view.name]
       let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
@@ -22,7 +24,9 @@ extension ViewRefresher {
         Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
       }
       let known = isSameDefinition ? try await dependencies(on: connection)[view.name] ?? [] : Set(view.inputs)
-      if let reason = skipReason(view, inputs: inputs(known), state: state, exists: exists, full: full) {
+      if let reason = skipReason(
+        view, inputs: inputs(known), uncounted: Set(texts.keys), state: state, exists: exists, full: full)
+      {
         return RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
       }
