@@ -41,9 +41,8 @@ extension ViewRefresher {
           let source = item.sql.source.quoted
           let found = try await connection.query("select to_regclass($1) is not null", [.text(source)])
           let exists = try found.first?.decode(0, as: Bool.self) ?? false
-          return try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true))
-          {
-            connection in
+          let options = TransactionOptions(isolation: .repeatableRead, isReadOnly: true)
+          return try await connection.withTransaction(options) { connection in
             // Before the snapshot, which the first query takes: TRUNCATE does not heed snapshots.
             if exists { try await connection.execute("lock table \(source) in access share mode") }
             try await connection.execute(

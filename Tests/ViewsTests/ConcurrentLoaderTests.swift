@@ -12,7 +12,7 @@ import Views
 @Suite struct ConcurrentLoaderTests {
   private static let writers = 4
   /// Refreshes during which the writers are at work, and batches that each of them writes at least.
-  private static let (rounds, batches) = (8, 20)
+  private static let (rounds, batches) = (10, 20)
 
   /// Takes all rows out at once, and writes down what they were, so that the journal still tells the whole history.
   private static let truncate = """
