@@ -128,6 +128,22 @@ import Views
     }
   }
 
+  @Test(arguments: ["table shop.rates (rate int)", "materialized view shop.rates as select 1 as rate"])
+  func aViewOfSomethingWhoseChangesNobodyCountsIsRefreshedEveryTime(_ rates: String) async throws {
+    let view = Shop.native("priced", "select s.id, r.rate from sales s cross join rates r", inputs: ["sales"])
+    try await Shop.with(views: [view]) { shop in
+      try await shop.run("create \(rates)")
+      try await shop.addSales(1...5)
+      #expect(try await shop.refresher.refresh(.all).map(\.status) == [.created])
+      #expect(
+        try await shop.refresher.refresh(.all).map(\.detail) == [
+          "refreshed, readers wait: nobody counts changes of rates"
+        ])
+      try await shop.addSales(6...7)
+      #expect(try await shop.refresher.refresh(.all).map(\.detail) == ["refreshed, readers wait: sales changed"])
+    }
+  }
+
   @Test func viewsThatWaitForEachOtherByWayOfAViewMadeByHandAreBothRefreshed() async throws {
     // The first reads the second by its text, and the second the first by way of what is made by hand.
     let first = Shop.native("first", "select 1 as x from sales", inputs: ["second"])
