@@ -1,4 +1,5 @@
 // What a materialized view reads, as PostgreSQL itself has it: tables and other views, through views made by hand.
+// What such views say counts, too: that they were replaced is seen though nothing they read has moved.
 // Invariant: nothing is guessed; what a function reads inside is not in the catalog and cannot be found.
 
 internal import Postgres
@@ -42,6 +43,28 @@ enum ViewDependencies {
     for row in rows {
       found[try row.decode(0, as: String.self), default: []].insert(try row.decode(1, as: String.self))
     }
+    return found
+  }
+
+  /// For each plain view that is none of `views` a number that is another when it says something else, under the name that
+  /// `read` gives it.
+  ///
+  /// No change of data is counted for what is made by hand, and what reads it through its old text would stay as it is.
+  static func texts(
+    schema: String, views: [String], on connection: PostgresConnection
+  ) async throws(PostgresError) -> [String: Int64] {
+    let rows = try await connection.query(
+      """
+      select case when n.nspname = $1 then c.relname else n.nspname || '.' || c.relname end,
+        hashtextextended(string_agg(r.ev_action::text, '' order by r.oid), 0)
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_rewrite r on r.ev_class = c.oid
+      where c.relkind = 'v' and n.nspname not in ('pg_catalog', 'information_schema', 'daybook')
+        and not (n.nspname = $1 and c.relname = any($2))
+      group by 1
+      """,
+      [.text(schema), .textArray(views)])
+    var found: [String: Int64] = [:]
+    for row in rows { found[try row.decode(0, as: String.self)] = try row.decode(1, as: Int64.self) }
     return found
   }
 }

@@ -14,7 +14,9 @@ extension ViewRefresher {
     let clock = ContinuousClock()
     let start = clock.now
     do {
-      let versions = try await DataVersions.current(on: connection)
+      let texts = try await ViewDependencies.texts(
+        schema: project.database.schema, views: project.views.map(\.name), on: connection)
+      let versions = try await DataVersions.current(on: connection).merging(texts) { counted, _ in counted }
       let state = try await ViewStates.current(on: connection)[view.name]
       let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
@@ -22,7 +24,11 @@ extension ViewRefresher {
         Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
       }
       let known = isSameDefinition ? try await dependencies(on: connection)[view.name] ?? [] : Set(view.inputs)
-      if let reason = skipReason(view, inputs: inputs(known), state: state, exists: exists, full: full) {
+      let untold = known.filter { texts[$0] == nil && !isCounted($0) }.sorted()
+      if untold.isEmpty,
+        let reason = skipReason(
+          view, inputs: inputs(known), uncounted: Set(texts.keys), state: state, exists: exists, full: full)
+      {
         return RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
       }
@@ -42,20 +48,32 @@ extension ViewRefresher {
       return RefreshOutcome(
         view: view.name, status: isSameDefinition ? .refreshed : .created, rows: rows, wall: clock.now - start,
         detail: detail(
-          native, inputs: inputs(known), state: isSameDefinition ? state : nil, exists: exists, full: full))
+          native, inputs: inputs(known), untold: untold, state: isSameDefinition ? state : nil, exists: exists,
+          full: full))
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: view.name, at: view.position, error)
     }
   }
 
+  /// Whether a change of what stands under this name in the catalog is counted: feeds and views are, and what neither is
+  /// theirs nor the server's own may change unseen.
+  private func isCounted(_ name: String) -> Bool {
+    project.feed(named: name) != nil || project.views.contains { $0.name == name }
+      || name == ViewDefinition.closedMonths || name.hasPrefix("information_schema.")
+  }
+
   /// One line on what was done and why.
   private func detail(
-    _ native: NativeViewDefinition, inputs: [String: Int64], state: ViewState?, exists: Bool, full: Bool
+    _ native: NativeViewDefinition, inputs: [String: Int64], untold: [String], state: ViewState?, exists: Bool,
+    full: Bool
   ) -> String {
     guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
     let how = native.uniqueKey.isEmpty ? "refreshed, readers wait" : "refreshed concurrently"
     let moved = inputs.filter { state.inputVersions[$0.key] != $0.value }.keys.sorted()
-    if moved.isEmpty { return full ? "\(how): asked for in full" : how }
+    if moved.isEmpty {
+      if full { return "\(how): asked for in full" }
+      return untold.isEmpty ? how : "\(how): nobody counts changes of \(untold.joined(separator: ", "))"
+    }
     return "\(how): \(moved.joined(separator: ", ")) changed"
   }
 

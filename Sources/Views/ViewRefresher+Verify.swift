@@ -1,5 +1,6 @@
 // Proof that rollups equal their recompute, row by row and value by value: what `refresh --verify` does.
-// Invariant: state and source are read in one snapshot, and only a state that holds every batch of that snapshot is judged.
+// Invariant: state and source are read in one snapshot, and only a state that holds every batch of that snapshot is
+// judged. Nobody empties or replaces the source meanwhile.
 
 public import Definitions
 internal import Ledger
@@ -37,8 +38,13 @@ extension ViewRefresher {
       progress.progress(ProgressUpdate(stage: stage, name: item.view.name, done: 0, total: total, unit: "views"))
       do {
         return try await pool.withConnection(label: stage) { connection in
-          try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
-            connection in
+          let source = item.sql.source.quoted
+          let found = try await connection.query("select to_regclass($1) is not null", [.text(source)])
+          let exists = try found.first?.decode(0, as: Bool.self) ?? false
+          let options = TransactionOptions(isolation: .repeatableRead, isReadOnly: true)
+          return try await connection.withTransaction(options) { connection in
+            // Before the snapshot, which the first query takes: TRUNCATE does not heed snapshots.
+            if exists { try await connection.execute("lock table \(source) in access share mode") }
             try await connection.execute(
               "select set_config('search_path', $1, true)", [.text(quoteIdentifier(item.sql.view.schema))])
             return try await body(item.view, item.sql, connection)

@@ -104,15 +104,20 @@ public struct ViewRefresher: Sendable {
   var searchPath: String { quoteIdentifier(project.database.schema) }
 
   /// Why nothing needs to be done, or nil.
+  ///
+  /// - Parameter uncounted: names whose number stands for what they say, and not for a count of changes.
   func skipReason(
-    _ view: ViewDefinition, inputs: [String: Int64], state: ViewState?, exists: Bool, full: Bool
+    _ view: ViewDefinition, inputs: [String: Int64], uncounted: Set<String> = [], state: ViewState?, exists: Bool,
+    full: Bool
   ) -> String? {
     guard !full, exists, let state, state.definitionHash == view.definitionHash, state.inputVersions == inputs else {
       return nil
     }
     // A state that an older program left does not say how far it has followed the journal.
     if case .rollup = view.kind, state.absorbedBatch == nil { return nil }
-    let read = inputs.sorted { $0.key < $1.key }.map { "\($0.key) at version \($0.value)" }
+    let read = inputs.sorted { $0.key < $1.key }.map {
+      uncounted.contains($0.key) ? "\($0.key) as it is" : "\($0.key) at version \($0.value)"
+    }
     return "up to date with \(read.joined(separator: ", "))"
   }
 

@@ -281,6 +281,33 @@ extension GoldenCase {
           fix: remove one of these steps; no order of refreshing satisfies all of them
         """),
     GoldenCase(
+      name: "rollups of rollups that go in a circle",
+      files: [
+        "Jobs/views/days.yaml": """
+        view: days
+        from: years
+        group_by: { currency: currency }
+        measures: { total: { combine: total } }
+        """,
+        "Jobs/views/months.yaml": """
+        view: months
+        from: days
+        group_by: { currency: currency }
+        measures: { total: { combine: total } }
+        """,
+        "Jobs/views/trend.sql": "select * from months\n",
+        "Jobs/views/years.yaml": """
+        view: years
+        from: months
+        group_by: { currency: currency }
+        measures: { total: { combine: total } }
+        """,
+      ],
+      says: """
+        error: Jobs/views/days.yaml:1:7: the views read each other in a circle: days → years → months → days
+          fix: remove one of these steps; no order of refreshing satisfies all of them
+        """),
+    GoldenCase(
       name: "a view that reads itself",
       files: [
         "Jobs/views/a.sql": "select * from a\n"

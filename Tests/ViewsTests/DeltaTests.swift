@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct DeltaTests {
   /// Every kind of group and measure.
-  private static var views: [ViewDefinition] {
+  static var views: [ViewDefinition] {
     guard case .rollup(let byCustomer) = Shop.byCustomer.kind else { return [] }
     let extremes = [
       RollupMeasure(name: "n", function: .count, condition: "kind <> 'fee'"),
@@ -59,7 +59,7 @@ import Testing
   }
 
   /// Compares each rollup with its recompute, as text: equal in every digit.
-  private static func differences(_ shop: Shop) async throws -> [String] {
+  static func differences(_ shop: Shop) async throws -> [String] {
     var found: [String] = []
     for view in views {
       let recompute = try #require(try shop.refresher.recompute(of: view)).query

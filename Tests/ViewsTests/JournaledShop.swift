@@ -68,8 +68,17 @@ struct SeededNumbers: RandomNumberGenerator {
 struct RandomSales {
   var numbers: SeededNumbers
   private var lastID = 0
+  private let lane: Int
+  private let lanes: Int
 
-  init(seed: UInt64) { numbers = SeededNumbers(state: seed) }
+  /// - Parameters:
+  ///   - lane: which of the rows are changed.
+  ///   - lanes: among how many writers the rows are divided; the groups they are in are everybody's.
+  init(seed: UInt64, lane: Int = 0, of lanes: Int = 1) {
+    numbers = SeededNumbers(state: seed)
+    self.lane = lane
+    self.lanes = lanes
+  }
 
   private mutating func pick<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &numbers)] }
 
@@ -92,7 +101,11 @@ struct RandomSales {
   private mutating func customer() -> String { pick(["null", "1", "2", "3", "4", "5"]) }
   private mutating func kind() -> String { pick(["'payment'", "'refund'", "'fee'"]) }
 
-  private mutating func someRows() -> String {
+  private var ownRows: String { lanes > 1 ? "id % \(lanes) = \(lane)" : "true" }
+
+  private mutating func someRows() -> String { "\(condition()) and \(ownRows)" }
+
+  private mutating func condition() -> String {
     switch Int.random(in: 0..<6, using: &numbers) {
     case 0: "customer is not distinct from \(customer())"
     case 1: "kind = \(kind())"
@@ -111,7 +124,8 @@ struct RandomSales {
         for _ in 0..<Int.random(in: 1...20, using: &numbers) {
           lastID += 1
           rows.append(
-            "(\(lastID), \(customer()), \(kind()), \(amount()), \(Int.random(in: 0...3, using: &numbers)), \(time()))")
+            "(\(lastID * lanes + lane), \(customer()), \(kind()), \(amount()), \(Int.random(in: 0...3, using: &numbers)), \(time()))"
+          )
         }
         all.append("insert into shop.sales values \(rows.joined(separator: ", "))")
       case 6: all.append("update shop.sales set amount = \(amount()) where \(someRows())")
@@ -123,7 +137,7 @@ struct RandomSales {
         // To nothing and back, now and then.
         all.append(
           Int.random(in: 0..<6, using: &numbers) == 0
-            ? "delete from shop.sales" : "update shop.sales set amount = amount where \(someRows())")
+            ? "delete from shop.sales where \(ownRows)" : "update shop.sales set amount = amount where \(someRows())")
       }
     }
     return all.joined(separator: ";\n")

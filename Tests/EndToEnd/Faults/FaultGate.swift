@@ -28,8 +28,13 @@ struct FaultGate: Sendable {
   init(_ place: FaultPlace, of feed: String = "transactions", having column: String = "transaction_id", at url: String)
     async throws
   {
+    try await self.init(at: url, statement: Self.statement(place, feed, column))
+  }
+
+  /// Puts a gate where `statement` makes a trigger that executes `gate.wait()`.
+  init(at url: String, statement: String) async throws {
     self.url = url
-    try await Psql.run([Self.function, Self.statement(place, feed, column)], at: url)
+    try await Psql.run([Self.function, statement], at: url)
   }
 
   /// Closes the gate, starts the load, and strikes when it has come there. The gate is opened afterwards, or by the

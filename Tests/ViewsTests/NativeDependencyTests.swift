@@ -1,0 +1,165 @@
+// What a view of SQL reads is what PostgreSQL's catalog says, through views made by hand: it is refreshed when one of
+// those things moved, and skipped with the reason when none did.
+
+import Definitions
+import Finding
+import Ledger
+import Postgres
+import Testing
+import Views
+
+@Suite struct NativeDependencyTests {
+  private static let busy = "select customer, sales_count as n from by_hand where customer is not null"
+
+  /// Counts a change of another table than `sales`.
+  private func move(_ relation: String, in shop: Shop) async throws {
+    try await shop.pool.withConnection { connection in _ = try await DataVersions.bump(relation, on: connection) }
+  }
+
+  private func busiest(_ shop: Shop) async throws -> [String] {
+    try await shop.rows("select n::text as a from shop.busy order by n desc, customer limit 1")
+  }
+
+  @Test(arguments: ["shop.by_customer", "(select customer, count(*) as sales_count from shop.sales group by 1)"])
+  func aViewThroughAViewMadeByHandFollowsWhatThatOneReads(_ source: String) async throws {
+    // Its text names nothing of ours.
+    let busy = Shop.native("busy", Self.busy, inputs: [], unique: ["customer"])
+    try await Shop.with(views: [busy, Shop.byCustomer]) { shop in
+      try await shop.addSales(1...50)
+      // What is made by hand reads what Daybook made.
+      _ = try await shop.refresher.refresh(.named(["by_customer"]))
+      try await shop.run("create view shop.by_hand as select * from \(source) as s")
+      #expect(try await shop.refresher.refresh(.all).map(\.status).first == .created)
+      let read = source.hasPrefix("(") ? "sales" : "by_customer"
+      let again = try await shop.refresher.refresh(.all)
+      let skipped = try #require(again.first { $0.view == "busy" })
+      #expect(!skipped.isChanged && skipped.detail.contains("\(read) at version "), "\(skipped)")
+      #expect(skipped.detail.contains("by_hand as it is"))
+      try await move("elsewhere", in: shop)
+      #expect(try await shop.refresher.refresh(.all).allSatisfy { !$0.isChanged })
+      try await shop.change("insert into shop.sales select i, 3, 'fee', 1, 1, now() from generate_series(100, 199) i")
+      let moved = try await shop.refresher.refresh(.all)
+      #expect(moved.first { $0.view == "busy" }?.detail == "refreshed concurrently: \(read) changed")
+      #expect(try await busiest(shop) == ["107"])
+    }
+  }
+
+  @Test func aViewIsRefreshedBehindTheRollupThatOnlyTheCatalogKnows() async throws {
+    let busy = Shop.native("a_busy", Self.busy, inputs: [])
+    try await Shop.with(views: [busy, Shop.byCustomer]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.named(["by_customer"]))
+      try await shop.run("create view shop.by_hand as select * from shop.by_customer")
+      _ = try await shop.refresher.refresh(.all)
+      let schedule = try await shop.refresher.schedule(.all)
+      #expect(schedule.units.map(\.views) == [["a_busy"], ["by_customer"]])
+      #expect(schedule.needs == [[1], []])
+    }
+  }
+
+  @Test func aCommonTableNamedLikeAFeedIsNotThatFeedOnceTheCatalogIsKnown() async throws {
+    var other = Shop.sales
+    other.name = "goods"
+    let view = Shop.native(
+      "few", "with goods as (select customer from sales where kind = 'fee') select count(*) as n from goods",
+      inputs: ["goods", "sales"])
+    try await Shop.with(views: [view]) { shop in
+      var shop = shop
+      shop.project.feeds.append(other)
+      try await shop.run("create table shop.goods (like shop.sales)")
+      try await shop.addSales(1...9)
+      #expect(try await shop.refresher.refresh(.all).map(\.status) == [.created])
+      try await move("goods", in: shop)
+      #expect(
+        try await shop.refresher.refresh(.all).map(\.status) == [.skipped(reason: "up to date with sales at version 1")]
+      )
+      try await shop.addSales(10...19)
+      #expect(try await shop.refresher.refresh(.all).map(\.detail) == ["refreshed, readers wait: sales changed"])
+    }
+  }
+
+  @Test func aViewWhoseHandMadeDependencyWasDroppedAndMadeAgainIsMadeAgain() async throws {
+    let busy = Shop.native("busy", Self.busy, inputs: [])
+    try await Shop.with(views: [Shop.byCustomer, busy]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.named(["by_customer"]))
+      try await shop.run("create view shop.by_hand as select * from shop.by_customer")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("drop view shop.by_hand cascade")
+      let refresher = shop.refresher
+      let error = await #expect(throws: ViewError.self) { try await refresher.refresh(.all) }
+      #expect(error?.view == "busy")
+      #expect(error?.diagnostic.message.contains("by_hand") == true, "\(String(describing: error))")
+      try await shop.run(
+        "create view shop.by_hand as select customer, 1000 + sales_count as sales_count from shop.by_customer")
+      let made = try await shop.refresher.refresh(.all)
+      #expect(made.map(\.isChanged) == [false, true])
+      #expect(made[1].status == .created)
+      #expect(try await busiest(shop) == ["1008"])
+      #expect(try await shop.refresher.refresh(.all).allSatisfy { !$0.isChanged })
+    }
+  }
+
+  @Test func aViewWhoseHandMadeDependencySaysSomethingElseNowIsRefreshed() async throws {
+    let busy = Shop.native("busy", Self.busy, inputs: [])
+    try await Shop.with(views: [Shop.byCustomer, busy]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.named(["by_customer"]))
+      try await shop.run("create view shop.by_hand as select customer, sales_count from shop.by_customer")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run(
+        """
+        create or replace view shop.by_hand as
+        select customer, 1000 + sales_count as sales_count from shop.by_customer
+        """)
+      let replaced = try await shop.refresher.refresh(.all)
+      #expect(replaced.map(\.isChanged) == [false, true])
+      #expect(replaced[1].detail == "refreshed, readers wait: by_hand changed")
+      #expect(try await busiest(shop) == ["1008"])
+      #expect(try await shop.refresher.refresh(.all).allSatisfy { !$0.isChanged })
+      // Another table behind it is another thing read.
+      try await shop.run(
+        """
+        create or replace view shop.by_hand as
+        select customer, 2000 + count(*) as sales_count from shop.sales group by 1
+        """)
+      _ = try await shop.refresher.refresh(.all)
+      #expect(try await busiest(shop) == ["2008"])
+    }
+  }
+
+  @Test(arguments: ["table shop.rates (rate int)", "materialized view shop.rates as select 1 as rate"])
+  func aViewOfSomethingWhoseChangesNobodyCountsIsRefreshedEveryTime(_ rates: String) async throws {
+    let view = Shop.native("priced", "select s.id, r.rate from sales s cross join rates r", inputs: ["sales"])
+    try await Shop.with(views: [view]) { shop in
+      try await shop.run("create \(rates)")
+      try await shop.addSales(1...5)
+      #expect(try await shop.refresher.refresh(.all).map(\.status) == [.created])
+      #expect(
+        try await shop.refresher.refresh(.all).map(\.detail) == [
+          "refreshed, readers wait: nobody counts changes of rates"
+        ])
+      try await shop.addSales(6...7)
+      #expect(try await shop.refresher.refresh(.all).map(\.detail) == ["refreshed, readers wait: sales changed"])
+    }
+  }
+
+  @Test func viewsThatWaitForEachOtherByWayOfAViewMadeByHandAreBothRefreshed() async throws {
+    // The first reads the second by its text, and the second the first by way of what is made by hand.
+    let first = Shop.native("first", "select 1 as x from sales", inputs: ["second"])
+    let second = Shop.native("second", "select count(*) as n from by_hand", inputs: [])
+    try await Shop.with(views: [first, second]) { shop in
+      try await shop.addSales(1...3)
+      try await shop.run("create view shop.by_hand as select 1 as x from shop.sales")
+      _ = try await shop.refresher.refresh(.named(["second"]))
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("create or replace view shop.by_hand as select x from shop.first")
+      _ = try await shop.refresher.refresh(.all)
+      let schedule = try await shop.refresher.schedule(.all)
+      #expect(schedule.needs == [[1], [0]])
+      try await shop.addSales(4...9)
+      #expect(try await shop.refresher.refresh(.all).count == 2)
+      #expect(try await shop.rows("select count(*)::text as n from shop.first") == ["9"])
+    }
+  }
+}
