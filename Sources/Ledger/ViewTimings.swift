@@ -32,6 +32,9 @@ public enum ViewTimings {
 
   /// How many times are kept of each view and way.
   private static let kept = 9
+  /// Older times say nothing. The way that a slow night made look dear is not taken again, so that nothing else would
+  /// ever set its record right.
+  private static let rememberedDays = 30
 
   /// The medians of the last times of each view.
   public static func costs(on connection: PostgresConnection) async throws(PostgresError) -> [String: RefreshCost] {
@@ -39,8 +42,8 @@ public enum ViewTimings {
       """
       SELECT view, percentile_disc(0.5) WITHIN GROUP (ORDER BY wall_us::float8 / units) FILTER (WHERE how = 'delta'),
         percentile_disc(0.5) WITHIN GROUP (ORDER BY wall_us::float8 / units) FILTER (WHERE how = 'rebuild')
-      FROM daybook.view_timing GROUP BY view
-      """)
+      FROM daybook.view_timing WHERE recorded_at > clock_timestamp() - make_interval(days => $1) GROUP BY view
+      """, [.int4(Int32(rememberedDays))])
     var costs: [String: RefreshCost] = [:]
     for row in rows {
       var cost = RefreshCost()
