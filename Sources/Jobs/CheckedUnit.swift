@@ -11,15 +11,17 @@ extension UnitOutcome {
 
   init(checks outcomes: [CheckOutcome], run: RunID) {
     self.init()
-    let needed = outcomes.filter { $0.status != .skipped }
+    let unjudged = outcomes.filter { $0.status == .unjudged }
+    let needed = outcomes.filter { $0.status != .skipped && $0.status != .unjudged }
     let failed = outcomes.filter { $0.status == .failed || $0.status == .broken }
     let warned = outcomes.filter { $0.status == .warned }
     detail = Self.line(
-      needed: needed.count, failed: failed.count, warned: warned, skipped: outcomes.count - needed.count)
+      needed: needed.count, failed: failed.count, warned: warned, unjudged: unjudged,
+      skipped: outcomes.count - needed.count - unjudged.count)
     findings = warned.map { Self.diagnostic($0, .warning, run) }
     if !warned.isEmpty { status = .warning }
-    // What is looked at every night, and is in order, is no news.
-    if needed.allSatisfy({ $0.isPassed && $0.isRoutine }) {
+    // What is looked at every night, and is in order, is no news; what could not be judged is.
+    if unjudged.isEmpty, needed.allSatisfy({ $0.isPassed && $0.isRoutine }) {
       status = .skipped
       skipReason = outcomes.isEmpty ? "nothing is defined" : "nothing changed since it was checked"
       if !needed.isEmpty { skipReason? += "; \(needed.count) looked at again" }
@@ -34,13 +36,16 @@ extension UnitOutcome {
     }
   }
 
-  private static func line(needed: Int, failed: Int, warned: [CheckOutcome], skipped: Int) -> String {
+  private static func line(
+    needed: Int, failed: Int, warned: [CheckOutcome], unjudged: [CheckOutcome], skipped: Int
+  ) -> String {
     let comparisons = "\(needed) comparison\(needed == 1 ? "" : "s")"
     var parts = [failed == 0 ? "\(comparisons), no difference" : "\(failed) of \(comparisons) failed"]
     if failed == 0, !warned.isEmpty { parts = [comparisons] }
     if let first = warned.first {
       parts.append("\(warned.count) warning\(warned.count == 1 ? "" : "s"): \(first.name)")
     }
+    if let first = unjudged.first { parts.append("\(unjudged.count) not judged: \(first.name), \(first.message)") }
     if skipped > 0 { parts.append("\(skipped) unchanged") }
     return parts.joined(separator: "; ")
   }

@@ -153,9 +153,4 @@ public enum ViewStates {
     try await connection.execute(
       "UPDATE daybook.view_state SET checked_version = $2 WHERE view = $1", [.text(view), .int8(version)])
   }
-
-  /// Forgets a view that is gone.
-  public static func remove(_ view: String, on connection: PostgresConnection) async throws(PostgresError) {
-    try await connection.execute("DELETE FROM daybook.view_state WHERE view = $1", [.text(view)])
-  }
 }

@@ -48,6 +48,14 @@ public enum JournalHorizons {
     return JournalCut(batchID: try row.decode(0), images: try row.decode(1))
   }
 
+  /// Keeps other sessions from moving a horizon, and from taking images out up to it, until the transaction ends.
+  ///
+  /// - Throws: `PostgresError` 55P03 when another session is at it.
+  public static func claim(_ feed: String, on connection: PostgresConnection) async throws(PostgresError) {
+    try await connection.execute(
+      "SELECT FROM daybook.journal_horizon WHERE feed = $1 FOR UPDATE NOWAIT", [.text(feed)])
+  }
+
   /// Moves a horizon forward; nobody follows the batches up to it from then on.
   public static func move(_ feed: String, to batch: Int64, on connection: PostgresConnection)
     async throws(PostgresError)

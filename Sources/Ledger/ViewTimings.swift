@@ -61,11 +61,17 @@ public enum ViewTimings {
 
   /// How many times are kept of each view and way.
   private static let kept = 9
+  /// Older times say nothing. The way that a slow night made look dear is not taken again, so that nothing else would
+  /// ever set its record right.
+  private static let rememberedDays = 30
 
   /// What the last times of each view come to.
   public static func costs(on connection: PostgresConnection) async throws(PostgresError) -> [String: RefreshCost] {
     let rows = try await connection.query(
-      "SELECT view, how = 'delta', units::float8, wall_us::float8 FROM daybook.view_timing")
+      """
+      SELECT view, how = 'delta', units::float8, wall_us::float8 FROM daybook.view_timing
+      WHERE recorded_at > clock_timestamp() - make_interval(days => $1)
+      """, [.int4(Int32(rememberedDays))])
     var deltas: [String: [(units: Double, wall: Double)]] = [:]
     var rebuilds: [String: [(units: Double, wall: Double)]] = [:]
     for row in rows {

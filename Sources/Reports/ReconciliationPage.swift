@@ -279,13 +279,34 @@ struct ReconciliationPage {
   }
 
   /// The sums of every rollup, from the view and from its table.
+  ///
+  /// - Complexity: one pass over each table, whatever number of rollups is made from it.
   func viewTotals() async throws -> Dataset {
-    var lines: [[Figure]] = []
+    var rollups: [ComparedRollup] = []
     for view in queries.project.views {
-      guard case .rollup(let rollup) = view.kind, let feed = queries.project.feed(named: rollup.source) else {
-        continue
+      guard let compared = ComparedRollup(view, in: queries.project), try await exists(compared.table),
+        try await exists(compared.view)
+      else { continue }
+      rollups.append(compared)
+    }
+    var tables: [ComparedRollup.Source: [String: [String: ExactDecimal]]] = [:]
+    for (source, readers) in Dictionary(grouping: rollups, by: \.source) {
+      let sums = Set(readers.flatMap { $0.sums.map(\.fromTable) }).sorted()
+      let values = try await totals(of: sums, by: source.currency, from: source.table)
+      tables[source] = values.mapValues { Dictionary(uniqueKeysWithValues: zip(sums, $0)) }
+    }
+    var lines: [[Figure]] = []
+    for rollup in rollups {
+      let inView = try await totals(of: rollup.sums.map(\.fromView), by: rollup.currencyInView, from: rollup.view)
+      let inTable = tables[rollup.source] ?? [:]
+      for (index, sum) in rollup.sums.enumerated() {
+        for key in Set(inTable.keys).union(inView.keys).sorted() {
+          let x = inTable[key]?[sum.fromTable] ?? .zero
+          let y = inView[key].map { $0[index] } ?? .zero
+          let difference = y.subtracting(x).map { Figure.number($0) } ?? .missing
+          lines.append([.text(rollup.view.name), .text(sum.name), .text(key), .number(x), .number(y), difference])
+        }
       }
-      lines += try await totals(view: view.name, rollup: rollup, feed: feed)
     }
     let columns = [
       DatasetColumn(name: "view", label: "View", format: .text),
@@ -298,45 +319,13 @@ struct ReconciliationPage {
     return try Dataset(columns: columns, rows: lines, shown: 200, csvPath: "data/view_totals.csv")
   }
 
-  /// The sums of one rollup, computed twice.
-  private func totals(view: String, rollup: RollupDefinition, feed: FeedDefinition) async throws -> [[Figure]] {
-    let sums = rollup.measures.compactMap { measure -> (name: String, column: String, condition: String?)? in
-      if case .sum(let column) = measure.function { return (measure.name, column, measure.condition) }
-      return nil
-    }
-    let schema = queries.project.database.schema
-    let (table, rollupView) = (
-      QualifiedName(schema: schema, name: feed.name), QualifiedName(schema: schema, name: view)
-    )
-    guard !sums.isEmpty, try await exists(table), try await exists(rollupView) else { return [] }
-    // Per currency where the feed's control sum says which column that is and the rollup keeps it apart.
-    let currencyColumn = feed.columns.lazy.compactMap(\.control?.groupedBy).first
-    let group = rollup.groups.first { $0.source == currencyColumn.map { RollupGroup.Source.column($0) } }
-    let (tableKey, viewKey) =
-      if let currencyColumn, let group {
-        (quoteIdentifier(currencyColumn), quoteIdentifier(group.name))
-      } else {
-        ("''", "''")
-      }
-    let fromTable = sums.map { sum in
-      "coalesce(sum(\(quoteIdentifier(sum.column)))\(sum.condition.map { " FILTER (WHERE \($0))" } ?? ""), 0)::numeric"
-    }
-    let fromView = sums.map { "coalesce(sum(\(quoteIdentifier($0.name))), 0)::numeric" }
-    let left = try await queries.connection.query(
-      "SELECT \(tableKey)::text, \(fromTable.joined(separator: ", ")) FROM \(table.quoted) GROUP BY 1 ORDER BY 1")
-    let right = try await queries.connection.query(
-      "SELECT \(viewKey)::text, \(fromView.joined(separator: ", ")) FROM \(rollupView.quoted) GROUP BY 1 ORDER BY 1")
-    let (a, b) = (try keyed(left), try keyed(right))
-    var lines: [[Figure]] = []
-    for (index, sum) in sums.enumerated() {
-      for key in Set(a.keys).union(b.keys).sorted() {
-        let x = a[key].map { $0[index] } ?? .zero
-        let y = b[key].map { $0[index] } ?? .zero
-        let difference = y.subtracting(x).map { Figure.number($0) } ?? .missing
-        lines.append([.text(view), .text(sum.name), .text(key), .number(x), .number(y), difference])
-      }
-    }
-    return lines
+  /// Sums of a relation by currency.
+  private func totals(
+    of sums: [String], by currency: String, from relation: QualifiedName
+  ) async throws -> [String: [ExactDecimal]] {
+    try keyed(
+      await queries.connection.query(
+        "SELECT \(currency)::text, \(sums.joined(separator: ", ")) FROM \(relation.quoted) GROUP BY 1 ORDER BY 1"))
   }
 
   private func exists(_ relation: QualifiedName) async throws -> Bool {
@@ -352,5 +341,47 @@ struct ReconciliationPage {
       result[key ?? ""] = try (1..<rows.columnNames.count).map { Figure(try row.value(at: $0)).number ?? .zero }
     }
     return result
+  }
+}
+
+/// A rollup whose sums are computed twice.
+private struct ComparedRollup {
+  /// What the sums are computed from, and what keeps currencies apart there.
+  struct Source: Hashable {
+    let table: QualifiedName
+    let currency: String
+  }
+
+  let view: QualifiedName
+  let source: Source
+  let currencyInView: String
+  let sums: [(name: String, fromTable: String, fromView: String)]
+
+  var table: QualifiedName { source.table }
+
+  /// - Returns: nil for what is no rollup of a feed, or has no sums.
+  init?(_ view: ViewDefinition, in project: Project) {
+    guard case .rollup(let rollup) = view.kind, let feed = project.feed(named: rollup.source) else { return nil }
+    sums = rollup.measures.compactMap { measure in
+      guard case .sum(let column) = measure.function else { return nil }
+      let only = measure.condition.map { " FILTER (WHERE \($0))" } ?? ""
+      return (
+        measure.name, "coalesce(sum(\(quoteIdentifier(column)))\(only), 0)::numeric",
+        "coalesce(sum(\(quoteIdentifier(measure.name))), 0)::numeric"
+      )
+    }
+    if sums.isEmpty { return nil }
+    let schema = project.database.schema
+    self.view = QualifiedName(schema: schema, name: view.name)
+    let table = QualifiedName(schema: schema, name: feed.name)
+    // Per currency where the feed's control sum says which column that is and the rollup keeps it apart.
+    let column = feed.columns.lazy.compactMap(\.control?.groupedBy).first
+    if let column, let group = rollup.groups.first(where: { $0.source == .column(column) }) {
+      source = Source(table: table, currency: quoteIdentifier(column))
+      currencyInView = quoteIdentifier(group.name)
+    } else {
+      source = Source(table: table, currency: "''")
+      currencyInView = "''"
+    }
   }
 }

@@ -16,23 +16,25 @@ struct JournalUpkeep {
   /// About so many images go at once.
   var pieceImages = 100_000
 
-  /// Cuts the journals of all feeds; waits for nobody.
+  /// Cuts the journals of all feeds; one that somebody loads, follows or cuts already has another night.
   ///
   /// - Complexity: two or three small queries for each feed when nothing is to be done.
   func run(on connection: PostgresConnection) async throws {
     try await DataVersions.settle(on: connection)
-    for feed in project.feeds {
-      try Task.checkCancellation()
-      if try await cut(feed.name, on: connection).images >= imagesMinimum {
-        try await moveHorizon(of: feed.name, on: connection)
-      }
-      while let next = try await JournalHorizons.nextSweep(of: feed.name, images: pieceImages, on: connection) {
-        try Task.checkCancellation()
-        try await connection.withTransaction { transaction in
-          try await JournalHorizons.sweep(feed.name, after: next.after, through: next.through, on: transaction)
-        }
-      }
+    for feed in project.feeds { try await keepShort(feed.name, on: connection) }
+  }
+
+  private func keepShort(_ feed: String, on connection: PostgresConnection) async throws {
+    do {
+      if try await cut(feed, on: connection).images >= imagesMinimum { try await moveHorizon(of: feed, on: connection) }
+      try await sweep(feed, on: connection)
+    } catch let error as PostgresError where error.sqlState == "55P03" {
+      // Somebody is at it; there is another night.
     }
+  }
+
+  private func sweep(_ feed: String, on connection: PostgresConnection) async throws {
+    while try await sweepPiece(of: feed, on: connection) { try Task.checkCancellation() }
   }
 
   /// What may go now: a rollup that was never built, or was built beside the journal, needs nothing of it.
@@ -48,14 +50,26 @@ struct JournalUpkeep {
 
   private func moveHorizon(of feed: String, on connection: PostgresConnection) async throws {
     let base = QualifiedName(schema: project.database.schema, name: feed)
-    do {
-      try await connection.withTransaction { transaction in
-        try await transaction.execute("lock table \(base.quoted) in row exclusive mode nowait")
-        guard let batch = try await cut(feed, on: transaction).batchID else { return }
-        try await JournalHorizons.move(feed, to: batch, on: transaction)
+    try await connection.withTransaction { transaction in
+      try await transaction.execute("lock table \(base.quoted) in row exclusive mode nowait")
+      try await JournalHorizons.claim(feed, on: transaction)
+      guard let batch = try await cut(feed, on: transaction).batchID else { return }
+      try await JournalHorizons.move(feed, to: batch, on: transaction)
+    }
+  }
+
+  /// - Returns: whether there was a piece to take out.
+  private func sweepPiece(of feed: String, on connection: PostgresConnection) async throws -> Bool {
+    // Most nights there is none, and then no transaction is begun.
+    if try await JournalHorizons.nextSweep(of: feed, images: pieceImages, on: connection) == nil { return false }
+    return try await connection.withTransaction { transaction in
+      // Units side by side all come here: two that deleted the same images would wait for each other, or deadlock.
+      try await JournalHorizons.claim(feed, on: transaction)
+      guard let next = try await JournalHorizons.nextSweep(of: feed, images: pieceImages, on: transaction) else {
+        return false
       }
-    } catch let error as PostgresError where error.sqlState == "55P03" {
-      // Somebody follows the journal or loads the feed; there is another night.
+      try await JournalHorizons.sweep(feed, after: next.after, through: next.through, on: transaction)
+      return true
     }
   }
 }

@@ -7,7 +7,8 @@ internal import Postgres
 
 /// The state of a finer rollup over the same feed.
 struct RollupBelow: Sendable {
-  let state: QualifiedName
+  /// Its table; the next one while the finer rollup is being made anew in the same transaction.
+  var state: QualifiedName
   let base: RollupBase
 
   /// - Returns: nil for a rollup that names no finer one.

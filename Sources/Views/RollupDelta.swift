@@ -139,12 +139,15 @@ struct RollupDelta {
     }
   }
 
-  /// Groups of which more left than there were: the state or the journal is not what it should be.
-  var countImpossible: String {
-    """
-    select count(*) from daybook_change c left join \(sql.state.quoted) s on s.ctid = c."__place"
-    where coalesce(s."__n", 0) + c."__n" < 0
-    """
+  /// Groups of which more left than there were (the state or the journal is not what it should be), and groups of which
+  /// what came or left is no number, which no sum lets go of.
+  var countUnfit: String {
+    let sums = measures.filter(\.keepsSum).map { "c.\(cell($0, "__sum")) in ('NaN', 'Infinity', '-Infinity')" }
+    return """
+      select count(*) filter (where coalesce(s."__n", 0) + c."__n" < 0),
+        count(*) filter (where \(sums.isEmpty ? "false" : sums.joined(separator: " or ")))
+      from daybook_change c left join \(sql.state.quoted) s on s.ctid = c."__place"
+      """
   }
 
   // MARK: Step 3, what has to be read anew
@@ -185,6 +188,7 @@ struct RollupDelta {
 
   /// For each group by period a stretch of the column that contains it, which an index can serve; what is exactly in
   /// the group is decided by the group's own expression. The day to spare covers midnights that a clock skips or has twice.
+  /// Both ends belong to it: infinity is the only moment of its period.
   private var periods: [(group: Int, condition: String)] {
     groups.enumerated().compactMap { index, group in
       guard let (column, length) = sql.period(group) else { return nil }
@@ -195,9 +199,9 @@ struct RollupDelta {
       switch sql.feed.column(named: column)?.type {
       case .timestamptz:
         let zone = quoteLiteral(sql.calendar.timeZone)
-        return (index, "\(name) >= \(low) at time zone \(zone) and \(name) < \(high) at time zone \(zone)")
-      case .timestamp: return (index, "\(name) >= \(low) and \(name) < \(high)")
-      case .date: return (index, "\(name) >= \(low)::date and \(name) < \(high)::date")
+        return (index, "\(name) >= \(low) at time zone \(zone) and \(name) <= \(high) at time zone \(zone)")
+      case .timestamp: return (index, "\(name) >= \(low) and \(name) <= \(high)")
+      case .date: return (index, "\(name) >= \(low)::date and \(name) <= \(high)::date")
       default: return nil
       }
     }
@@ -273,6 +277,13 @@ struct RollupDelta {
 }
 
 extension RollupMeasure {
+  var keepsSum: Bool {
+    switch function {
+    case .sum, .average, .variance, .stddev: true
+    default: false
+    }
+  }
+
   var keepsSquares: Bool {
     switch function {
     case .variance, .stddev: true

@@ -1,7 +1,7 @@
 // A rollup definition as SQL text: the additive state that is stored and the view people query.
 // Invariant: every stored column is additive or an extreme (counts, exact sums, sums of squares,
-// minima, maxima, first and last with their ordering value), so that signed deltas can later be
-// applied to the same table. Quotients (average, variance) exist only in the view on top.
+// minima, maxima, first and last with their ordering value), so that signed deltas are
+// applied to the same table (RollupDelta). Quotients (average, variance) exist only in the view on top.
 // How a state is made of another rollup's state is in RollupBelow.
 // Running the SQL is elsewhere; nothing here knows a connection.
 
@@ -22,9 +22,13 @@ struct RollupSQL {
     QualifiedName(schema: view.schema, name: view.name + "__state")
   }
 
+  /// Name of the table that the next state is built in, before it takes the place of that one.
+  static func nextStateName(of view: QualifiedName) -> QualifiedName {
+    QualifiedName(schema: view.schema, name: view.name + "__next")
+  }
+
   var state: QualifiedName { Self.stateName(of: view) }
-  /// The table the next state is built in, before it takes the place of `state`.
-  var nextState: QualifiedName { QualifiedName(schema: view.schema, name: view.name + "__next") }
+  var nextState: QualifiedName { Self.nextStateName(of: view) }
   var source: QualifiedName { QualifiedName(schema: view.schema, name: feed.name) }
 
   /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
@@ -34,12 +38,15 @@ struct RollupSQL {
   }
 
   /// The state as it follows from all rows of the source.
-  var stateFromSource: String {
+  var stateFromSource: String { state(from: source.quoted) }
+
+  /// The state as it follows from some rows of the source.
+  func state(from rows: String) -> String {
     let groups = rollup.groups.map { "\(groupExpression($0)) as \(quoteIdentifier($0.name))" }
     let cells = [#"count(*) as "__n""#] + rollup.measures.flatMap(stateColumns)
     let columns = (groups + cells).map { "  \($0)" }.joined(separator: ",\n")
     let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
-    return "select\n\(columns)\nfrom \(source.quoted)\ngroup by \(positions)"
+    return "select\n\(columns)\nfrom \(rows)\ngroup by \(positions)"
   }
 
   /// The unique index of the next state's key; null keys are one group, as in GROUP BY.

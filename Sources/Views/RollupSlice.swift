@@ -125,15 +125,6 @@ struct RollupSlice {
 }
 
 extension RollupSQL {
-  /// The state as it follows from some rows of the source.
-  func state(from rows: String) -> String {
-    let groups = rollup.groups.map { "\(groupExpression($0)) as \(quoteIdentifier($0.name))" }
-    let cells = [#"count(*) as "__n""#] + rollup.measures.flatMap(stateColumns)
-    let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
-    let grouping = rollup.groups.isEmpty ? "having count(*) > 0" : "group by \(positions)"
-    return "select \((groups + cells).joined(separator: ",\n  "))\nfrom \(rows)\n\(grouping)"
-  }
-
   /// How many groups differ between two tables of states, how many the first one has, and the keys of the first of those
   /// that differ as text: one row at least.
   func differences(between held: String, and fresh: String, atMost limit: Int) -> String {

@@ -55,13 +55,6 @@ enum RollupWork: Equatable {
 }
 
 extension RollupDefinition {
-  /// Words by which an expression depends on more than the row: the moment, chance, the session, other tables.
-  private static let unsteadyWords: Set<String> = [
-    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "clock_timestamp",
-    "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
-    "current_user", "session_user", "current_setting", "select",
-  ]
-
   /// The first word by which a group or a condition depends on more than the row; images cannot tell what such a row
   /// counts for later.
   var unsteadyWord: String? {
@@ -71,6 +64,7 @@ extension RollupDefinition {
     let words = (texts + measures.compactMap(\.condition)).flatMap { text in
       text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
     }
-    return words.map { $0.lowercased() }.first(where: Self.unsteadyWords.contains)
+    // A subquery reads other tables.
+    return words.map { $0.lowercased() }.first { $0 == "select" || UnsteadyWords.all.contains($0) }
   }
 }

@@ -34,6 +34,8 @@ public struct CheckedNight: Sendable, Hashable {
 private struct RollupFindings: Sendable {
   let view: ViewDefinition
   var outcomes: [CheckOutcome] = []
+  /// Whether there is a state at all.
+  var isBuilt = true
   /// What holds from now on; nil when nothing new is known.
   var proof: ViewProof?
   /// The view's version at which all totals are equal; nil when they were not compared, or differ.
@@ -72,13 +74,14 @@ extension ViewRefresher {
   ) async throws -> RollupFindings {
     var found = RollupFindings(view: view)
     guard let state = try await ViewStates.current(on: connection)[view.name] else {
+      found.isBuilt = false
       found.outcomes = [CheckOutcome(name: view.name, isPassed: false, message: "was never built")]
       return found
     }
     let versions = try await DataVersions.current(on: connection)
     let version = versions[view.name] ?? 0
     if let reason = try await reasonNotToJudge(view, sql, state, versions, on: connection) {
-      found.outcomes = [CheckOutcome(name: view.name, status: .skipped, message: reason)]
+      found.outcomes = [CheckOutcome(name: view.name, status: .unjudged, message: reason)]
       return found
     }
     let known = try await ViewProofs.current(of: view.name, on: connection)
@@ -117,16 +120,16 @@ extension ViewRefresher {
     _ view: ViewDefinition, _ sql: RollupSQL, _ state: ViewState, _ versions: [String: Int64],
     on connection: PostgresConnection
   ) async throws -> String? {
-    if state.definitionHash != view.definitionHash { return "not judged: its definition changed since it was built" }
+    if state.definitionHash != view.definitionHash { return "its definition changed since it was built" }
     if let word = sql.rollup.unsteadyWord {
-      return "not judged: \"\(word)\" in its definition is more than the row tells"
+      return "\"\(word)\" in its definition is more than the row tells"
     }
     let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
     if behind > 0 {
-      return "not judged: \(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in since its refresh"
+      return "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in since its refresh"
     }
     let moved = view.inputs.filter { (state.inputVersions[$0] ?? 0) != (versions[$0] ?? 0) }
-    return moved.isEmpty ? nil : "not judged: \(moved.joined(separator: ", ")) changed since its refresh"
+    return moved.isEmpty ? nil : "\(moved.joined(separator: ", ")) changed since its refresh"
   }
 
   // MARK: Totals
@@ -230,7 +233,7 @@ extension ViewRefresher {
   private func mend(_ found: inout RollupFindings, _ night: CheckedNight) async throws {
     let view = found.view
     let failed = found.outcomes.indices.filter { found.outcomes[$0].status == .failed }
-    guard !failed.isEmpty, found.outcomes.first?.message != "was never built" else { return }
+    guard !failed.isEmpty, found.isBuilt else { return }
     var consequence = "rebuilt from the table"
     var isRepaired = true
     do {

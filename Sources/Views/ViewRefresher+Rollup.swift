@@ -2,7 +2,8 @@
 // the table or from a finer rollup.
 // Invariant: all of them come to hold the same batches of their feed, those of one snapshot; states and watermarks (the
 // last batch in each) commit together, so that nothing is applied twice and nothing is left out. Writers of the feed are
-// kept waiting for a moment at most, readers of the views only while a rebuilt state is swapped in.
+// kept waiting for a moment at most, readers of the views only while rebuilt states are swapped in, which is the last thing
+// that is done: the transaction keeps every lock that it takes. A redefined view is taken away at the beginning.
 
 internal import Definitions
 internal import Ledger
@@ -11,7 +12,7 @@ internal import Postgres
 /// One rollup in its refresh.
 private struct Member {
   let view: ViewDefinition
-  let sql: RollupSQL
+  var sql: RollupSQL
   let word: String?
   /// What is known of a state that can be carried on; nil when it has to be made anew.
   var state: ViewState?
@@ -77,7 +78,9 @@ extension ViewRefresher {
     // What is read once for all of them counts as the work of the first.
     let images = try await prepareImages(members, through: newest, on: connection)
     var outcomes: [RefreshOutcome] = []
+    var rebuilt: [Member] = []
     for member in members {
+      let member = member.reading(rebuilt)
       do {
         var result = try await carryOut(member, through: newest, images: images, on: connection)
         if result.isChanged { try await DataVersions.bump(member.view.name, on: connection) }
@@ -91,12 +94,14 @@ extension ViewRefresher {
         if let (way, units) = result.timed {
           try await ViewTimings.record(member.view.name, way, units: units, wall: result.wall, on: connection)
         }
+        if result.isRebuilt { rebuilt.append(member) }
         outcomes.append(member.outcome(result, full: full))
         start = clock.now
       } catch let error as PostgresError where error.kind == .server {
         throw ViewError.server(view: member.view.name, at: member.view.position, error)
       }
     }
+    for member in rebuilt { try await swap(member, on: connection) }
     return outcomes
   }
 
@@ -190,7 +195,8 @@ extension ViewRefresher {
       guard let images else { break }
       try await connection.executeScript("set local jit = off; set local work_mem = '64MB'")
       let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
-      if let (groups, growth) = try await apply(delta, on: connection) {
+      switch try await apply(delta, on: connection) {
+      case .applied(let groups, let growth):
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
           + (why.map { "; \($0)" } ?? "")
@@ -202,44 +208,68 @@ extension ViewRefresher {
           result.rows = try counted.first?.decode(0)
         }
         return result
+      case .unfit(let reason): result.detail = "rebuilt and swapped: \(reason)"
       }
-      result.detail = "rebuilt and swapped: more rows left some groups than were in them; the journal was not followed"
     }
     try await connection.executeScript("set local jit to default; set local work_mem to default")
-    result.rows = try await build(member.sql, view: member.view, exists: member.exists, on: connection)
+    result.rows = try await build(member.sql, on: connection)
+    result.isRebuilt = true
     if member.sql.belowForAll == nil {
-      let read = try await connection.query("select coalesce(sum(\"__n\"), 0)::bigint from \(member.sql.state.quoted)")
+      let read = try await connection.query(
+        "select coalesce(sum(\"__n\"), 0)::bigint from \(member.sql.nextState.quoted)")
       result.timed = (.rebuild, try read.first?.decode(0) ?? 0)
     }
     return result
   }
 
-  nonisolated(nonsending) func build(
-    _ sql: RollupSQL, view: ViewDefinition, exists: Bool, on connection: PostgresConnection
+  /// Makes the next state beside the one that readers see.
+  private nonisolated(nonsending) func build(
+    _ sql: RollupSQL, on connection: PostgresConnection
   ) async throws -> Int {
     try await connection.execute("drop table if exists \(sql.nextState.quoted)")
     let rows = try await connection.execute(sql.buildNextState)
+    if let index = sql.indexNextState { try await connection.execute(index) }
+    // Autovacuum may not come by before the first report; small statistics now cost little.
+    try await connection.execute("analyze \(sql.nextState.quoted)")
     for values in sql.distinctValues {
       try await connection.execute("drop table if exists \(values.nextTable.quoted)")
       try await connection.execute(values.buildNext)
       try await connection.execute(values.indexNext)
       try await connection.execute("analyze \(values.nextTable.quoted)")
-      try await connection.execute("drop table if exists \(values.table.quoted)")
-      try await connection.execute(
-        "alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))")
     }
-    if let index = sql.indexNextState { try await connection.execute(index) }
-    // The swap: readers of the view wait only for these statements, not for the build above. The view is locked
-    // before its state, which is the order in which readers lock them; the other order deadlocks with a reader.
-    if exists { try await connection.execute("lock table \(sql.view.quoted) in access exclusive mode") }
-    let old = QualifiedName(schema: sql.state.schema, name: view.name + "__old")
-    try await connection.execute("alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old.name))")
-    try await connection.execute("alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))")
-    try await connection.execute(sql.createView)
-    try await connection.execute("drop table if exists \(old.quoted)")
-    // Autovacuum may not come by before the first report; small statistics now cost little.
-    try await connection.execute("analyze \(sql.state.quoted)")
     return rows
+  }
+
+  /// Puts a next state in the place of the one that readers see.
+  private nonisolated(nonsending) func swap(_ member: Member, on connection: PostgresConnection) async throws {
+    let sql = member.sql
+    let old = QualifiedName(schema: sql.view.schema, name: sql.view.name + "__old").name
+    let values = sql.distinctValues.flatMap { values in
+      [
+        "drop table if exists \(values.table.quoted)",
+        "alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))",
+      ]
+    }
+    // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks with
+    // a reader.
+    let lock = member.exists ? ["lock table \(sql.view.quoted) in access exclusive mode"] : []
+    let states = [
+      "alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old))",
+      "alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))",
+      sql.createView,
+      "drop table if exists \(QualifiedName(schema: sql.view.schema, name: old).quoted)",
+    ]
+    do {
+      try await execute(values + lock + states, on: connection)
+    } catch let error as PostgresError where error.kind == .server {
+      throw ViewError.server(view: member.view.name, at: member.view.position, error)
+    }
+  }
+
+  private nonisolated(nonsending) func execute(
+    _ statements: [String], on connection: PostgresConnection
+  ) async throws {
+    for statement in statements { try await connection.execute(statement) }
   }
 
   func rollupSQL(_ rollup: RollupDefinition, of view: ViewDefinition) throws(ViewError) -> RollupSQL {
@@ -251,39 +281,41 @@ extension ViewRefresher {
       calendar: project.calendar, below: RollupBelow(rollup, schema: project.database.schema))
   }
 
-  /// Applies images.
-  ///
-  /// - Returns: the groups that were touched, and how many more there are now; nil when the images cannot be true, and then the rollup has to be built anew.
   private nonisolated(nonsending) func apply(
     _ delta: RollupDelta, on connection: PostgresConnection
-  ) async throws -> (groups: Int, growth: Int)? {
+  ) async throws -> Application {
+    let result = try await applied(delta, on: connection)
+    // The next rollup of this transaction makes tables of the same names.
+    let made = ["daybook_delta", "daybook_values", "daybook_change", "daybook_anew"].map { "pg_temp.\($0)" }
+    try await connection.execute("drop table if exists \(made.joined(separator: ", "))")
+    return result
+  }
+
+  private nonisolated(nonsending) func applied(
+    _ delta: RollupDelta, on connection: PostgresConnection
+  ) async throws -> Application {
+    let lessThanNone = "more rows left some groups than were in them; the journal was not followed"
     try await connection.execute(delta.createDelta)
     try await connection.execute("analyze pg_temp.daybook_delta")
     for values in delta.sql.distinctValues {
       try await connection.execute(values.createChanges(delta))
       let impossible = try await connection.query(DistinctValues.countImpossible)
-      guard try impossible.first?.decode(0, as: Int.self) == 0 else {
-        try await connection.execute("drop table pg_temp.daybook_values, pg_temp.daybook_delta")
-        return nil
-      }
+      guard try impossible.first?.decode(0, as: Int.self) == 0 else { return .unfit(reason: lessThanNone) }
       for statement in values.apply { try await connection.execute(statement) }
       try await connection.execute("drop table pg_temp.daybook_values")
     }
     let groups = try await connection.execute(delta.createChange)
     try await connection.execute("analyze pg_temp.daybook_change")
-    let impossible = try await connection.query(delta.countImpossible)
-    let isPossible = try impossible.first?.decode(0, as: Int.self) == 0
-    var growth = 0
-    if isPossible {
-      if let anew = delta.createAnew { try await connection.execute(anew) }
-      growth -= try await connection.execute(delta.deleteEmptied)
-      try await connection.execute(delta.update)
-      growth += try await connection.execute(delta.insert)
+    guard let unfit = try await connection.query(delta.countUnfit).first else { return .unfit(reason: lessThanNone) }
+    if try unfit.decode(0, as: Int.self) > 0 { return .unfit(reason: lessThanNone) }
+    if try unfit.decode(1, as: Int.self) > 0 {
+      return .unfit(reason: "a sum is not a number, and images cannot tell what it becomes")
     }
-    // The next rollup of this transaction makes tables of the same names.
-    let made = ["daybook_delta", "daybook_change"] + (isPossible && delta.createAnew != nil ? ["daybook_anew"] : [])
-    try await connection.execute("drop table \(made.map { "pg_temp.\($0)" }.joined(separator: ", "))")
-    return isPossible ? (groups, growth) : nil
+    if let anew = delta.createAnew { try await connection.execute(anew) }
+    let emptied = try await connection.execute(delta.deleteEmptied)
+    try await connection.execute(delta.update)
+    let new = try await connection.execute(delta.insert)
+    return .applied(groups: groups, growth: new - emptied)
   }
 
   private nonisolated(nonsending) func estimatedRows(
@@ -295,10 +327,20 @@ extension ViewRefresher {
   }
 }
 
+/// What came of images.
+private enum Application {
+  /// So many groups were touched, and there are so many more now.
+  case applied(groups: Int, growth: Int)
+  /// They do not tell what the state becomes, and it has to be built anew.
+  case unfit(reason: String)
+}
+
 /// What a refresh of a rollup did.
 private struct RollupResult {
   /// Whether the view's content may differ now.
   var isChanged = true
+  /// Whether a next state waits to be swapped in.
+  var isRebuilt = false
   /// Rows of the state; nil when they were not counted.
   var rows: Int?
   /// How and why; nil when the table was simply read.
@@ -309,6 +351,14 @@ private struct RollupResult {
 }
 
 extension Member {
+  /// The same member, which reads the next state of the finer rollup where that one is made anew.
+  func reading(_ rebuilt: [Member]) -> Member {
+    guard let finer = sql.below?.base.name, rebuilt.contains(where: { $0.view.name == finer }) else { return self }
+    var member = self
+    member.sql.below?.state = RollupSQL.nextStateName(of: QualifiedName(schema: sql.view.schema, name: finer))
+    return member
+  }
+
   func outcome(_ result: RollupResult, full: Bool) -> RefreshOutcome {
     if !result.isChanged, let reason = result.detail {
       return RefreshOutcome(

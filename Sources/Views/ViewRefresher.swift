@@ -1,9 +1,9 @@
-// Brings views up to date, each in its own transaction, in dependency order.
-// Invariants: a view's relation, its recorded state and its data version commit together; a reader
-// sees the old or the new content, never a part; input versions are read before the data, so that
-// a change in between only causes one refresh too many.
-// How a rollup follows its source's journal is in ViewRefresher+Rollup, its SQL in RollupSQL and RollupDelta; what a
-// view means is in Definitions.
+// Brings views up to date, unit by unit (RefreshSchedule), each unit in one transaction behind all that it reads.
+// Invariants: a view's relation, its recorded state and its data version commit together; a reader sees the old or the new
+// content, never a part; input versions are read before the data or in its snapshot, so that a change in between only
+// causes one refresh too many.
+// How rollups follow their source's journal is in ViewRefresher+Rollup, how views of SQL are refreshed in
+// ViewRefresher+Native; what a view means is in Definitions.
 
 public import Definitions
 internal import Finding
@@ -32,7 +32,7 @@ public struct ViewRefresher: Sendable {
   ///
   /// - Parameter full: rebuild even where no input moved.
   /// - Returns: one outcome per view, in dependency order.
-  /// - Throws: `ViewError`; what the failing view does not read may be refreshed, the failing one is as it was.
+  /// - Throws: `ViewError`; other units than the failing one may be refreshed, the views of that one are as they were.
   public func refresh(_ selection: StageDefinition.Selection, full: Bool = false) async throws -> [RefreshOutcome] {
     let schedule = try await schedule(selection)
     let results = await schedule.carryOut(atMost: width) { unit -> (Result<[RefreshOutcome], any Error>, Bool) in
@@ -52,7 +52,8 @@ public struct ViewRefresher: Sendable {
   /// - Throws: `ViewError` when a name is unknown; `PostgresError`.
   public func schedule(_ selection: StageDefinition.Selection) async throws -> RefreshSchedule {
     let views = try selected(selection)
-    let known = try await pool.withConnection(label: "schedule") { connection in try await dependencies(on: connection)
+    let known = try await pool.withConnection(label: "schedule") { connection in
+      try await dependencies(on: connection)
     }
     return RefreshSchedule(views, known: known)
   }
@@ -134,5 +135,4 @@ public struct ViewRefresher: Sendable {
       }
     }
   }
-
 }

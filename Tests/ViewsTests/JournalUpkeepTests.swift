@@ -155,6 +155,30 @@ import Testing
     }
   }
 
+  @Test func twoThatTakeOutTheSameImagesDoNotMeet() async throws {
+    try await Self.followed { shop in
+      try await shop.run(
+        """
+        insert into daybook.journal_horizon (feed, batch_id)
+        select 'sales', max(batch_id) from (select batch_id from daybook.batch order by 1 limit 3) as b
+        """)
+      try await shop.pool.withConnection { connection in
+        try await connection.withTransaction { connection in
+          // The other one has its piece, and has not committed yet.
+          try await JournalHorizons.claim("sales", on: connection)
+          try await connection.execute("delete from daybook.journal_sales where _daybook_batch <= 3")
+          try await shop.pool.withConnection { second in
+            try await second.execute("set lock_timeout = '5s'")
+            try await JournalUpkeep(project: shop.project, imagesMinimum: 1, pieceImages: 100).run(on: second)
+            try await second.execute("reset lock_timeout")
+          }
+          let images = try await Self.images(shop)
+          #expect(images == ["10|5"])
+        }
+      }
+    }
+  }
+
   @Test func changesByHandAreCountedAtTheEndOfARefresh() async throws {
     try await Self.followed { shop in
       try await shop.run(

@@ -36,6 +36,43 @@ import Views
     }
   }
 
+  @Test func aReaderOfARebuiltViewDoesNotWaitForTheOthersOfItsFeed() async throws {
+    let slow = Shop.rollup(
+      "slow", groups: [RollupGroup(name: "kind", source: .expression("shop.slowly(kind)"))],
+      measures: [RollupMeasure(name: "n", function: .count)])
+    try await Shop.with(views: [Shop.byCustomer, slow]) { shop in
+      try await shop.run(
+        """
+        create function shop.slowly(kind text) returns text language plpgsql as $$
+        begin
+          perform pg_advisory_lock_shared(4711);
+          perform pg_advisory_unlock_shared(4711);
+          return kind;
+        end $$
+        """)
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.pool.withConnection { gate in
+        try await gate.execute("select pg_advisory_lock(4711)")
+        async let outcomes = shop.refresher.refresh(.all, full: true)
+        var isWaiting = false
+        for _ in 1...1_500 where !isWaiting {
+          try await Task.sleep(for: .milliseconds(20))
+          let rows = try await gate.query(
+            "select count(*) > 0 from pg_locks where locktype = 'advisory' and objid = 4711 and not granted")
+          isWaiting = try rows.first?.decode(0, as: Bool.self) ?? false
+        }
+        try await gate.execute("set lock_timeout = '3s'")
+        let read = try? await gate.query("select count(*) from shop.by_customer").count
+        try await gate.execute("reset lock_timeout")
+        try await gate.execute("select pg_advisory_unlock(4711)")
+        #expect(read == 1, "the view was locked while the other one was built")
+        let isChanged = try await outcomes.map(\.isChanged)
+        #expect(isChanged == [true, true])
+      }
+    }
+  }
+
   @Test func namingAViewRefreshesWhatItReadsFirst() async throws {
     try await Shop.with(views: [Shop.byCustomer, Self.top]) { shop in
       try await shop.addSales(1...50)

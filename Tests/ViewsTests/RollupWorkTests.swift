@@ -72,6 +72,17 @@ import Testing
     }
   }
 
+  @Test func aSlowNightIsForgottenAfterAMonth() async throws {
+    try await Shop.with(views: [Shop.byCustomer]) { shop in
+      try await shop.pool.withConnection { connection in
+        try await ViewTimings.record("v", .delta, units: 1_000, wall: .seconds(900), on: connection)
+      }
+      try await shop.run("update daybook.view_timing set recorded_at = recorded_at - interval '31 days'")
+      let costs = try await shop.pool.withConnection { connection in try await ViewTimings.costs(on: connection) }
+      #expect(costs["v"] == nil)
+    }
+  }
+
   @Test func aRefreshLeavesItsTimeBehind() async throws {
     try await Shop.with(views: [Shop.byCustomer]) { shop in
       try await shop.keepJournal()

@@ -10,13 +10,6 @@ struct CheckResolver {
   let views: ViewResolver
   let findings: Findings
 
-  /// Words by which SQL depends on more than rows: what such a test finds may change while no data does.
-  private static let unsteadyWords: Set<String> = [
-    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "clock_timestamp",
-    "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
-    "current_user", "session_user", "current_setting",
-  ]
-
   /// The checks, by name.
   func resolve(_ drafts: [String: CheckDraft]) -> [CheckDefinition] {
     drafts.values.map { draft in
@@ -68,7 +61,7 @@ struct CheckResolver {
         return isHere && isKnown(relation.name)
           || relation.schema.isEmpty && sql.commonTableNames.contains(relation.name)
       }
-      let hasUnsteadyWord = sql.tokens.contains { Self.unsteadyWords.contains($0.text) }
+      let hasUnsteadyWord = sql.tokens.contains { UnsteadyWords.all.contains($0.text) }
       if !isOurs || hasUnsteadyWord { test.isSteady = false }
     }
     if case .freshness = test.kind { test.isSteady = false }
