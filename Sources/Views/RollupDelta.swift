@@ -139,12 +139,19 @@ struct RollupDelta {
     }
   }
 
-  /// Groups of which more left than there were: the state or the journal is not what it should be.
+  /// Groups of which more left than there were: the state or the journal is not what it should be. Nor can a sum be
+  /// carried on by a value that is no number: what such a value was added to does not tell what it was without it.
   var countImpossible: String {
-    """
-    select count(*) from daybook_change c left join \(sql.state.quoted) s on s.ctid = c."__place"
-    where coalesce(s."__n", 0) + c."__n" < 0
-    """
+    let endless = measures.compactMap { measure -> String? in
+      switch measure.function {
+      case .sum, .average, .variance, .stddev: "c.\(cell(measure, "__sum")) in ('NaN', 'Infinity', '-Infinity')"
+      case .count, .min, .max, .first, .last, .distinct: nil
+      }
+    }
+    return """
+      select count(*) from daybook_change c left join \(sql.state.quoted) s on s.ctid = c."__place"
+      where \(([#"coalesce(s."__n", 0) + c."__n" < 0"#] + endless).joined(separator: " or "))
+      """
   }
 
   // MARK: Step 3, what has to be read anew
@@ -190,14 +197,19 @@ struct RollupDelta {
       guard let (column, length) = sql.period(group) else { return nil }
       let name = "b.\(quoteIdentifier(column))"
       let key = "c.\(Self.key(index))"
-      let low = "(\(key)::timestamp - interval '1 day')"
-      let high = "(\(key)::timestamp + interval '\(length)' + interval '1 day')"
+      // Behind the last day of which moments can be counted on, the stretch has no end: `infinity` is in it.
+      let isNear = "\(key) < date '290000-01-01'"
+      let low = "(case when \(isNear) then \(key)::timestamp - interval '1 day' else timestamp '289999-12-31' end)"
+      let high = """
+        (case when \(isNear) then \(key)::timestamp + interval '\(length)' + interval '1 day' \
+        else timestamp 'infinity' end)
+        """
       switch sql.feed.column(named: column)?.type {
       case .timestamptz:
         let zone = quoteLiteral(sql.calendar.timeZone)
-        return (index, "\(name) >= \(low) at time zone \(zone) and \(name) < \(high) at time zone \(zone)")
-      case .timestamp: return (index, "\(name) >= \(low) and \(name) < \(high)")
-      case .date: return (index, "\(name) >= \(low)::date and \(name) < \(high)::date")
+        return (index, "\(name) >= \(low) at time zone \(zone) and \(name) <= \(high) at time zone \(zone)")
+      case .timestamp: return (index, "\(name) >= \(low) and \(name) <= \(high)")
+      case .date: return (index, "\(name) >= \(low)::date and \(name) <= \(high)::date")
       default: return nil
       }
     }

@@ -13,6 +13,11 @@ enum RollupWork: Equatable {
   /// The state is made from the table.
   case rebuild(reason: String)
 
+  var isDelta: Bool {
+    if case .delta = self { return true }
+    return false
+  }
+
   /// Chooses.
   ///
   /// - Parameters:
@@ -59,18 +64,21 @@ extension RollupDefinition {
   private static let unsteadyWords: Set<String> = [
     "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "clock_timestamp",
     "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
-    "current_user", "session_user", "current_setting", "select",
+    "current_user", "session_user", "current_role", "current_setting", "select", "today", "yesterday", "tomorrow",
   ]
 
   /// The first word by which a group or a condition depends on more than the row; images cannot tell what such a row
   /// counts for later.
-  var unsteadyWord: String? {
+  var unsteadyWord: String? { words.first(where: Self.unsteadyWords.contains) }
+
+  /// The words of groups and conditions that are SQL, in lower case.
+  var words: [String] {
     let texts = groups.compactMap { group in
       if case .expression(let sql) = group.source { sql } else { nil }
     }
     let words = (texts + measures.compactMap(\.condition)).flatMap { text in
       text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
     }
-    return words.map { $0.lowercased() }.first(where: Self.unsteadyWords.contains)
+    return words.map { $0.lowercased() }
   }
 }
