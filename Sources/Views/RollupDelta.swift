@@ -194,8 +194,13 @@ struct RollupDelta {
       guard let (column, length) = sql.period(group) else { return nil }
       let name = "b.\(quoteIdentifier(column))"
       let key = "c.\(Self.key(index))"
-      let low = "(\(key)::timestamp - interval '1 day')"
-      let high = "(\(key)::timestamp + interval '\(length)' + interval '1 day')"
+      // Behind the last day of which moments can be counted on, the stretch has no end: `infinity` is in it.
+      let isNear = "\(key) < date '290000-01-01'"
+      let low = "(case when \(isNear) then \(key)::timestamp - interval '1 day' else timestamp '289999-12-31' end)"
+      let high = """
+        (case when \(isNear) then \(key)::timestamp + interval '\(length)' + interval '1 day' \
+        else timestamp 'infinity' end)
+        """
       switch sql.feed.column(named: column)?.type {
       case .timestamptz:
         let zone = quoteLiteral(sql.calendar.timeZone)

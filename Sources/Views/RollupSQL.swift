@@ -80,7 +80,8 @@ struct RollupSQL {
   func groupExpression(_ group: RollupGroup) -> String {
     switch group.source {
     case .column(let column): quoteIdentifier(column)
-    case .expression(let sql): "(\(sql))"
+    // One value for each row: in this place the server refuses what would make several rows of one.
+    case .expression(let sql): "(case when true then (\(sql)) end)"
     default: periodExpression(group.source, day: group.source.column.map { day(of: $0) } ?? "null")
     }
   }

@@ -56,8 +56,8 @@ struct RollupSlice {
 
   private func hashSlice(_ key: (RollupGroup) -> String) -> String {
     let keys = sql.rollup.groups.map { group in
-      // An expression may be of a type that has no hash.
-      if case .expression = group.source { "(\(key(group)))::text" } else { key(group) }
+      // An expression may be of a type that has no hash. Equal values must have equal ones: 0 and 0.00 differ as text.
+      if case .expression = group.source { "to_jsonb(\(key(group)))" } else { key(group) }
     }
     // The sign of the remainder is the sign of the hash.
     let hash = "hash_record_extended(row(\(keys.joined(separator: ", "))), 0)"

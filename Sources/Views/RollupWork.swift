@@ -13,6 +13,11 @@ enum RollupWork: Equatable {
   /// The state is made from the table.
   case rebuild(reason: String)
 
+  var isDelta: Bool {
+    if case .delta = self { return true }
+    return false
+  }
+
   /// Chooses.
   ///
   /// - Parameters:
@@ -58,13 +63,18 @@ extension RollupDefinition {
   /// The first word by which a group or a condition depends on more than the row; images cannot tell what such a row
   /// counts for later.
   var unsteadyWord: String? {
+    // A subquery reads other tables.
+    words.first { $0 == "select" || UnsteadyWords.all.contains($0) }
+  }
+
+  /// The words of groups and conditions that are SQL, in lower case.
+  var words: [String] {
     let texts = groups.compactMap { group in
       if case .expression(let sql) = group.source { sql } else { nil }
     }
     let words = (texts + measures.compactMap(\.condition)).flatMap { text in
       text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
     }
-    // A subquery reads other tables.
-    return words.map { $0.lowercased() }.first { $0 == "select" || UnsteadyWords.all.contains($0) }
+    return words.map { $0.lowercased() }
   }
 }

@@ -121,7 +121,7 @@ extension ViewRefresher {
     on connection: PostgresConnection
   ) async throws -> String? {
     if state.definitionHash != view.definitionHash { return "its definition changed since it was built" }
-    if let word = sql.rollup.unsteadyWord {
+    if let word = try await unsteadyWord(of: sql.rollup, on: connection) {
       return "\"\(word)\" in its definition is more than the row tells"
     }
     let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
@@ -152,7 +152,7 @@ extension ViewRefresher {
     else { return nil }
     let batches = try await BatchLedger.batches(of: sql.feed.name, after: from, on: connection)
     guard batches.allSatisfy({ $0.kind == .delta && $0.batchID <= to }), !batches.isEmpty,
-      try await hasJournal(sql, on: connection),
+      try await hasJournal(of: sql.feed.name, on: connection),
       let row = try await connection.query(
         sql.compareTotalsByJournal, [.textArray(totals), .int8(from), .int8(to)]
       ).first
@@ -166,11 +166,11 @@ extension ViewRefresher {
     return found.outcomes.allSatisfy(\.isPassed) ? found : nil
   }
 
-  private nonisolated(nonsending) func hasJournal(
-    _ sql: RollupSQL, on connection: PostgresConnection
+  nonisolated(nonsending) func hasJournal(
+    of feed: String, on connection: PostgresConnection
   ) async throws -> Bool {
     let rows = try await connection.query(
-      "select to_regclass($1) is not null", [.text(JournalTable.name(of: sql.feed.name).quoted)])
+      "select to_regclass($1) is not null", [.text(JournalTable.name(of: feed).quoted)])
     return try rows.first?.decode(0, as: Bool.self) ?? false
   }
 

@@ -21,7 +21,10 @@ extension ViewRefresher {
       let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
       func inputs(_ names: some Sequence<String>) -> [String: Int64] {
-        Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
+        var inputs = Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
+        // SQL may ask for the day of a moment; the sessions of a project are in its time zone.
+        inputs["\(Self.zonePrefix)\(project.calendar.timeZone)"] = 1
+        return inputs
       }
       let known = isSameDefinition ? try await dependencies(on: connection)[view.name] ?? [] : Set(view.inputs)
       let untold = known.filter { texts[$0] == nil && !isCounted($0) }.sorted()

@@ -76,7 +76,7 @@ extension ViewRefresher {
     let newest = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
     try await choose(&members, of: feed, source: source, on: connection)
     // What is read once for all of them counts as the work of the first.
-    let images = try await prepareImages(members, through: newest, on: connection)
+    let images = try await prepareImages(&members, through: newest, on: connection)
     var outcomes: [RefreshOutcome] = []
     var rebuilt: [Member] = []
     for member in members {
@@ -88,7 +88,9 @@ extension ViewRefresher {
         let inputs = Dictionary(uniqueKeysWithValues: member.view.sources.map { ($0, versions[$0] ?? 0) })
         try await ViewStates.record(
           member.view.name,
-          ViewState(definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest, rowCount: result.rows),
+          ViewState(
+            definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest,
+            rowCount: result.rows),
           on: connection)
         result.wall = clock.now - start
         if let (way, units) = result.timed {
@@ -115,7 +117,8 @@ extension ViewRefresher {
     var members: [Member] = []
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
-      var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord)
+      let word = try await unsteadyWord(of: rollup, on: connection)
+      var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: word)
       let exists = try await ViewRelations.exists(
         view, values: member.sql.distinctValues, schema: schema, on: connection)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
@@ -125,6 +128,25 @@ extension ViewRefresher {
       members.append(member)
     }
     return members
+  }
+
+  /// The first word by which the definition depends on more than the row: one that is known for it, or the name of a
+  /// function that does not say it is immutable. Functions of the server's own that are stable depend on the session's
+  /// settings, which do not change.
+  nonisolated(nonsending) func unsteadyWord(
+    of rollup: RollupDefinition, on connection: PostgresConnection
+  ) async throws -> String? {
+    if let word = rollup.unsteadyWord { return word }
+    let words = Set(rollup.words).sorted()
+    if words.isEmpty { return nil }
+    let rows = try await connection.query(
+      """
+      select p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where lower(p.proname) = any($1)
+        and p.provolatile = any(case when n.nspname = 'pg_catalog' then '{v}' else '{s,v}' end::"char"[])
+      order by 1 limit 1
+      """, [.textArray(words)])
+    return try rows.first?.decode(0, as: String.self)
   }
 
   private nonisolated(nonsending) func choose(
@@ -158,7 +180,7 @@ extension ViewRefresher {
   }
 
   private nonisolated(nonsending) func prepareImages(
-    _ members: [Member], through newest: Int64, on connection: PostgresConnection
+    _ members: inout [Member], through newest: Int64, on connection: PostgresConnection
   ) async throws -> RollupImages? {
     var followers: [RollupSQL] = []
     var first = newest
@@ -167,7 +189,13 @@ extension ViewRefresher {
       followers.append(member.sql)
       first = min(first, after)
     }
-    if followers.isEmpty { return nil }
+    guard let feed = followers.first?.feed.name else { return nil }
+    guard try await isWhole(journalOf: feed, after: first, on: connection) else {
+      for index in members.indices where members[index].work.isDelta {
+        members[index].work = .rebuild(reason: "the journal of \(feed) does not hold the images of its batches")
+      }
+      return nil
+    }
     let images = RollupImages(of: followers, after: first, through: newest)
     if let create = images.create {
       try await connection.execute("set local jit = off")
@@ -175,6 +203,24 @@ extension ViewRefresher {
       try await connection.execute("analyze pg_temp.daybook_images")
     }
     return images
+  }
+
+  /// Whether the journal has the images that the ledger says it has: somebody may have taken some away, or the table.
+  private nonisolated(nonsending) func isWhole(
+    journalOf feed: String, after: Int64, on connection: PostgresConnection
+  ) async throws -> Bool {
+    let table = JournalTable.name(of: feed)
+    guard try await hasJournal(of: feed, on: connection) else { return false }
+    let weight = quoteIdentifier(JournalTable.weight)
+    let found = try await connection.query(
+      """
+      select count(*) filter (where \(weight) > 0), count(*) filter (where \(weight) < 0) from \(table.quoted)
+      where \(quoteIdentifier(JournalTable.batch)) > $1
+      """, [.int8(after)])
+    let batches = try await BatchLedger.batches(of: feed, after: after, on: connection)
+    guard let row = found.first else { return false }
+    return try row.decode(0, as: Int.self) == batches.reduce(0) { $0 + $1.rowsPlus }
+      && row.decode(1, as: Int.self) == batches.reduce(0) { $0 + $1.rowsMinus }
   }
 
   // MARK: Doing it
@@ -322,7 +368,7 @@ extension ViewRefresher {
     of table: QualifiedName, on connection: PostgresConnection
   ) async throws -> Int? {
     let rows = try await connection.query(
-      "select reltuples::bigint from pg_class where oid = $1::text::regclass and reltuples >= 0", [.text(table.quoted)])
+      "select reltuples::bigint from pg_class where oid = to_regclass($1) and reltuples >= 0", [.text(table.quoted)])
     return try rows.first?.decode(0, as: Int.self)
   }
 }

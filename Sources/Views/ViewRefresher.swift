@@ -102,6 +102,9 @@ public struct ViewRefresher: Sendable {
     return found.mapValues { Set($0.compactMap(input)) }
   }
 
+  /// What stands before the name of the time zone among the inputs of a view of SQL; no relation's name has a blank.
+  static let zonePrefix = "the time zone "
+
   var searchPath: String { quoteIdentifier(project.database.schema) }
 
   /// Why nothing needs to be done, or nil.
@@ -116,7 +119,8 @@ public struct ViewRefresher: Sendable {
     }
     // A state that an older program left does not say how far it has followed the journal.
     if case .rollup = view.kind, state.absorbedBatch == nil { return nil }
-    let read = inputs.sorted { $0.key < $1.key }.map {
+    let relations = inputs.filter { !$0.key.hasPrefix(Self.zonePrefix) }
+    let read = relations.sorted { $0.key < $1.key }.map {
       uncounted.contains($0.key) ? "\($0.key) as it is" : "\($0.key) at version \($0.value)"
     }
     return "up to date with \(read.joined(separator: ", "))"

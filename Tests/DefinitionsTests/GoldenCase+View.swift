@@ -82,6 +82,8 @@ extension GoldenCase {
           a: total * 'x
           b: total; drop table payments
           c: [1]
+          d: (total
+          e: 1) + (total
 
         """
       ],
@@ -89,6 +91,8 @@ extension GoldenCase {
         error: Jobs/views/daily.yaml:6:6: "a" is not SQL: a string (') is not closed
         error: Jobs/views/daily.yaml:7:6: "b" must be one expression; there is a ";" in it
         error: Jobs/views/daily.yaml:8:6: "c" must be a single value, not a list
+        error: Jobs/views/daily.yaml:9:6: "d" is not SQL: a "(" has no partner
+        error: Jobs/views/daily.yaml:10:6: "e" is not SQL: a ")" has no partner
         """),
     GoldenCase(
       name: "a view named like a feed",

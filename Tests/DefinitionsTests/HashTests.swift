@@ -61,6 +61,35 @@ internal import Testing
     #expect(good.view(named: "trend")?.definitionHash == moved.view(named: "trend")?.definitionHash)
   }
 
+  @Test(arguments: [("extract(hour from paid_at) = 3", true), ("kind = 'fee'", false)])
+  func aConditionOnAMomentDependsOnTheTimeZone(condition: String, depends: Bool) throws {
+    var files = Samples.shop
+    files["Jobs/views/hours.yaml"] = """
+      view: hours
+      from: payments
+      group_by: { currency: currency }
+      measures: { n: { count: true, where: "\(condition)" } }
+      """
+    files["Jobs/feeds/payments.yaml"] = files["Jobs/feeds/payments.yaml"]?.replacing(
+      "type: timestamp, format: dd.MM.yyyy HH:mm", with: "type: timestamptz")
+    let good = try ProjectFixture(files).load()
+    files["Jobs/daybook.yaml"] = files["Jobs/daybook.yaml"]?.replacing("Europe/Paris", with: "UTC")
+    let moved = try ProjectFixture(files).load()
+    #expect((good.view(named: "hours")?.definitionHash != moved.view(named: "hours")?.definitionHash) == depends)
+  }
+
+  @Test func aRemarkAtTheEndOfAConditionEndsWithItsLine() throws {
+    var files = Samples.shop
+    files["Jobs/views/daily.yaml"] = files["Jobs/views/daily.yaml"]?.replacing(
+      "kind = 'payment'", with: "kind = 'payment' -- not the others")
+    let project = try ProjectFixture(files).load()
+    guard case .rollup(let rollup)? = project.view(named: "daily")?.kind else {
+      Issue.record("daily is no rollup")
+      return
+    }
+    #expect(rollup.measures.first?.condition == "kind = 'payment' -- not the others\n")
+  }
+
   @Test func theAddressOfTheDatabaseAndTheFolderChangeNoHash() throws {
     let one = try ProjectFixture(Samples.shop, environment: ["DATABASE_URL": "postgresql://a"]).load()
     let other = try ProjectFixture(Samples.shop, environment: ["DATABASE_URL": "postgresql://b"]).load()

@@ -70,6 +70,7 @@ extension RollupDefinition {
     for measure in measures {
       hash.add([measure.name, "\(measure.function)", measure.condition.map(normalizedSQL) ?? ""])
       columns.formUnion(measure.function.columns)
+      if let condition = measure.condition, readsMoment(condition, of: feed) { usesPeriods = true }
     }
     if feed?.key.isEmpty == true, measures.contains(where: \.function.isEndpoint) { hash.add("ties by value") }
     for figure in derived { hash.add([figure.name, normalizedSQL(figure.expression)]) }
@@ -79,6 +80,12 @@ extension RollupDefinition {
     }
     return hash.digest
   }
+}
+
+/// Whether an expression names a column that holds moments, whose day and hour depend on the time zone.
+private func readsMoment(_ sql: String, of feed: FeedDefinition?) -> Bool {
+  guard let feed, let scanned = try? ScannedSQL(sql) else { return true }
+  return scanned.tokens.contains { feed.column(named: $0.text)?.type == .timestamptz }
 }
 
 extension RollupMeasure.Function {

@@ -73,7 +73,7 @@ struct RollupReader {
       guard let scalar = entry.value.scalar(as: entry.key, findings),
         let sql = scan(scalar, at: entry.value.position, as: entry.key)
       else { continue }
-      rollup.derived.append(DerivedMeasure(name: entry.key, expression: scalar.text))
+      rollup.derived.append(DerivedMeasure(name: entry.key, expression: sql.closed(scalar.text)))
       draft.derivedExpressions.append((sql, entry.value.position))
     }
     draft.view.kind = .rollup(rollup)
@@ -131,7 +131,7 @@ struct RollupReader {
         return nil
       }
       draft.sourceExpressions.append((sql, reader.position(of: key)))
-      return RollupGroup(name: entry.key, source: .expression(scalar.text))
+      return RollupGroup(name: entry.key, source: .expression(sql.closed(scalar.text)))
     }
     guard let column = reader.identifier(key, .column), let period = Self.periods.first(where: { $0.key == key }) else {
       return nil
@@ -171,7 +171,7 @@ struct RollupReader {
     else { return nil }
     var condition: String?
     if let scalar = reader.scalar("where"), let sql = scan(scalar, at: reader.position(of: "where"), as: "where") {
-      condition = scalar.text
+      condition = sql.closed(scalar.text)
       draft.sourceExpressions.append((sql, reader.position(of: "where")))
     }
     let isPositional = word == "first" || word == "last"
@@ -235,10 +235,27 @@ struct RollupReader {
         findings.error("bad_sql", at: place, "\"\(key)\" must be one expression; there is a \";\" in it")
         return nil
       }
+      // Put between parentheses of Daybook's own, it has to stay between them.
+      var depth = 0
+      for token in sql.tokens where depth >= 0 {
+        if token.isSymbol("(") { depth += 1 } else if token.isSymbol(")") { depth -= 1 }
+      }
+      if depth != 0 {
+        findings.error(
+          "bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(depth > 0 ? "(" : ")")\" has no partner")
+        return nil
+      }
       return sql
     } catch {
       findings.error("bad_sql", at: place, "\"\(key)\" is not SQL: \(error.message)")
       return nil
     }
+  }
+}
+
+extension ScannedSQL {
+  /// The text with its last line ended where it has comments: what is written behind it is then no comment.
+  fileprivate func closed(_ text: String) -> String {
+    headComments.isEmpty && laterComments.isEmpty ? text : text + "\n"
   }
 }

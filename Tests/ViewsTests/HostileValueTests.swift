@@ -1,0 +1,185 @@
+// What a person can write into a table or a definition by hand and no feed would bring: rollups stay true, or refuse.
+
+import Definitions
+import Finding
+import Ledger
+import Postgres
+import Testing
+
+@testable import Views
+
+@Suite struct HostileValueTests {
+  private static let days = Shop.rollup(
+    "days", groups: [RollupGroup(name: "day", source: .date("sold_at"))],
+    measures: [
+      RollupMeasure(name: "n", function: .count), RollupMeasure(name: "total", function: .sum("amount")),
+      RollupMeasure(name: "spread", function: .variance("amount")),
+      RollupMeasure(name: "low", function: .min("amount")),
+      RollupMeasure(name: "opening", function: .first("amount", by: "sold_at")),
+    ])
+
+  /// A shop with sales enough that one change is followed by delta, refreshed.
+  private func withSales(_ views: [ViewDefinition], _ body: (Shop) async throws -> Void) async throws {
+    try await Shop.with(views: views) { shop in
+      try await shop.keepJournal()
+      try await shop.batch(
+        """
+        insert into shop.sales select i, i % 7, 'payment', i % 9, 1, timestamptz '2026-03-01' + i * interval '1 hour'
+        from generate_series(1, 100) as i
+        """)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update pg_class set reltuples = 1000000 where oid = 'shop.sales'::regclass")
+      try await body(shop)
+    }
+  }
+
+  private func expectTrue(_ shop: Shop, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let outcomes = try await shop.refresher.verify(.all)
+    let lies = outcomes.filter { !$0.isPassed }.map(\.message)
+    #expect(lies == [], sourceLocation: sourceLocation)
+  }
+
+  @Test func anAmountThatIsNoNumberLeavesNothingBehind() async throws {
+    try await withSales([Self.days]) { shop in
+      for change in [
+        "insert into shop.sales values (500, 1, 'payment', 'NaN', 1, '2026-03-02 10:00+00')",
+        "insert into shop.sales values (501, 1, 'payment', 3, 1, '2026-03-02 10:00+00')",
+        "update shop.sales set amount = 4 where id = 500",
+      ] {
+        try await shop.batch(change)
+        _ = try await shop.refresher.refresh(.all)
+        try await expectTrue(shop)
+      }
+    }
+  }
+
+  @Test func daysWithoutAnEndAreReadAnewLikeOthers() async throws {
+    try await withSales([Self.days]) { shop in
+      try await shop.batch(
+        """
+        insert into shop.sales values (500, 1, 'payment', 1, 1, 'infinity'), (501, 1, 'payment', 2, 1, 'infinity'),
+          (502, 1, 'payment', 1, 1, '-infinity'), (503, 1, 'payment', 2, 1, '-infinity'),
+          (504, 1, 'payment', 1, 1, '294276-12-31 20:00+00'), (505, 1, 'payment', 2, 1, '294276-12-31 20:00+00'),
+          (506, 1, 'payment', 1, 1, '4713-01-02 BC'), (507, 1, 'payment', 2, 1, '4713-01-02 BC')
+        """)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.batch("delete from shop.sales where id in (500, 502, 504, 506)")
+      let details = try await shop.refresher.refresh(.all).map(\.detail)
+      #expect(details.allSatisfy { $0.hasPrefix("by delta") }, "\(details)")
+      try await expectTrue(shop)
+    }
+  }
+
+  @Test(arguments: ["truncate daybook.journal_sales", "delete from daybook.journal_sales where id = 1000"])
+  func imagesThatSomebodyTookAwayAreMissed(by statement: String) async throws {
+    try await withSales([Self.days]) { shop in
+      try await shop.batch("insert into shop.sales values (1000, 1, 'payment', 5, 1, '2026-03-02 10:00+00')")
+      try await shop.run(statement)
+      #expect(
+        try await shop.refresher.refresh(.all).map(\.detail) == [
+          "rebuilt and swapped: the journal of sales does not hold the images of its batches"
+        ])
+      try await expectTrue(shop)
+    }
+  }
+
+  @Test func aJournalThatIsGoneIsReadFromTheTable() async throws {
+    try await withSales([Self.days, Shop.byCustomer]) { shop in
+      try await shop.batch("insert into shop.sales values (1000, 1, 'payment', 5, 1, '2026-03-02 10:00+00')")
+      try await shop.run("drop table daybook.journal_sales")
+      _ = try await shop.refresher.refresh(.all)
+      try await expectTrue(shop)
+    }
+  }
+
+  @Test func anExpressionThatMakesSeveralRowsOfOneIsRefused() async throws {
+    let several = Shop.rollup(
+      "several", groups: [RollupGroup(name: "part", source: .expression("unnest(array[kind, 'all'])"))],
+      measures: [RollupMeasure(name: "n", function: .count)])
+    try await Shop.with(views: [Self.days, several]) { shop in
+      try await shop.keepJournal()
+      let error = await #expect(throws: ViewError.self) { _ = try await shop.refresher.refresh(.all) }
+      let text = error?.diagnostic.message ?? ""
+      #expect(text.contains("several") && text.contains("set-returning"), "\(text)")
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func aFinerRollupThatIsGoneOrMadeAnewStopsNoCoarserOne(isDropped: Bool) async throws {
+    let coarse = Shop.rollup(
+      "months", groups: [RollupGroup(name: "day", source: .month("sold_at"))],
+      measures: [
+        RollupMeasure(name: "of_n", function: .count), RollupMeasure(name: "of_total", function: .sum("amount")),
+      ], over: "days")
+    try await withSales([Self.days, coarse]) { shop in
+      try await shop.batch("insert into shop.sales values (500, 1, 'payment', 5, 1, '2026-03-02 10:00+00')")
+      var changed = shop
+      if isDropped {
+        try await shop.run("drop table shop.days__state cascade")
+      } else if case .rollup(var rollup) = Self.days.kind {
+        rollup.measures.append(RollupMeasure(name: "high", function: .max("amount")))
+        changed.project.views = [
+          Shop.rollup("days", groups: rollup.groups, measures: rollup.measures, hash: "2"), coarse,
+        ]
+      }
+      let outcomes = try await changed.refresher.refresh(.all)
+      #expect(outcomes.map(\.view) == ["days", "months"])
+      try await expectTrue(changed)
+    }
+  }
+
+  @Test func whatAFunctionReadsElsewhereIsReadAnewEachTime() async throws {
+    let big = Shop.rollup(
+      "big", groups: [RollupGroup(name: "kind", source: .column("kind"))],
+      measures: [RollupMeasure(name: "n", function: .count, condition: "shop.is_big(amount)")])
+    try await Shop.with(views: [big]) { shop in
+      try await shop.run(
+        """
+        create table shop.limits as select 5::numeric as amount;
+        create function shop.is_big(numeric) returns boolean language sql stable as
+          'select $1 > (select amount from shop.limits)'
+        """)
+      try await shop.keepJournal()
+      try await shop.batch(
+        "insert into shop.sales select i, 1, 'payment', i, 1, '2026-03-02' from generate_series(1, 100) as i")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update pg_class set reltuples = 1000000 where oid = 'shop.sales'::regclass")
+      try await shop.run("update shop.limits set amount = 50")
+      try await shop.batch("update shop.sales set quantity = 2 where id = 1")
+      #expect(
+        try await shop.refresher.refresh(.all).map(\.detail) == [
+          "rebuilt and swapped: \"is_big\" in its definition is more than the row tells"
+        ])
+      try await expectTrue(shop)
+    }
+  }
+
+  @Test func aViewOfSQLFollowsTheProjectsTimeZone() async throws {
+    let native = Shop.native("by_day", "select sold_at::date as day from sales", inputs: ["sales"])
+    try await Shop.with(views: [native]) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-03-02 23:00+00')")
+      _ = try await shop.refresher.refresh(.all)
+      var moved = shop
+      moved.project.calendar.timeZone = "Asia/Tokyo"
+      let outcomes = try await moved.refresher.refresh(.all)
+      #expect(outcomes.map(\.detail) == ["refreshed, readers wait: the time zone Asia/Tokyo changed"])
+      let again = try await moved.refresher.refresh(.all)
+      #expect(again.map(\.detail) == ["up to date with sales at version 1"])
+    }
+  }
+
+  @Test func equalKeysThatAreWrittenDifferentlyAreInOneSlice() async throws {
+    let view = Shop.rollup(
+      "levels",
+      groups: [RollupGroup(name: "level", source: .expression("case when id % 2 = 0 then 0 else amount * 0 end"))],
+      measures: [RollupMeasure(name: "n", function: .count)])
+    try await withSales([view]) { shop in
+      guard case .rollup(let rollup) = view.kind else { return }
+      let sql = try shop.refresher.rollupSQL(rollup, of: view)
+      for number in 0..<RollupSlice.count {
+        let slice = RollupSlice(sql: sql, number: number)
+        #expect(try await shop.difference(slice.held, slice.recomputed) == 0)
+      }
+    }
+  }
+}
