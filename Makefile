@@ -12,7 +12,7 @@ inbox := $(or $(DAYBOOK_INBOX),.daybook/inbox)
 # What `make nightly` puts into an empty inbox: two years of a small shop, and three nights after them.
 SAMPLE ?= --customers 2000 --products 300 --orders 20000 --transactions 30000 --seed 1 --nights 3 --dirty 0.001
 ROUNDS ?= 5
-# How often `make soak` kills the program, for each way of loading and in each round.
+# How often `make soak` kills the program, for each way of loading and of refreshing, in each round.
 FAULTS ?= 50
 
 # Each package with a file that the build or the server needs of it.
