@@ -136,7 +136,10 @@ struct Shop {
   func difference(_ a: String, _ b: String) async throws -> Int {
     try await pool.withConnection { connection in
       let rows = try await connection.query(
-        "select count(*) from (((\(a)) except all (\(b))) union all ((\(b)) except all (\(a)))) as d")
+        """
+        with a as materialized (\(a)), b as materialized (\(b))
+        select count(*) from ((table a except all table b) union all (table b except all table a)) as d
+        """)
       return try rows.first?.decode(0, as: Int.self) ?? -1
     }
   }
