@@ -45,26 +45,29 @@ enum RollupWork: Equatable {
     let (byDelta, byReading) = (cost.perDelta + Double(images) * cost.perImage, Double(readRows) * cost.perRow)
     if byDelta > byReading {
       return .rebuild(
-        reason: "\(images) images would take about \(seconds(byDelta)), \(readRows) rows about \(seconds(byReading))")
+        reason: "\(images) images would take \(seconds(byDelta)), \(readRows) rows \(seconds(byReading))")
     }
     // Where both are nothing to wait for, there is nothing to explain.
-    let why = byReading >= 100_000 ? "about \(seconds(byDelta)) expected, \(seconds(byReading)) for a rebuild" : nil
+    let why = byReading >= 100_000 ? "\(seconds(byDelta)) expected, \(seconds(byReading)) for a rebuild" : nil
     return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: why)
   }
 
   /// Microseconds as a person reads them, to the hundredth of a second.
   private static func seconds(_ microseconds: Double) -> String {
     let hundredths = Int((microseconds / 10_000).rounded())
-    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s"
+    return hundredths == 0
+      ? "less than 0.01 s" : "about \(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s"
   }
 }
 
 extension RollupDefinition {
   /// The first word by which a group or a condition depends on more than the row; images cannot tell what such a row
   /// counts for later.
-  var unsteadyWord: String? {
+  ///
+  /// - Parameter functions: those of the database that are known to depend on more.
+  func unsteadyWord(_ functions: Set<String>) -> String? {
     // A subquery reads other tables.
-    words.first { $0 == "select" || UnsteadyWords.all.contains($0) }
+    words.first { $0 == "select" || UnsteadyWords.all.contains($0) || functions.contains($0) }
   }
 
   /// The words of groups and conditions that are SQL, in lower case.

@@ -121,7 +121,7 @@ extension ViewRefresher {
     on connection: PostgresConnection
   ) async throws -> String? {
     if state.definitionHash != view.definitionHash { return "its definition changed since it was built" }
-    if let word = try await unsteadyWord(of: sql.rollup, on: connection) {
+    if let word = sql.rollup.unsteadyWord(try await unsteadyFunctions(of: [sql.rollup], on: connection)) {
       return "\"\(word)\" in its definition is more than the row tells"
     }
     let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count

@@ -114,11 +114,12 @@ extension ViewRefresher {
   ) async throws -> [Member] {
     let schema = project.database.schema
     let states = try await ViewStates.current(on: connection)
+    let rollups = views.compactMap { view in if case .rollup(let rollup) = view.kind { rollup } else { nil } }
+    let functions = try await unsteadyFunctions(of: rollups, on: connection)
     var members: [Member] = []
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
-      let word = try await unsteadyWord(of: rollup, on: connection)
-      var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: word)
+      var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord(functions))
       let exists = try await ViewRelations.exists(
         view, values: member.sql.distinctValues, schema: schema, on: connection)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
@@ -130,23 +131,20 @@ extension ViewRefresher {
     return members
   }
 
-  /// The first word by which the definition depends on more than the row: one that is known for it, or the name of a
-  /// function that does not say it is immutable. Functions of the server's own that are stable depend on the session's
-  /// settings, which do not change.
-  nonisolated(nonsending) func unsteadyWord(
-    of rollup: RollupDefinition, on connection: PostgresConnection
-  ) async throws -> String? {
-    if let word = rollup.unsteadyWord { return word }
-    let words = Set(rollup.words).sorted()
-    if words.isEmpty { return nil }
+  /// The functions by which definitions depend on more than the row: those that do not say they are immutable.
+  /// Functions of the server's own that are stable depend on the session's settings, which do not change.
+  nonisolated(nonsending) func unsteadyFunctions(
+    of rollups: [RollupDefinition], on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    let words = Set(rollups.flatMap(\.words)).sorted()
+    if words.isEmpty { return [] }
     let rows = try await connection.query(
       """
-      select p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      select distinct lower(p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where lower(p.proname) = any($1)
         and p.provolatile = any(case when n.nspname = 'pg_catalog' then '{v}' else '{s,v}' end::"char"[])
-      order by 1 limit 1
       """, [.textArray(words)])
-    return try rows.first?.decode(0, as: String.self)
+    return Set(try rows.map { try $0.decode(0, as: String.self) })
   }
 
   private nonisolated(nonsending) func choose(
@@ -199,8 +197,9 @@ extension ViewRefresher {
     let images = RollupImages(of: followers, after: first, through: newest)
     if let create = images.create {
       try await connection.execute("set local jit = off")
-      try await connection.execute(create)
-      try await connection.execute("analyze pg_temp.daybook_images")
+      let count = try await connection.execute(create)
+      // A few are read as fast without statistics.
+      if count >= 1_000 { try await connection.execute("analyze pg_temp.daybook_images") }
     }
     return images
   }
