@@ -74,17 +74,19 @@ extension ViewRefresher {
     try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
     var members = try await members(views, full: full, on: connection)
     let newest = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
-    try await choose(&members, of: feed, source: source, on: connection)
+    var versions = try await DataVersions.current(on: connection)
+    let batches = try await choose(&members, of: feed, source: source, versions: versions, on: connection)
     // What is read once for all of them counts as the work of the first.
-    let images = try await prepareImages(&members, through: newest, on: connection)
+    let images = try await prepareImages(&members, batches, through: newest, on: connection)
     var outcomes: [RefreshOutcome] = []
     var rebuilt: [Member] = []
     for member in members {
       let member = member.reading(rebuilt)
       do {
         var result = try await carryOut(member, through: newest, images: images, on: connection)
-        if result.isChanged { try await DataVersions.bump(member.view.name, on: connection) }
-        let versions = try await DataVersions.current(on: connection)
+        if result.isChanged {
+          versions[member.view.name] = try await DataVersions.bump(member.view.name, on: connection)
+        }
         let inputs = Dictionary(uniqueKeysWithValues: member.view.sources.map { ($0, versions[$0] ?? 0) })
         try await ViewStates.record(
           member.view.name,
@@ -147,10 +149,13 @@ extension ViewRefresher {
     return Set(try rows.map { try $0.decode(0, as: String.self) })
   }
 
+  /// Chooses for each member how it is brought up to date.
+  ///
+  /// - Returns: the batches behind the earliest one that a member has absorbed.
   private nonisolated(nonsending) func choose(
-    _ members: inout [Member], of feed: FeedDefinition, source: QualifiedName, on connection: PostgresConnection
-  ) async throws {
-    let versions = try await DataVersions.current(on: connection)
+    _ members: inout [Member], of feed: FeedDefinition, source: QualifiedName, versions: [String: Int64],
+    on connection: PostgresConnection
+  ) async throws -> [BatchEntry] {
     let tableRows = try await estimatedRows(of: source, on: connection)
     let costs = try await ViewTimings.costs(on: connection)
     let first = members.compactMap { $0.state?.absorbedBatch }.min()
@@ -175,10 +180,11 @@ extension ViewRefresher {
         hasMoved: state.inputVersions[feed.name] != versions[feed.name], readRows: readRows,
         cost: costs[members[index].view.name] ?? RefreshCost())
     }
+    return batches
   }
 
   private nonisolated(nonsending) func prepareImages(
-    _ members: inout [Member], through newest: Int64, on connection: PostgresConnection
+    _ members: inout [Member], _ batches: [BatchEntry], through newest: Int64, on connection: PostgresConnection
   ) async throws -> RollupImages? {
     var followers: [RollupSQL] = []
     var first = newest
@@ -188,7 +194,8 @@ extension ViewRefresher {
       first = min(first, after)
     }
     guard let feed = followers.first?.feed.name else { return nil }
-    guard try await isWhole(journalOf: feed, after: first, on: connection) else {
+    let followed = batches.filter { $0.batchID > first }
+    guard try await isWhole(journalOf: feed, after: first, followed, on: connection) else {
       for index in members.indices where members[index].work.isDelta {
         members[index].work = .rebuild(reason: "the journal of \(feed) does not hold the images of its batches")
       }
@@ -206,7 +213,7 @@ extension ViewRefresher {
 
   /// Whether the journal has the images that the ledger says it has: somebody may have taken some away, or the table.
   private nonisolated(nonsending) func isWhole(
-    journalOf feed: String, after: Int64, on connection: PostgresConnection
+    journalOf feed: String, after: Int64, _ batches: [BatchEntry], on connection: PostgresConnection
   ) async throws -> Bool {
     let table = JournalTable.name(of: feed)
     guard try await hasJournal(of: feed, on: connection) else { return false }
@@ -216,7 +223,6 @@ extension ViewRefresher {
       select count(*) filter (where \(weight) > 0), count(*) filter (where \(weight) < 0) from \(table.quoted)
       where \(quoteIdentifier(JournalTable.batch)) > $1
       """, [.int8(after)])
-    let batches = try await BatchLedger.batches(of: feed, after: after, on: connection)
     guard let row = found.first else { return false }
     return try row.decode(0, as: Int.self) == batches.reduce(0) { $0 + $1.rowsPlus }
       && row.decode(1, as: Int.self) == batches.reduce(0) { $0 + $1.rowsMinus }

@@ -299,13 +299,8 @@ struct CheckReader {
         findings.error("missing_value", at: place, "\"\(key)\" is empty")
         return nil
       }
-      var depth = 0
-      for token in sql.tokens where depth >= 0 {
-        if token.isSymbol("(") { depth += 1 } else if token.isSymbol(")") { depth -= 1 }
-      }
-      if depth != 0 {
-        findings.error(
-          "bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(depth > 0 ? "(" : ")")\" has no partner")
+      if let parenthesis = sql.unpairedParenthesis {
+        findings.error("bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(parenthesis)\" has no partner")
         return nil
       }
       if let parameter = sql.tokens.first(where: { $0.kind == .parameter && $0.text.hasPrefix("$") }) {

@@ -236,13 +236,8 @@ struct RollupReader {
         return nil
       }
       // Put between parentheses of Daybook's own, it has to stay between them.
-      var depth = 0
-      for token in sql.tokens where depth >= 0 {
-        if token.isSymbol("(") { depth += 1 } else if token.isSymbol(")") { depth -= 1 }
-      }
-      if depth != 0 {
-        findings.error(
-          "bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(depth > 0 ? "(" : ")")\" has no partner")
+      if let parenthesis = sql.unpairedParenthesis {
+        findings.error("bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(parenthesis)\" has no partner")
         return nil
       }
       return sql

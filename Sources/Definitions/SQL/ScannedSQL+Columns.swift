@@ -3,6 +3,16 @@
 // checked, and PostgreSQL checks the rest.
 
 extension ScannedSQL {
+  /// A parenthesis without a partner, `(` or `)`; nil when there is none, so that the text stays between parentheses that
+  /// are put around it.
+  var unpairedParenthesis: String? {
+    var depth = 0
+    for token in tokens where depth >= 0 {
+      if token.isSymbol("(") { depth += 1 } else if token.isSymbol(")") { depth -= 1 }
+    }
+    return depth == 0 ? nil : depth > 0 ? "(" : ")"
+  }
+
   private static let words: Set = [
     "all", "and", "any", "array", "as", "asc", "asymmetric", "at", "between", "both", "by", "case", "cast", "century",
     "collate", "current_date", "current_time", "current_timestamp", "day", "decade", "desc", "distinct", "dow", "doy",
