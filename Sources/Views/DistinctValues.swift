@@ -26,8 +26,8 @@ struct DistinctValues {
     QualifiedName(schema: sql.view.schema, name: "\(sql.view.name)\(suffix)\(ordinal)")
   }
 
-  /// A regular expression for the names of all such tables of a view.
-  static func pattern(of view: String) -> String { "^\(view)(\(suffix)|\(nextSuffix))[0-9]+$" }
+  /// A regular expression for the names of all such tables of a view that are in use.
+  static func pattern(of view: String) -> String { "^\(view)\(suffix)[0-9]+$" }
 
   private var keys: [String] { sql.rollup.groups.map { quoteIdentifier($0.name) } }
   private var isText: Bool { sql.feed.column(named: column)?.type == .text }
@@ -76,13 +76,18 @@ struct DistinctValues {
       having sum(\(weight)) <> 0
       """
     let known = delta.matches(keys.map { "t.\($0)" }, keysOf: "c")
-    let parts = zip(delta.matches(numbered.map { "d.\($0)" }, keysOf: "c"), known).map { groups, cells in
+    let parts = zip(delta.matches(numbered.map { "d.\($0)" }, keysOf: "c"), known).enumerated().map { part, matches in
+      let (groups, cells) = matches
       let value = #"t."__value" = c."__value""#
       let place = isText ? "\(indexed(#"t."__value""#)) = \(indexed(#"c."__value""#)) and \(value)" : value
+      let found = #"select t.ctid as "__place", t."__n" from \#(table.quoted) t where \#(cells.on) and \#(place)"#
+      // In the first part no key is null: the index finds the one row of a value, and the limit keeps the server from
+      // reading all the values of history instead.
+      let lookup = "left join lateral (\(found)\(part == 0 ? " limit 1" : "")) as t on true"
       return """
-        select d."__number", c."__value", c."__n", t.ctid as "__place", coalesce(t."__n", 0) as "__old"
+        select d."__number", c."__value", c."__n", t."__place", coalesce(t."__n", 0) as "__old"
         from changes c join daybook_delta d on \(groups.on)
-        left join \(table.quoted) t on \(cells.on) and \(place)\(groups.only.map { "\nwhere \($0)" } ?? "")
+        \(lookup)\(groups.only.map { "\nwhere \($0)" } ?? "")
         """
     }
     return """

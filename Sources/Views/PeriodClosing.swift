@@ -246,7 +246,7 @@ public struct PeriodClosing: Sendable {
       let view = figure.view
       let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
       let state = states[view.name]
-      let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
+      let exists = try await !ViewRelations.existing([view], schema: project.database.schema, on: connection).isEmpty
       if exists, let state, state.definitionHash == view.definitionHash, state.inputVersions == inputs { continue }
       throw refusal(
         .notReady, "the view \(view.name) is behind what it reads, so the figures of \(Self.name(month)) would be too",

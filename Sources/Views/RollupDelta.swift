@@ -88,12 +88,14 @@ struct RollupDelta {
 
   // MARK: Step 2, where the groups stand
 
-  /// The same rows with their place in the state, and whether the group has to be read anew.
+  /// The same rows with their place in the state, how many rows the group had, and whether it has to be read anew. A
+  /// group of which nothing is left has not.
   var createChange: String {
     let repairs = measures.compactMap(isInDoubt)
     let doubt = repairs.isEmpty ? "false" : repairs.map { "(\($0))" }.joined(separator: " or ")
     let select = """
-      select d.*, s.ctid as "__place", \(doubt) as "__anew"
+      select d.*, s.ctid as "__place", s."__n" as "__was",
+        coalesce(s."__n", 0) + d."__n" > 0 and (\(doubt)) as "__anew"
       from daybook_delta d left join \(sql.state.quoted) s on
       """
     let parts = matches(groups.indices.map { "s.\(quoteIdentifier(groups[$0].name))" }, keysOf: "d").map {
@@ -139,15 +141,47 @@ struct RollupDelta {
     }
   }
 
-  /// Groups of which more left than there were (the state or the journal is not what it should be), and groups of which
-  /// what came or left is no number, which no sum lets go of.
-  var countUnfit: String {
-    let sums = measures.filter(\.keepsSum).map { "c.\(cell($0, "__sum")) in ('NaN', 'Infinity', '-Infinity')" }
-    return """
-      select count(*) filter (where coalesce(s."__n", 0) + c."__n" < 0),
-        count(*) filter (where \(sums.isEmpty ? "false" : sums.joined(separator: " or ")))
-      from daybook_change c left join \(sql.state.quoted) s on s.ctid = c."__place"
-      """
+  /// What the changes amount to, as `Survey` reads it.
+  var survey: String {
+    let sums = measures.filter(\.keepsSum).map { "\(cell($0, "__sum")) in ('NaN', 'Infinity', '-Infinity')" }
+    let counted = [
+      #"coalesce("__was", 0) + "__n" < 0"#, sums.isEmpty ? "false" : sums.joined(separator: " or "),
+      #""__anew""#, #""__was" + "__n" = 0"#, #""__was" is null and "__n" <> 0"#,
+      longKeys.isEmpty ? "false" : #""__was" is null and (\#(longKeys.joined(separator: " or ")))"#,
+    ]
+    return "select \(counted.map { "count(*) filter (where \($0))" }.joined(separator: ",\n  ")) from daybook_change"
+  }
+
+  private var longKeys: [String] {
+    let unbounded = Set(sql.unboundedGroups.map(\.name))
+    return groups.indices.filter { unbounded.contains(groups[$0].name) }.map {
+      "octet_length(\(Self.key($0))::text) > \(sql.keyBytesMaximum)"
+    }
+  }
+
+  /// What the changes amount to, in groups.
+  struct Survey {
+    /// Of which more left than there were: the state or the journal is not what it should be.
+    let impossible: Int
+    /// Of which what came or left is no number, which no sum lets go of.
+    let notNumbers: Int
+    /// To be read anew.
+    let anew: Int
+    /// Of which no row is left.
+    let emptied: Int
+    /// That were not there.
+    let new: Int
+    /// That were not there and have a key that the index of the state may not hold.
+    let long: Int
+
+    init(_ row: PostgresRow) throws(PostgresError) {
+      impossible = try row.decode(0)
+      notNumbers = try row.decode(1)
+      anew = try row.decode(2)
+      emptied = try row.decode(3)
+      new = try row.decode(4)
+      long = try row.decode(5)
+    }
   }
 
   // MARK: Step 3, what has to be read anew
@@ -217,42 +251,47 @@ struct RollupDelta {
   /// Takes out the groups of which no row is left.
   var deleteEmptied: String {
     """
-    delete from \(sql.state.quoted) s using daybook_change c where s.ctid = c."__place" and s."__n" + c."__n" = 0
+    delete from \(sql.state.quoted) s using daybook_change c where s.ctid = c."__place" and c."__was" + c."__n" = 0
     """
   }
 
   /// Changes the groups that stay.
-  var update: String {
-    let set = ([(#""__n""#, #"s."__n" + c."__n""#)] + measures.flatMap { applied($0) { "s.\($0)" } }).map {
-      "\($0.0) = \($0.1)"
-    }
+  ///
+  /// - Parameter withAnew: whether any was read anew.
+  func update(withAnew: Bool) -> String {
+    let cells = measures.flatMap { applied($0, withAnew: withAnew) { "s.\($0)" } }
+    let set = ([(#""__n""#, #"s."__n" + c."__n""#)] + cells).map { "\($0.0) = \($0.1)" }
     return """
       update \(sql.state.quoted) s set
       \(set.map { "  \($0)" }.joined(separator: ",\n"))
-      from daybook_change c\(joinAnew)
+      from daybook_change c\(withAnew ? joinAnew : "")
       where s.ctid = c."__place"
       """
   }
 
   /// Adds the groups that are new.
-  var insert: String {
-    let cells = measures.flatMap { measure in applied(measure) { $0.hasSuffix("__n\"") ? "0" : "null" } }
+  ///
+  /// - Parameter withAnew: whether any was read anew.
+  func insert(withAnew: Bool) -> String {
+    let cells = measures.flatMap { measure in
+      applied(measure, withAnew: withAnew) { $0.hasSuffix("__n\"") ? "0" : "null" }
+    }
     let names = groups.map { quoteIdentifier($0.name) } + [#""__n""#] + cells.map(\.0)
     let values = groups.indices.map { "c.\(Self.key($0))" } + [#"c."__n""#] + cells.map(\.1)
     return """
       insert into \(sql.state.quoted) (\(names.joined(separator: ", ")))
       select \(values.joined(separator: ",\n  "))
-      from daybook_change c\(joinAnew)
+      from daybook_change c\(withAnew ? joinAnew : "")
       where c."__place" is null and c."__n" <> 0
       """
   }
 
-  private var joinAnew: String {
-    measures.contains(where: sql.isReadAnew) ? "\nleft join daybook_anew r on r.\"__place\" = c.\"__number\"" : ""
-  }
+  private var joinAnew: String { "\nleft join daybook_anew r on r.\"__place\" = c.\"__number\"" }
 
   /// Each cell of a measure with its new value.
-  private func applied(_ measure: RollupMeasure, _ old: (String) -> String) -> [(String, String)] {
+  private func applied(
+    _ measure: RollupMeasure, withAnew: Bool, _ old: (String) -> String
+  ) -> [(String, String)] {
     func cell(_ suffix: String) -> String { self.cell(measure, suffix) }
     let number = "\(old(cell("__n"))) + c.\(cell("__n"))"
     func added(_ suffix: String) -> (String, String) {
@@ -260,7 +299,7 @@ struct RollupDelta {
       return (cell(suffix), "case when \(number) <> 0 then \(sum) end")
     }
     func anew(_ suffix: String, _ otherwise: String) -> (String, String) {
-      (cell(suffix), "case when c.\"__anew\" then r.\(cell(suffix)) else \(otherwise) end")
+      (cell(suffix), withAnew ? "case when c.\"__anew\" then r.\(cell(suffix)) else \(otherwise) end" : otherwise)
     }
     switch measure.function {
     case .count: return [(cell("__n"), number)]

@@ -12,6 +12,8 @@ struct RollupImages {
   let source: String
   /// The statement that makes `source`; nil when it is a subquery over the journal.
   let create: String?
+  /// The columns of `source` that groups are made of, quoted.
+  let grouped: [String]
   private let names: [String: String]
 
   /// - Parameters:
@@ -31,8 +33,15 @@ struct RollupImages {
         if let condition = measure.condition { add("(\(condition))") }
       }
     }
-    names = Dictionary(
+    let names = Dictionary(
       uniqueKeysWithValues: expressions.enumerated().map { ($0.element, quoteIdentifier("_daybook_e\($0.offset)")) })
+    self.names = names
+    var grouped: [String] = []
+    for group in rollups.flatMap({ sql in sql.rollup.groups.map { sql.groupExpression($0) } }) {
+      let name = names[group] ?? group
+      if !grouped.contains(name) { grouped.append(name) }
+    }
+    self.grouped = grouped
     let list =
       [quoteIdentifier(JournalTable.batch), quoteIdentifier(JournalTable.weight)]
       + columns.sorted().map(quoteIdentifier)

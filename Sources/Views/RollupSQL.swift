@@ -49,12 +49,31 @@ struct RollupSQL {
     return "select\n\(columns)\nfrom \(rows)\ngroup by \(positions)"
   }
 
-  /// The unique index of the next state's key; null keys are one group, as in GROUP BY.
-  var indexNextState: String? {
-    guard !rollup.groups.isEmpty else { return nil }
-    let key = rollup.groups.map { quoteIdentifier($0.name) }.joined(separator: ", ")
-    return "create unique index on \(nextState.quoted) (\(key)) nulls not distinct"
+  /// The index of the next state's key; null keys are one group, as in GROUP BY. Without `left` it is unique.
+  ///
+  /// - Parameter left: groups that are not in it, because an entry cannot hold their longest key.
+  func indexNextState(leaving left: Set<String>) -> String? {
+    let key = rollup.groups.filter { !left.contains($0.name) }.map { quoteIdentifier($0.name) }
+    if key.isEmpty { return nil }
+    let isUnique = key.count == rollup.groups.count
+    return "create \(isUnique ? "unique " : "")index on \(nextState.quoted) (\(key.joined(separator: ", ")))"
+      + (isUnique ? " nulls not distinct" : "")
   }
+
+  /// The groups whose keys may be of any length.
+  var unboundedGroups: [RollupGroup] {
+    rollup.groups.filter { group in
+      switch group.source {
+      case .column(let name): feed.column(named: name)?.type == .text
+      case .expression: true
+      default: false
+      }
+    }
+  }
+
+  /// So many bytes of each such key fit into an index entry of at most 2,704 bytes beside those of the other groups.
+  /// Source: PostgreSQL 15, src/include/access/nbtree.h, BTMaxItemSize.
+  var keyBytesMaximum: Int { 2_000 / max(1, unboundedGroups.count) }
 
   /// The view people query: groups, measures, then derived columns, over the state table.
   var createView: String {

@@ -18,7 +18,7 @@ extension ViewRefresher {
         schema: project.database.schema, views: project.views.map(\.name), on: connection)
       let versions = try await DataVersions.current(on: connection).merging(texts) { counted, _ in counted }
       let state = try await ViewStates.current(on: connection)[view.name]
-      let exists = try await ViewRelations.exists(view, schema: project.database.schema, on: connection)
+      let exists = try await !ViewRelations.existing([view], schema: project.database.schema, on: connection).isEmpty
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
       func inputs(_ names: some Sequence<String>) -> [String: Int64] {
         var inputs = Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
@@ -38,9 +38,6 @@ extension ViewRefresher {
       try await requireInputs(view.inputs, of: view, on: connection)
       let rows = try await connection.withTransaction { connection in
         try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
-        if !isSameDefinition {
-          try await ViewRelations.drop(view, with: project.views, schema: project.database.schema, on: connection)
-        }
         let rows = try await build(native, of: view, exists: isSameDefinition, on: connection)
         try await DataVersions.bump(view.name, on: connection)
         let read = try await dependencies(on: connection)[view.name] ?? []
@@ -89,18 +86,43 @@ extension ViewRefresher {
       try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
     } else {
       try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
-      try await connection.execute("create materialized view \(name.quoted) as\n\(native.sql)")
+      // Beside what readers see, which is taken away last.
+      let next = RollupSQL.nextStateName(of: name)
+      try await connection.execute("drop materialized view if exists \(next.quoted)")
+      try await connection.execute("create materialized view \(next.quoted) as\n\(native.sql)")
       if !native.uniqueKey.isEmpty {
         let key = native.uniqueKey.map(quoteIdentifier).joined(separator: ", ")
-        try await connection.execute("create unique index on \(name.quoted) (\(key))")
+        try await connection.execute("create unique index on \(next.quoted) (\(key))")
       }
       for columns in native.indexes {
         let list = columns.map(quoteIdentifier).joined(separator: ", ")
-        try await connection.execute("create index on \(name.quoted) (\(list))")
+        try await connection.execute("create index on \(next.quoted) (\(list))")
       }
-      try await connection.execute("analyze \(name.quoted)")
+      try await connection.execute("analyze \(next.quoted)")
+      try await ViewRelations.drop(view, with: project.views, schema: name.schema, on: connection)
+      try await connection.execute("alter materialized view \(next.quoted) rename to \(quoteIdentifier(name.name))")
+      try await nameIndexes(of: name, madeAs: next, on: connection)
     }
     let counted = try await connection.query("select count(*) from \(name.quoted)")
     return try counted.first?.decode(0, as: Int.self) ?? 0
+  }
+
+  /// Gives indexes the names that the server would have given them on the relation as it is called now.
+  private nonisolated(nonsending) func nameIndexes(
+    of name: QualifiedName, madeAs next: QualifiedName, on connection: PostgresConnection
+  ) async throws {
+    let rows = try await connection.query(
+      """
+      select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
+      where i.indrelid = to_regclass($1) and starts_with(c.relname, $2)
+        and to_regclass(quote_ident($3) || '.' || quote_ident($4 || substr(c.relname, length($2) + 1))) is null
+      """,
+      [.text(name.quoted), .text(next.name), .text(name.schema), .text(name.name)])
+    for row in rows {
+      let made = try row.decode(0, as: String.self)
+      let index = QualifiedName(schema: name.schema, name: made)
+      let wanted = name.name + made.dropFirst(next.name.count)
+      try await connection.execute("alter index \(index.quoted) rename to \(quoteIdentifier(wanted))")
+    }
   }
 }

@@ -3,7 +3,7 @@
 // Invariant: all of them come to hold the same batches of their feed, those of one snapshot; states and watermarks (the
 // last batch in each) commit together, so that nothing is applied twice and nothing is left out. Writers of the feed are
 // kept waiting for a moment at most, readers of the views only while rebuilt states are swapped in, which is the last thing
-// that is done: the transaction keeps every lock that it takes. A redefined view is taken away at the beginning.
+// that is done: the transaction keeps every lock that it takes.
 
 internal import Definitions
 internal import Ledger
@@ -47,13 +47,12 @@ extension ViewRefresher {
   ) async throws -> [RefreshOutcome]? {
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
+    let existing = try await existing(views, on: connection)
     var outcomes: [RefreshOutcome] = []
     for view in views {
       let clock = ContinuousClock()
       let start = clock.now
-      guard case .rollup(let rollup) = view.kind else { continue }
-      let exists = try await ViewRelations.exists(
-        view, values: rollupSQL(rollup, of: view).distinctValues, schema: project.database.schema, on: connection)
+      let exists = existing.contains(view.name)
       let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
       guard let reason = skipReason(view, inputs: inputs, state: states[view.name], exists: exists, full: false) else {
         return nil
@@ -63,6 +62,18 @@ extension ViewRefresher {
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason))
     }
     return outcomes
+  }
+
+  /// The names of those rollups of which every relation is there.
+  private nonisolated(nonsending) func existing(
+    _ views: [ViewDefinition], on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    var values: [String: [DistinctValues]] = [:]
+    for view in views {
+      guard case .rollup(let rollup) = view.kind else { continue }
+      values[view.name] = try rollupSQL(rollup, of: view).distinctValues
+    }
+    return try await ViewRelations.existing(views, values: values, schema: project.database.schema, on: connection)
   }
 
   private nonisolated(nonsending) func refreshRollups(
@@ -114,20 +125,18 @@ extension ViewRefresher {
   private nonisolated(nonsending) func members(
     _ views: [ViewDefinition], full: Bool, on connection: PostgresConnection
   ) async throws -> [Member] {
-    let schema = project.database.schema
     let states = try await ViewStates.current(on: connection)
     let rollups = views.compactMap { view in if case .rollup(let rollup) = view.kind { rollup } else { nil } }
     let functions = try await unsteadyFunctions(of: rollups, on: connection)
+    let existing = try await existing(views, on: connection)
     var members: [Member] = []
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
       var member = Member(view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord(functions))
-      let exists = try await ViewRelations.exists(
-        view, values: member.sql.distinctValues, schema: schema, on: connection)
+      let exists = existing.contains(view.name)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
       member.isRedefined = exists && !member.exists
       member.state = member.exists && !full ? states[view.name] : nil
-      if !member.exists { try await ViewRelations.drop(view, with: project.views, schema: schema, on: connection) }
       members.append(member)
     }
     return members
@@ -204,9 +213,7 @@ extension ViewRefresher {
     let images = RollupImages(of: followers, after: first, through: newest)
     if let create = images.create {
       try await connection.execute("set local jit = off")
-      let count = try await connection.execute(create)
-      // A few are read as fast without statistics.
-      if count >= 1_000 { try await connection.execute("analyze pg_temp.daybook_images") }
+      try await createStep("daybook_images", create, statistics: images.grouped, on: connection)
     }
     return images
   }
@@ -244,12 +251,15 @@ extension ViewRefresher {
       if !reason.isEmpty { result.detail = "rebuilt and swapped: \(reason)" }
     case .delta(let after, let through, let batches, let count, let why):
       guard let images else { break }
-      try await connection.executeScript("set local jit = off; set local work_mem = '64MB'")
+      // A delta looks up few places of tables that the night has just read or written, mostly from memory.
+      try await connection.executeScript(
+        "set local jit = off; set local work_mem = '64MB'; set local random_page_cost = 1.1")
       let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
       switch try await apply(delta, on: connection) {
-      case .applied(let groups, let growth):
+      case .applied(let groups, let anew, let growth):
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
+          + (anew > 0 ? ", \(anew) of them read anew" : "")
           + (why.map { "; \($0)" } ?? "")
         result.timed = (.delta, count)
         result.isChanged = groups > 0
@@ -259,10 +269,15 @@ extension ViewRefresher {
           result.rows = try counted.first?.decode(0)
         }
         return result
-      case .unfit(let reason): result.detail = "rebuilt and swapped: \(reason)"
+      case .unfit(let reason):
+        result.detail = "rebuilt and swapped: \(reason)"
+        // The next rollup of this transaction makes tables of the same names.
+        try await connection.execute(
+          "drop table if exists pg_temp.daybook_delta, pg_temp.daybook_values, pg_temp.daybook_change")
       }
     }
-    try await connection.executeScript("set local jit to default; set local work_mem to default")
+    try await connection.executeScript(
+      "set local jit to default; set local work_mem to default; set local random_page_cost to default")
     result.rows = try await build(member.sql, on: connection)
     result.isRebuilt = true
     if member.sql.belowForAll == nil {
@@ -279,7 +294,8 @@ extension ViewRefresher {
   ) async throws -> Int {
     try await connection.execute("drop table if exists \(sql.nextState.quoted)")
     let rows = try await connection.execute(sql.buildNextState)
-    if let index = sql.indexNextState { try await connection.execute(index) }
+    let left = try await groupsWithLongKeys(sql, on: connection)
+    if let index = sql.indexNextState(leaving: left) { try await connection.execute(index) }
     // Autovacuum may not come by before the first report; small statistics now cost little.
     try await connection.execute("analyze \(sql.nextState.quoted)")
     for values in sql.distinctValues {
@@ -291,6 +307,25 @@ extension ViewRefresher {
     return rows
   }
 
+  /// The groups of a next state that hold a key too long for an index.
+  private nonisolated(nonsending) func groupsWithLongKeys(
+    _ sql: RollupSQL, on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    let groups = sql.unboundedGroups
+    if groups.isEmpty { return [] }
+    let tests = groups.map {
+      "coalesce(bool_or(octet_length(\(quoteIdentifier($0.name))::text) > \(sql.keyBytesMaximum)), false)"
+    }
+    let rows = try await connection.query(
+      "select \(tests.joined(separator: ", ")) from \(sql.nextState.quoted)")
+    guard let row = rows.first else { return [] }
+    var long: Set<String> = []
+    for (index, group) in groups.enumerated() {
+      if try row.decode(index, as: Bool.self) { long.insert(group.name) }
+    }
+    return long
+  }
+
   /// Puts a next state in the place of the one that readers see.
   private nonisolated(nonsending) func swap(_ member: Member, on connection: PostgresConnection) async throws {
     let sql = member.sql
@@ -300,6 +335,10 @@ extension ViewRefresher {
         "drop table if exists \(values.table.quoted)",
         "alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))",
       ]
+    }
+    // What an earlier definition made goes with the views of SQL that read it.
+    if !member.exists {
+      try await ViewRelations.drop(member.view, with: project.views, schema: sql.view.schema, on: connection)
     }
     // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks with
     // a reader.
@@ -335,38 +374,51 @@ extension ViewRefresher {
   private nonisolated(nonsending) func apply(
     _ delta: RollupDelta, on connection: PostgresConnection
   ) async throws -> Application {
-    let result = try await applied(delta, on: connection)
-    // The next rollup of this transaction makes tables of the same names.
-    let made = ["daybook_delta", "daybook_values", "daybook_change", "daybook_anew"].map { "pg_temp.\($0)" }
-    try await connection.execute("drop table if exists \(made.joined(separator: ", "))")
-    return result
-  }
-
-  private nonisolated(nonsending) func applied(
-    _ delta: RollupDelta, on connection: PostgresConnection
-  ) async throws -> Application {
     let lessThanNone = "more rows left some groups than were in them; the journal was not followed"
-    try await connection.execute(delta.createDelta)
-    try await connection.execute("analyze pg_temp.daybook_delta")
+    let keys = delta.sql.rollup.groups.indices.map(RollupDelta.key)
+    try await createStep("daybook_delta", delta.createDelta, statistics: keys, on: connection)
     for values in delta.sql.distinctValues {
-      try await connection.execute(values.createChanges(delta))
+      try await createStep(
+        "daybook_values", values.createChanges(delta), statistics: ["\"__number\""], on: connection)
       let impossible = try await connection.query(DistinctValues.countImpossible)
       guard try impossible.first?.decode(0, as: Int.self) == 0 else { return .unfit(reason: lessThanNone) }
-      for statement in values.apply { try await connection.execute(statement) }
-      try await connection.execute("drop table pg_temp.daybook_values")
+      try await execute(values.apply + ["drop table pg_temp.daybook_values"], on: connection)
     }
-    let groups = try await connection.execute(delta.createChange)
-    try await connection.execute("analyze pg_temp.daybook_change")
-    guard let unfit = try await connection.query(delta.countUnfit).first else { return .unfit(reason: lessThanNone) }
-    if try unfit.decode(0, as: Int.self) > 0 { return .unfit(reason: lessThanNone) }
-    if try unfit.decode(1, as: Int.self) > 0 {
+    let groups = try await createStep(
+      "daybook_change", delta.createChange, statistics: keys + ["\"__anew\""], on: connection)
+    guard let row = try await connection.query(delta.survey).first else { return .unfit(reason: lessThanNone) }
+    let survey = try RollupDelta.Survey(row)
+    if survey.impossible > 0 { return .unfit(reason: lessThanNone) }
+    if survey.notNumbers > 0 {
       return .unfit(reason: "a sum is not a number, and images cannot tell what it becomes")
     }
-    if let anew = delta.createAnew { try await connection.execute(anew) }
-    let emptied = try await connection.execute(delta.deleteEmptied)
-    try await connection.execute(delta.update)
-    let new = try await connection.execute(delta.insert)
-    return .applied(groups: groups, growth: new - emptied)
+    if survey.long > 0 { return .unfit(reason: "a new group has a key too long for the index of the others") }
+    let anew = survey.anew > 0 ? delta.createAnew : nil
+    let withAnew = anew != nil
+    var steps: [String] = []
+    if let anew { steps.append(anew) }
+    if survey.emptied > 0 { steps.append(delta.deleteEmptied) }
+    if groups > survey.emptied + survey.new { steps.append(delta.update(withAnew: withAnew)) }
+    if survey.new > 0 { steps.append(delta.insert(withAnew: withAnew)) }
+    let made = ["daybook_delta", "daybook_change"] + (withAnew ? ["daybook_anew"] : [])
+    steps.append("drop table \(made.map { "pg_temp.\($0)" }.joined(separator: ", "))")
+    try await execute(steps, on: connection)
+    return .applied(groups: groups, anew: survey.anew, growth: survey.new - survey.emptied)
+  }
+
+  /// Makes one of the tables by which a delta is worked out.
+  ///
+  /// - Parameter statistics: the columns, quoted, by which it is grouped or joined; of the others nothing is asked.
+  /// - Returns: how many rows it has.
+  @discardableResult private nonisolated(nonsending) func createStep(
+    _ table: String, _ create: String, statistics: [String], on connection: PostgresConnection
+  ) async throws -> Int {
+    let rows = try await connection.execute(create)
+    // A few are read as fast without statistics, which cost more than reading them.
+    if rows >= 1_000 {
+      try await connection.execute("analyze pg_temp.\(table) (\(statistics.joined(separator: ", ")))")
+    }
+    return rows
   }
 
   private nonisolated(nonsending) func estimatedRows(
@@ -380,8 +432,8 @@ extension ViewRefresher {
 
 /// What came of images.
 private enum Application {
-  /// So many groups were touched, and there are so many more now.
-  case applied(groups: Int, growth: Int)
+  /// So many groups were touched, so many of them had lost what may have been an extreme, and there are so many more now.
+  case applied(groups: Int, anew: Int, growth: Int)
   /// They do not tell what the state becomes, and it has to be built anew.
   case unfit(reason: String)
 }

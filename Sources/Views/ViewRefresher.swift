@@ -47,15 +47,19 @@ public struct ViewRefresher: Sendable {
     return outcomes.sorted { (places[$0.view] ?? 0) < (places[$1.view] ?? 0) }
   }
 
-  /// What is refreshed together, and in which order, for the selected views and everything they read.
+  /// What is refreshed together, and in which order, for the selected views and everything they read. A view whose
+  /// definition changed takes the views of SQL along that read it: they go with the old one.
   ///
   /// - Throws: `ViewError` when a name is unknown; `PostgresError`.
   public func schedule(_ selection: StageDefinition.Selection) async throws -> RefreshSchedule {
     let views = try selected(selection)
-    let known = try await pool.withConnection(label: "schedule") { connection in
-      try await dependencies(on: connection)
+    let (known, states) = try await pool.withConnection(label: "schedule") { connection in
+      (try await dependencies(on: connection), try await ViewStates.current(on: connection))
     }
-    return RefreshSchedule(views, known: known)
+    let taken = views.filter { view in states[view.name].map { $0.definitionHash != view.definitionHash } ?? false }
+      .flatMap { ViewRelations.readers(of: $0, in: project.views) }
+    if taken.isEmpty { return RefreshSchedule(views, known: known) }
+    return RefreshSchedule(try selected(.named((views + taken).map(\.name))), known: known)
   }
 
   /// Brings the views of one unit up to date, in one transaction.

@@ -6,23 +6,26 @@ internal import Postgres
 
 /// The relations of views: a state table and a view for a rollup, a materialized view for SQL.
 enum ViewRelations {
-  /// Whether all relations of `view` exist, each of the kind that its definition makes.
+  /// The names of those of `views` of which all relations exist, each of the kind that its definition makes.
   ///
-  /// - Parameter values: the tables of values of its distinct measures.
-  static func exists(
-    _ view: ViewDefinition, values: [DistinctValues] = [], schema: String, on connection: PostgresConnection
-  ) async throws -> Bool {
-    let wanted = relations(of: view) + values.map { (name: $0.table.name, kind: Kind.table) }
+  /// - Parameter values: the tables of values of a view's distinct measures, by its name.
+  static func existing(
+    _ views: [ViewDefinition], values: [String: [DistinctValues]] = [:], schema: String,
+    on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    let wanted = views.map { view in
+      (view.name, relations(of: view) + (values[view.name] ?? []).map { (name: $0.table.name, kind: Kind.table) })
+    }
     let rows = try await connection.query(
       """
       select c.relname, c.relkind::text
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relname = any($2)
       """,
-      [.text(schema), .textArray(wanted.map(\.name))])
+      [.text(schema), .textArray(wanted.flatMap { $0.1.map(\.name) })])
     var found: [String: String] = [:]
     for row in rows { found[try row.decode(0, as: String.self)] = try row.decode(1, as: String.self) }
-    return wanted.allSatisfy { found[$0.name] == $0.kind.catalogLetter }
+    return Set(wanted.filter { $0.1.allSatisfy { found[$0.name] == $0.kind.catalogLetter } }.map(\.0))
   }
 
   /// Drops the relations of `view` and of every view of the project that reads it, readers first.

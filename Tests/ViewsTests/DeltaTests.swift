@@ -236,7 +236,8 @@ import Testing
                 [$0.createChanges(delta)] + $0.apply + ["drop table daybook_values"]
               }
               let steps = [
-                delta.createChange, delta.createAnew, delta.deleteEmptied, delta.update, delta.insert,
+                delta.createChange, delta.createAnew, delta.deleteEmptied,
+                delta.update(withAnew: delta.createAnew != nil), delta.insert(withAnew: delta.createAnew != nil),
               ].compactMap { $0 }
               let texts = [delta.createDelta] + values + steps
               for text in texts { try await connection.execute(fault.wrong(text)) }

@@ -37,9 +37,20 @@ struct RollupGround: Sendable {
 
   /// Brings all rollups up to date.
   ///
-  /// - Returns: how, rollup by rollup.
+  /// - Returns: how, for rollups alike once; why is what `run` says.
   func refresh() async throws -> String {
-    try await refresher.refresh(selection).map { "\($0.view) \($0.detail)" }.joined(separator: "; ")
+    var alike: [(how: String, views: [String])] = []
+    for outcome in try await refresher.refresh(selection) {
+      let how = outcome.detail.split(separator: ";").first.map(String.init) ?? ""
+      if let place = alike.firstIndex(where: { $0.how == how }) {
+        alike[place].views.append(outcome.view)
+      } else {
+        alike.append((how, [outcome.view]))
+      }
+    }
+    return alike.map { how, views in
+      alike.count == 1 ? "all \(views.count) \(how)" : "\(views.joined(separator: ", ")) \(how)"
+    }.joined(separator: "; ")
   }
 
   /// Holds the rollups to being equal to their recompute.
@@ -74,7 +85,9 @@ struct RollupGround: Sendable {
         let keys = try known.first?.decode(0, as: Int.self) ?? 0
         for piece in 0..<pieces {
           let share = (rows + pieces - 1) / pieces
-          for statement in columns.statements(share, of: keys, seed: number * pieces + piece, night: number) {
+          let statements = columns.statements(
+            share, of: keys, piece: piece, seed: number * pieces + piece, night: number)
+          for statement in statements {
             try await transaction.execute(statement)
           }
         }
@@ -138,8 +151,10 @@ struct NightColumns: Sendable {
 
   /// The statements of a piece of a night of `rows` rows, on a table with keys up to `keys`.
   ///
-  /// - Parameter seed: decides which rows; consecutive ones choose different rows while there are any.
-  func statements(_ rows: Int, of keys: Int, seed: Int, night: Int) -> [String] {
+  /// - Parameters:
+  ///   - piece: its number, from 0; the next goes on with other customers.
+  ///   - seed: decides which rows; consecutive ones choose different rows while there are any.
+  func statements(_ rows: Int, of keys: Int, piece: Int, seed: Int, night: Int) -> [String] {
     func chosen(_ count: Int, _ offset: Int) -> String {
       let step = max(1, keys / max(1, count))
       return "\(key) % \(step) = \((seed * 7919 + offset) % step) and \(key) <= \(keys) order by \(key) limit \(count)"
@@ -155,7 +170,7 @@ struct NightColumns: Sendable {
       from (select t.*, row_number() over () - 1 as _n
         from (select * from \(table) where \(chosen(new, 0))) as t) as s
       join (select \(customerKey) as key, row_number() over (order by \(customerKey)) - 1 as _n, count(*) over () as _all
-        from \(customers) where \(customerKey) % 5 in (\(night % 5), \((night + 1) % 5))) as w on w._n = s._n % w._all
+        from \(customers) where \(customerKey) % 5 in (\(night % 5), \((night + 1) % 5))) as w on w._n = (s._n + \(piece * new)) % w._all
       cross join (select max(\(key)) as key, max(\(time)) as time from \(table)) as newest
       """,
       """

@@ -1,0 +1,114 @@
+// What happens to readers when a definition changes, and to groups whose keys no index can hold.
+
+import Definitions
+import Ledger
+import Postgres
+import Testing
+
+@testable import Views
+
+@Suite struct RedefinitionTests {
+  private static let gate = 3_141_592
+
+  /// A rollup of sales by kind that a new definition makes by way of `condition`.
+  private static func byKind(_ condition: String, hash: String) -> ViewDefinition {
+    Shop.rollup(
+      "by_kind", groups: [RollupGroup(name: "kind", source: .column("kind"))],
+      measures: [RollupMeasure(name: "n", function: .count, condition: condition)], hash: hash)
+  }
+
+  private static func doubled(_ condition: String, hash: String) -> ViewDefinition {
+    Shop.native(
+      "doubled", "select kind, n * 2 as twice from by_kind where \(condition)", inputs: ["by_kind"], unique: ["kind"],
+      indexes: [["twice"]], hash: hash)
+  }
+
+  /// An immutable function that waits while somebody holds the gate.
+  private static let wait = """
+    create function shop.passes(anything anyelement) returns boolean immutable language plpgsql as $$
+    begin
+      perform pg_advisory_xact_lock_shared(\(gate));
+      return true;
+    end $$
+    """
+
+  @Test func readersReadTheOldViewsWhileNewOnesAreMade() async throws {
+    let old = [Self.byKind("true", hash: "1"), Self.doubled("true", hash: "1")]
+    try await Shop.with(views: old) { shop in
+      try await shop.change(
+        "insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01'), (2, 1, 'fee', 1, 1, '2026-01-02')")
+      try await shop.run(Self.wait)
+      _ = try await shop.refresher.refresh(.all)
+
+      for changed in 0...1 {
+        var new = shop
+        new.project.views = [
+          Self.byKind(changed == 0 ? "passes(kind)" : "true", hash: changed == 0 ? "2" : "1"),
+          Self.doubled(changed == 1 ? "passes(kind)" : "true", hash: changed == 1 ? "2" : "1"),
+        ]
+        let refresher = new.refresher
+        if changed == 1 { _ = try await shop.refresher.refresh(.all) }
+        try await shop.pool.withConnection { holder in
+          try await holder.execute("select pg_advisory_lock(\(Self.gate))")
+          let refresh = Task { try await refresher.refresh(.all) }
+          var isWaiting = false
+          for _ in 0..<200 where !isWaiting {
+            let waiting = try await holder.query(
+              "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = \(Self.gate)")
+            isWaiting = try waiting.first?.decode(0, as: Int.self) == 1
+            if !isWaiting { try await Task.sleep(for: .milliseconds(10)) }
+          }
+          #expect(isWaiting, "nobody waits at the gate")
+          try await holder.execute("set statement_timeout = '2s'")
+          for view in ["by_kind", "doubled"] {
+            let seen = try await holder.query("select count(*) from shop.\(view)")
+            let count = try seen.first?.decode(0, as: Int.self)
+            #expect(count == 2, "\(view)")
+          }
+          try await holder.execute("select pg_advisory_unlock(\(Self.gate))")
+          let outcomes = try await refresh.value
+          #expect(outcomes[changed].status == .created)
+        }
+        #expect(try await shop.rows("select * from shop.doubled order by kind") == ["fee|2", "payment|2"])
+      }
+      let indexes = try await shop.rows(
+        "select indexname from pg_indexes where schemaname = 'shop' and tablename = 'doubled' order by 1")
+      #expect(indexes == ["doubled_kind_idx", "doubled_twice_idx"])
+    }
+  }
+
+  @Test func aRefreshByNameMakesTheReadersOfAChangedViewToo() async throws {
+    try await Shop.with(views: [Self.byKind("true", hash: "1"), Self.doubled("true", hash: "1")]) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      _ = try await shop.refresher.refresh(.all)
+      var new = shop
+      new.project.views[0] = Self.byKind("amount > 100", hash: "2")
+      let outcomes = try await new.refresher.refresh(.named(["by_kind"]))
+      #expect(outcomes.map(\.view) == ["by_kind", "doubled"])
+      #expect(try await shop.rows("select * from shop.doubled") == ["payment|0"])
+    }
+  }
+
+  @Test func keysThatNoIndexHoldsAreGroupsLikeOthers() async throws {
+    let view = Self.byKind("true", hash: "1")
+    try await Shop.with(views: [view]) { shop in
+      try await shop.keepJournal()
+      try await shop.batch("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      _ = try await shop.refresher.refresh(.all)
+      // Not to be compressed below the 2.7 kB of an index entry.
+      let long = "(select string_agg(md5(i::text), '') from generate_series(1, 400) i)"
+      for (number, statement) in [
+        "insert into shop.sales values (2, 1, \(long), 7, 1, '2026-01-02')",
+        "insert into shop.sales values (3, 1, \(long), 7, 1, '2026-01-02'), (4, 1, 'fee', 7, 1, '2026-01-02')",
+        "delete from shop.sales where id in (2, 3)",
+      ].enumerated() {
+        try await shop.batch(statement)
+        let outcomes = try await shop.refresher.refresh(.all)
+        #expect(outcomes[0].detail.contains(number == 0 ? "too long for the index" : "by delta"))
+        let different = try await shop.difference(
+          "select kind, n from shop.by_kind", "select kind, count(*) from shop.sales group by kind")
+        #expect(different == 0)
+      }
+    }
+  }
+}
