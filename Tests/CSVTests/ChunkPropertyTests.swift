@@ -1,6 +1,7 @@
 // Whatever the bytes and wherever they are cut, the records are those of one pass and of the reference parser.
 
 import CSV
+import TestSupport
 import Testing
 
 struct ChunkPropertyTests {

@@ -2,6 +2,7 @@
 // the encoding does not allow is ever replaced.
 
 import CSV
+import TestSupport
 import Testing
 
 struct EncodingTests {

@@ -1,6 +1,7 @@
 // What was written is read back, whole or cut off, by one task or by several.
 
 import CSV
+import TestSupport
 import Testing
 
 struct RoundTripTests {

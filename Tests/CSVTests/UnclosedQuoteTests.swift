@@ -2,6 +2,7 @@
 // that truly spans several lines is never cut.
 
 import CSV
+import TestSupport
 import Testing
 
 private struct Case: CustomTestStringConvertible, Sendable {

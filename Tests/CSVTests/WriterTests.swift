@@ -2,6 +2,7 @@
 
 import CSV
 import Glibc
+import TestSupport
 import Testing
 
 struct WriterTests {

@@ -5,20 +5,8 @@
 internal import Definitions
 internal import Finding
 internal import Foundation
+internal import TestSupport
 internal import Testing
-
-/// Steele, Lea and Flood's SplitMix64: small, and the same everywhere.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
 
 @Suite struct FuzzTests {
   private static let fragments = [
@@ -29,7 +17,7 @@ struct SplitMix64: RandomNumberGenerator {
     "99999999999999999999", "\u{301}", "🧾",
   ]
 
-  private func mutate(_ bytes: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
+  private func mutate(_ bytes: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 1...4, using: &random) {
       let at = Int.random(in: 0...bytes.count, using: &random)
@@ -47,7 +35,7 @@ struct SplitMix64: RandomNumberGenerator {
 
   @Test(arguments: 0..<8)
   func mutatedDefinitionsGiveDiagnosticsOrAProject(seed: Int) throws {
-    var random = SplitMix64(state: UInt64(seed) &* 7919 &+ 1)
+    var random = SeededRandom(seed: UInt64(seed) &* 7919 &+ 1)
     let good = ProjectFixture(Samples.shop).files
     let paths = good.keys.sorted()
     var errors = 0

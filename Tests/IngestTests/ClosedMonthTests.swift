@@ -362,7 +362,7 @@ import Testing
   @Test(arguments: [UInt64(1), 2, 3], Path.allCases)
   func aClosedMonthMovesByItsAdjustmentsAndByNothingElse(_ seed: UInt64, _ path: Path) async throws {
     try await FeedFixture.with { fixture in
-      var random = SplitMix(state: seed)
+      var random = SeededRandom(seed: seed)
       let months = (1...6).map { "2026-0\($0)" }
       var closed: [String: ClosedMonth.State] = [:]
       _ = try await fixture.database.psql("create table kept (month text primary key, amount numeric)")

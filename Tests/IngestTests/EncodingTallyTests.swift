@@ -1,25 +1,14 @@
 // Outcomes of chunks in any order against one walk over the whole.
 
 import Ledger
+import TestSupport
 import Testing
 
 @testable import Ingest
 
 @Suite struct EncodingTallyTests {
-  /// A fixed sequence of numbers for each seed (SplitMix64).
-  private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   /// Keys that are mostly in order, with some that fall back, by little or by much, and some that come twice.
-  private static func keys(_ random: inout Seeded) -> [Int64] {
+  private static func keys(_ random: inout SeededRandom) -> [Int64] {
     var next: Int64 = Int64.random(in: -1_000...1_000, using: &random)
     return (0..<Int.random(in: 0...400, using: &random)).map { _ in
       switch Int.random(in: 0..<20, using: &random) {
@@ -46,7 +35,7 @@ import Testing
 
   @Test(arguments: 0..<200)
   func lateKeysAndRejectsAreThoseOfOneWalkOverTheFile(seed: Int) throws {
-    var random = Seeded(state: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     let keys = Self.keys(&random)
     var outcomes: [ChunkOutcome] = []
     var start = 0

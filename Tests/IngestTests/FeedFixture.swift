@@ -24,7 +24,7 @@ struct FeedFixture: Sendable {
   static func with<R: Sendable>(
     _ body: @Sendable (FeedFixture) async throws -> R
   ) async throws -> R {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await TemporaryDirectory.with { directory in
         let ledger = LedgerStore(configuration: database.configuration)
         try await ledger.open()

@@ -23,7 +23,7 @@ import Testing
 
   /// Records that come twice, that lead nowhere, that are both, and that are no records.
   private static func file(seed: UInt64, orphans: Bool, rows: Int = 12_000) -> String {
-    var random = SplitMix(state: seed)
+    var random = SeededRandom(seed: seed)
     var text = "id,parent,elder,amount,currency,note\n"
     for row in 1...rows {
       let isLate = random.next() % 50 == 0

@@ -3,6 +3,7 @@
 import Definitions
 import Ingest
 import Ledger
+import TestSupport
 import Testing
 
 @Suite struct JournalTests {
@@ -55,7 +56,7 @@ import Testing
       try fixture.deliver(
         "payments_0.csv", paymentsHeader + (1000...1400).map { Self.line($0, 1) }.joined())
       _ = try await fixture.ingest(payments())
-      var random = SplitMix(state: 11)
+      var random = SeededRandom(seed: 11)
       for night in 1...12 {
         let isSnapshot = night % 4 == 0
         var text = paymentsHeader

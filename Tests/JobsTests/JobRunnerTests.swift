@@ -53,7 +53,7 @@ private final class ScriptedWork: StageWork {
     then check: @Sendable (RunReport, Session) async throws -> Void
   ) async throws {
     let project = Fixture.project(timeout: timeout, stageTimeout: stageTimeout)
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Fixture.withSession(project, on: database) { session in
         let plan = try Fixture.plan(project)
         let report = await JobRunner(
@@ -170,7 +170,7 @@ private final class ScriptedWork: StageWork {
       }
     ])
     let project = Fixture.project()
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Fixture.withSession(project, on: database) { session in
         let runner = JobRunner(
           session: session, plan: try Fixture.plan(project), record: Fixture.record(),
@@ -192,7 +192,7 @@ private final class ScriptedWork: StageWork {
   }
 
   @Test func aRunWhileAnotherHoldsTheLockChangesNothing() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let other = LedgerStore(configuration: database.configuration)
       try await other.open()
       let isHeld = try await other.acquireRunLock()
@@ -217,7 +217,7 @@ private final class ScriptedWork: StageWork {
   }
 
   @Test func aLostRunIsNamedByTheNextOne() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let dead = LedgerStore(configuration: database.configuration)
       try await dead.open()
       let lost = Fixture.record()

@@ -10,7 +10,7 @@ import Views
 
 @Suite struct MonthClosingTests {
   @Test func aMonthIsNotClosedWhileARunIsAtWork() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let project = Fixture.project()
       let running = LedgerStore(configuration: database.configuration)
       try await running.open()
@@ -27,7 +27,7 @@ import Views
   }
 
   @Test func aRefusalHasItsExitCodeAndGivesTheLockBack() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Fixture.withSession(Fixture.project(), on: database) { session in
         let (month, today) = (Fixture.asOf.startOfMonth, Fixture.asOf)
         // The month has not ended; and no feed of the project names its accounting date.

@@ -30,7 +30,7 @@ import Testing
   }
 
   static func withSchema(_ body: (TestDatabase, PostgresConnection) async throws -> Void) async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let ledger = LedgerStore(configuration: database.configuration)
       try await ledger.open()
       await ledger.close()

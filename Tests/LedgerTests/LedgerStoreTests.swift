@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test func aRunAndItsStagesAreReadBackAsTheyWereWritten() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Self.withLedger(database) { ledger in
         let record = try Self.record()
         try await ledger.startRun(record)
@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func onlyOneSessionHoldsTheRunLockAndItsDeathGivesItUp() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Self.withLedger(database) { first in
         try await Self.withLedger(database) { second in
           let isHeld = try await first.isRunLockHeld()
@@ -100,7 +100,7 @@ import Testing
   }
 
   @Test func runsOfDeadSessionsAreMarkedLostWithTheirStages() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let dead = try Self.record()
       let done = try Self.record()
       try await Self.withLedger(database) { ledger in
@@ -122,7 +122,7 @@ import Testing
   }
 
   @Test func aCancelledTaskIsStillWrittenDown() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Self.withLedger(database) { ledger in
         let record = try Self.record()
         try await ledger.startRun(record)
@@ -139,7 +139,7 @@ import Testing
   }
 
   @Test func aLostConnectionIsOpenedAgainAndTheLockTakenAgain() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Self.withLedger(database) { ledger in
         let record = try Self.record()
         #expect(try await ledger.acquireRunLock())
@@ -156,7 +156,7 @@ import Testing
   }
 
   @Test func theMirrorTellsTheRunInOrder() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await TemporaryDirectory.with { directory in
         let record = try Self.record()
         try await Self.withLedger(database, mirror: directory.appending("runs")) { ledger in
@@ -179,7 +179,7 @@ import Testing
   }
 
   @Test func aMirrorThatCannotBeWrittenFailsNothing() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Self.withLedger(database, mirror: "/proc/nowhere/runs") { ledger in
         try await ledger.startRun(try Self.record())
         #expect(await ledger.mirrorFailure?.contains("/proc/nowhere") == true)
@@ -188,7 +188,7 @@ import Testing
   }
 
   @Test func aLedgerBelongsToOneSchema() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await Self.withLedger(database) { ledger in
         try await ledger.claim(project: "acme", schema: "finance")
         try await ledger.claim(project: "acme renamed", schema: "finance")
@@ -198,7 +198,7 @@ import Testing
   }
 
   @Test func writtenWALAndBuffersShowUpAsTheCostOfAStage() async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       try await database.withConnection { connection in
         let before = try await ServerCounters.read(on: connection)
         try await connection.execute("CREATE TABLE t AS SELECT g, repeat('x', 100) FROM generate_series(1, 5000) g")

@@ -2,6 +2,7 @@
 
 import Foundation
 import Money
+import TestSupport
 import Testing
 
 struct CivilDateTests {

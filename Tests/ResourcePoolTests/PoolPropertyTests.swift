@@ -2,12 +2,13 @@
 // every event), grants follow arrival, nobody is forgotten, and time brings every history to rest.
 
 import ResourcePool
+import TestSupport
 import Testing
 
 @Suite struct PoolPropertyTests {
   @Test(arguments: 0..<200)
   func everyHistoryKeepsTheInvariants(seed: Int) {
-    var random = SplitMix(state: UInt64(seed))
+    var random = SeededRandom(seed: UInt64(seed))
     let max = Int.random(in: 1...5, using: &random)
     var world = PoolWorld(
       PoolLimits(
@@ -58,18 +59,5 @@ import Testing
     world.shutDown()
     while !world.destroying.isEmpty { world.finishDestroy() }
     #expect(world.isDrained && world.counts.total == 0)
-  }
-}
-
-/// A small generator, so that a failing history can be played again by its seed.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -5,6 +5,7 @@
 
 internal import FoundationEssentials
 internal import Glibc
+internal import Ledger
 internal import Postgres
 
 /// One cluster per test process.
@@ -30,6 +31,29 @@ actor TestCluster {
   func nextName() -> String {
     made += 1
     return "test_\(made)"
+  }
+
+  private var ledgerTemplate: Task<String, any Error>?
+
+  /// The name of a database that holds the ledger's schema and is only copied. A copy costs a third of making the schema.
+  func templateWithLedger() async throws -> String {
+    let template =
+      ledgerTemplate
+      ?? Task {
+        let name = "with_ledger"
+        try await administer(["CREATE DATABASE \(name)"])
+        let ledger = LedgerStore(configuration: try PostgresConfiguration(url: Self.url(of: name, at: try await url())))
+        try await ledger.open()
+        await ledger.close()
+        return name
+      }
+    ledgerTemplate = template
+    return try await template.value
+  }
+
+  /// The URL of another database of the cluster.
+  static func url(of name: String, at clusterURL: String) -> String {
+    clusterURL.replacing("postgresql:///daybook?", with: "postgresql:///\(name)?")
   }
 
   /// Runs statements one by one in the cluster's own database.

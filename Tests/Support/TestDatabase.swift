@@ -11,16 +11,18 @@ public struct TestDatabase: Sendable {
   /// How to connect there.
   public let configuration: PostgresConfiguration
 
-  /// Lends a fresh, empty database and drops it afterwards.
+  /// Lends a fresh database and drops it afterwards.
+  ///
+  /// - Parameter hasLedger: whether it holds the schema `daybook`; else it is empty.
   public nonisolated(nonsending) static func withDatabase<R>(
-    _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
+    hasLedger: Bool = false, _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
   ) async throws -> R {
     // A test that asks for a second database inside the first must not wait for itself.
-    if holdsPermit { return try await withNewDatabase(body) }
+    if holdsPermit { return try await withNewDatabase(hasLedger, body) }
     await permits.take()
     let outcome: Result<R, any Error>
     do {
-      outcome = .success(try await $holdsPermit.withValue(true) { try await withNewDatabase(body) })
+      outcome = .success(try await $holdsPermit.withValue(true) { try await withNewDatabase(hasLedger, body) })
     } catch {
       outcome = .failure(error)
     }
@@ -32,13 +34,14 @@ public struct TestDatabase: Sendable {
   @TaskLocal private static var holdsPermit = false
 
   private nonisolated(nonsending) static func withNewDatabase<R>(
-    _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
+    _ hasLedger: Bool, _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
   ) async throws -> R {
     let cluster = TestCluster.shared
     let clusterURL = try await cluster.url()
     let name = await cluster.nextName()
-    try await cluster.administer(["CREATE DATABASE \(name)"])
-    let url = clusterURL.replacing("postgresql:///daybook?", with: "postgresql:///\(name)?")
+    let template = hasLedger ? " TEMPLATE \(try await cluster.templateWithLedger())" : ""
+    try await cluster.administer(["CREATE DATABASE \(name)\(template)"])
+    let url = TestCluster.url(of: name, at: clusterURL)
     let outcome: Result<R, any Error>
     do {
       outcome = .success(try await body(TestDatabase(url: url, configuration: PostgresConfiguration(url: url))))

@@ -127,7 +127,7 @@ import Views
           await pool.shutdown(within: .seconds(5))
           if let failure { throw failure }
         }
-        var dice = SeededNumbers(state: seed)
+        var dice = SeededRandom(seed: seed)
         var (deltas, passing) = (0, 0)
         while !course.isWritten {
           let round = course.rounds + 1

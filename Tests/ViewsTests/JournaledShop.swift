@@ -2,6 +2,7 @@
 
 import Ledger
 import Postgres
+import TestSupport
 
 extension Shop {
   /// Makes the journal of `sales` and what fills it.
@@ -51,22 +52,9 @@ extension Shop {
   }
 }
 
-/// Numbers that follow from a seed: SplitMix64.
-struct SeededNumbers: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// Random changes of sales.
 struct RandomSales {
-  var numbers: SeededNumbers
+  var numbers: SeededRandom
   private var lastID = 0
   private let lane: Int
   private let lanes: Int
@@ -75,7 +63,7 @@ struct RandomSales {
   ///   - lane: which of the rows are changed.
   ///   - lanes: among how many writers the rows are divided; the groups they are in are everybody's.
   init(seed: UInt64, lane: Int = 0, of lanes: Int = 1) {
-    numbers = SeededNumbers(state: seed)
+    numbers = SeededRandom(seed: seed)
     self.lane = lane
     self.lanes = lanes
   }

@@ -2,6 +2,7 @@
 
 import Definitions
 import Synchronization
+import TestSupport
 import Testing
 import Views
 
@@ -167,7 +168,7 @@ import Views
   /// Random graphs: each unit begins once, after all that it reads unless it lies in a knot or behind one.
   @Test(arguments: 1...40)
   func everyUnitOfARandomGraphBeginsOnceAndInOrder(seed: Int) async {
-    var numbers = SeededNumbers(state: UInt64(seed))
+    var numbers = SeededRandom(seed: UInt64(seed))
     let count = Int.random(in: 1...25, using: &numbers)
     let views = (0..<count).map { number in
       let inputs = (0..<Int.random(in: 0...3, using: &numbers)).compactMap { _ in

@@ -22,7 +22,7 @@ struct Shop {
     views: [ViewDefinition], timeZone: String = "America/New_York", weekStart: Weekday = .monday,
     fiscalYearStartMonth: Int = 1, _ body: (Shop) async throws -> Void
   ) async throws {
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let configuration = try PostgresConfiguration(url: database.url)
       let ledger = LedgerStore(configuration: configuration)
       try await ledger.open()

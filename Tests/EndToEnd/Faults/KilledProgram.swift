@@ -16,7 +16,7 @@ import Testing
   @Test(arguments: FaultLoad.allCases)
   func killedAnywhereItIsFinishedByTheNextRunAsIfNothingHadHappened(_ load: FaultLoad) async throws {
     var walls = try await FaultGround.shared.undisturbed(load).wall
-    var dice = SeededDice(seed: Self.seed)
+    var dice = SeededRandom(seed: Self.seed)
     var (killed, number) = (0, 0)
     // A run that ended before its moment is no trial; it tells how fast the machine is by now.
     while killed < Self.trials, number < 10 * Self.trials {
@@ -124,19 +124,4 @@ private actor MomentBox {
 
   func set(_ moment: ContinuousClock.Instant) { start = moment }
   func set(end: ContinuousClock.Instant) { wall = start.map { end - $0 } }
-}
-
-/// SplitMix64, so that a trial can be had again.
-struct SeededDice: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }

@@ -115,7 +115,7 @@ import Testing
       let undisturbed = try await project.daybook(way.words)
       try #require(undisturbed.status == 0 && undisturbed.stderr.contains(way.says), "\(undisturbed.stderr)")
       var wall = undisturbed.wall
-      var dice = SeededDice(seed: Self.seed)
+      var dice = SeededRandom(seed: Self.seed)
       var (killed, number) = (0, 1)
       // A run that ended before its moment is no trial; it tells how fast the machine is by now.
       while killed < Self.trials, number < 10 * Self.trials {

@@ -3,6 +3,7 @@
 // Invariant: amounts are whole cents; the same seed gives the same rows on any machine.
 
 import Money
+import TestSupport
 
 /// One row of `transactions`.
 struct Sale: Sendable {
@@ -28,7 +29,7 @@ struct Order: Sendable {
 
 /// Seeded rows, and the oddities that a shop has sooner or later.
 struct FinanceRows {
-  private var numbers: SeededNumbers
+  private var numbers: SeededRandom
   private(set) var sales: [Sale] = []
   private(set) var orders: [Order] = []
 
@@ -36,7 +37,7 @@ struct FinanceRows {
   static let last = CivilDate(year: 2021, month: 3, day: 20)!
 
   init(seed: UInt64, count: Int = 900) {
-    numbers = SeededNumbers(state: seed)
+    numbers = SeededRandom(seed: seed)
     for id in 1...120 {
       orders.append(
         Order(

@@ -28,7 +28,7 @@ struct FinanceShop {
     let feed = try #require(project.feeds.firstIndex { $0.name == "transactions" })
     let column = try #require(project.feeds[feed].columns.firstIndex { $0.name == "customer_id" })
     project.feeds[feed].columns[column].isOptional = true
-    try await TestDatabase.withDatabase { database in
+    try await TestDatabase.withDatabase(hasLedger: true) { database in
       let configuration = try PostgresConfiguration(url: database.url)
       let ledger = LedgerStore(configuration: configuration)
       try await ledger.open()

@@ -5,6 +5,7 @@ import Definitions
 import Ledger
 import Money
 import Postgres
+import TestSupport
 import Testing
 import Views
 
@@ -14,7 +15,7 @@ import Views
 
   /// The shop's transactions and what has to be told to the database.
   private struct Book {
-    var numbers: SeededNumbers
+    var numbers: SeededRandom
     var sales: [Sale] = []
     var statements: [String] = []
     private var lastID = 0
@@ -22,7 +23,7 @@ import Views
     static let first = CivilDate("2024-02-01")!
     static let months = 14
 
-    init(seed: UInt64) { numbers = SeededNumbers(state: seed) }
+    init(seed: UInt64) { numbers = SeededRandom(seed: seed) }
 
     mutating func draw(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &numbers) }
 

@@ -1,14 +1,16 @@
-// Random values with a known seed, so that a failure can be run again.
+// Random values that follow from a seed, so that a failure can be run again.
 // Source: G. L. Steele et al., "Fast splittable pseudorandom number generators", 2014 (SplitMix64).
 
-struct SeededRandom: RandomNumberGenerator {
+/// SplitMix64.
+public struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
-  init(seed: UInt64) {
+  /// Creates a generator; the same seed gives the same values.
+  public init(seed: UInt64) {
     state = seed
   }
 
-  mutating func next() -> UInt64 {
+  public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

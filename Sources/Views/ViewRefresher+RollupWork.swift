@@ -1,0 +1,245 @@
+// Carrying out what was chosen for one rollup: a delta step by step, or a next state beside the one that readers see.
+// Invariant: a delta changes a state only after a survey of what the images amount to; one that does not fit leaves the
+// state alone and makes the rollup be built anew.
+
+internal import Definitions
+internal import Ledger
+internal import Postgres
+
+/// One rollup in its refresh.
+struct RollupMember {
+  let view: ViewDefinition
+  var sql: RollupSQL
+  let word: String?
+  /// What is known of a state that can be carried on; nil when it has to be made anew.
+  var state: ViewState?
+  /// Whether its relations are there and of this definition.
+  var exists = false
+  /// Whether an earlier definition stood there.
+  var isRedefined = false
+  var work = RollupWork.nothing
+}
+
+extension ViewRefresher {
+  nonisolated(nonsending) func carryOut(
+    _ member: RollupMember, through newest: Int64, images: RollupImages?, on connection: PostgresConnection
+  ) async throws -> RollupResult {
+    var result = RollupResult()
+    switch member.work {
+    case .nothing:
+      result.isChanged = false
+      result.rows = member.state?.rowCount
+      result.detail = "no row of \(member.sql.feed.name) changed"
+      return result
+    case .rebuild(let reason):
+      if !reason.isEmpty { result.detail = "rebuilt and swapped: \(reason)" }
+    case .delta(let after, let through, let batches, let count, let why):
+      guard let images else { break }
+      // A delta looks up few places of tables that the night has just read or written, mostly from memory.
+      try await connection.executeScript(
+        "set local jit = off; set local work_mem = '64MB'; set local random_page_cost = 1.1")
+      let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
+      switch try await apply(delta, on: connection) {
+      case .applied(let groups, let anew, let growth):
+        result.detail =
+          "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
+          + (anew > 0 ? ", \(anew) of them read anew" : "")
+          + (why.map { "; \($0)" } ?? "")
+        result.timed = (.delta, count)
+        result.isChanged = groups > 0
+        result.rows = member.state?.rowCount.map { $0 + growth }
+        if result.rows == nil {
+          let counted = try await connection.query("select count(*) from \(member.sql.state.quoted)")
+          result.rows = try counted.first?.decode(0)
+        }
+        return result
+      case .unfit(let reason):
+        result.detail = "rebuilt and swapped: \(reason)"
+        // The next rollup of this transaction makes tables of the same names.
+        try await connection.execute(
+          "drop table if exists pg_temp.daybook_delta, pg_temp.daybook_values, pg_temp.daybook_change")
+      }
+    }
+    try await connection.executeScript(
+      "set local jit to default; set local work_mem to default; set local random_page_cost to default")
+    result.rows = try await build(member.sql, on: connection)
+    result.isRebuilt = true
+    if member.sql.belowForAll == nil {
+      let read = try await connection.query(
+        "select coalesce(sum(\"__n\"), 0)::bigint from \(member.sql.nextState.quoted)")
+      result.timed = (.rebuild, try read.first?.decode(0) ?? 0)
+    }
+    return result
+  }
+
+  /// Makes the next state beside the one that readers see.
+  private nonisolated(nonsending) func build(
+    _ sql: RollupSQL, on connection: PostgresConnection
+  ) async throws -> Int {
+    try await connection.execute("drop table if exists \(sql.nextState.quoted)")
+    let rows = try await connection.execute(sql.buildNextState)
+    let left = try await groupsWithLongKeys(sql, on: connection)
+    if let index = sql.indexNextState(leaving: left) { try await connection.execute(index) }
+    // Autovacuum may not come by before the first report; small statistics now cost little.
+    try await connection.execute("analyze \(sql.nextState.quoted)")
+    for values in sql.distinctValues {
+      try await connection.execute("drop table if exists \(values.nextTable.quoted)")
+      try await connection.execute(values.buildNext)
+      try await connection.execute(values.indexNext)
+      try await connection.execute("analyze \(values.nextTable.quoted)")
+    }
+    return rows
+  }
+
+  /// The groups of a next state that hold a key too long for an index.
+  private nonisolated(nonsending) func groupsWithLongKeys(
+    _ sql: RollupSQL, on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    let groups = sql.unboundedGroups
+    if groups.isEmpty { return [] }
+    let tests = groups.map {
+      "coalesce(bool_or(octet_length(\(quoteIdentifier($0.name))::text) > \(sql.keyBytesMaximum)), false)"
+    }
+    let rows = try await connection.query(
+      "select \(tests.joined(separator: ", ")) from \(sql.nextState.quoted)")
+    guard let row = rows.first else { return [] }
+    var long: Set<String> = []
+    for (index, group) in groups.enumerated() {
+      if try row.decode(index, as: Bool.self) { long.insert(group.name) }
+    }
+    return long
+  }
+
+  /// Puts a next state in the place of the one that readers see.
+  nonisolated(nonsending) func swap(_ member: RollupMember, on connection: PostgresConnection) async throws {
+    let sql = member.sql
+    let old = QualifiedName(schema: sql.view.schema, name: sql.view.name + "__old").name
+    let values = sql.distinctValues.flatMap { values in
+      [
+        "drop table if exists \(values.table.quoted)",
+        "alter table \(values.nextTable.quoted) rename to \(quoteIdentifier(values.table.name))",
+      ]
+    }
+    // What an earlier definition made goes with the views of SQL that read it.
+    if !member.exists {
+      try await ViewRelations.drop(member.view, with: project.views, schema: sql.view.schema, on: connection)
+    }
+    // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks with
+    // a reader.
+    let lock = member.exists ? ["lock table \(sql.view.quoted) in access exclusive mode"] : []
+    let states = [
+      "alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old))",
+      "alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))",
+      sql.createView,
+      "drop table if exists \(QualifiedName(schema: sql.view.schema, name: old).quoted)",
+    ]
+    do {
+      try await execute(values + lock + states, on: connection)
+    } catch let error as PostgresError where error.kind == .server {
+      throw ViewError.server(view: member.view.name, at: member.view.position, error)
+    }
+  }
+
+  private nonisolated(nonsending) func execute(
+    _ statements: [String], on connection: PostgresConnection
+  ) async throws {
+    for statement in statements { try await connection.execute(statement) }
+  }
+
+  private nonisolated(nonsending) func apply(
+    _ delta: RollupDelta, on connection: PostgresConnection
+  ) async throws -> Application {
+    let lessThanNone = "more rows left some groups than were in them; the journal was not followed"
+    let keys = delta.sql.rollup.groups.indices.map(RollupDelta.key)
+    try await createStep("daybook_delta", delta.createDelta, statistics: keys, on: connection)
+    for values in delta.sql.distinctValues {
+      try await createStep(
+        "daybook_values", values.createChanges(delta), statistics: ["\"__number\""], on: connection)
+      let impossible = try await connection.query(DistinctValues.countImpossible)
+      guard try impossible.first?.decode(0, as: Int.self) == 0 else { return .unfit(reason: lessThanNone) }
+      try await execute(values.apply + ["drop table pg_temp.daybook_values"], on: connection)
+    }
+    let groups = try await createStep(
+      "daybook_change", delta.createChange, statistics: keys + ["\"__anew\""], on: connection)
+    guard let row = try await connection.query(delta.survey).first else { return .unfit(reason: lessThanNone) }
+    let survey = try RollupDelta.Survey(row)
+    if survey.impossible > 0 { return .unfit(reason: lessThanNone) }
+    if survey.notNumbers > 0 {
+      return .unfit(reason: "a sum is not a number, and images cannot tell what it becomes")
+    }
+    if survey.long > 0 { return .unfit(reason: "a new group has a key too long for the index of the others") }
+    let anew = survey.anew > 0 ? delta.createAnew : nil
+    let withAnew = anew != nil
+    var steps: [String] = []
+    if let anew { steps.append(anew) }
+    if survey.emptied > 0 { steps.append(delta.deleteEmptied) }
+    if groups > survey.emptied + survey.new { steps.append(delta.update(withAnew: withAnew)) }
+    if survey.new > 0 { steps.append(delta.insert(withAnew: withAnew)) }
+    let made = ["daybook_delta", "daybook_change"] + (withAnew ? ["daybook_anew"] : [])
+    steps.append("drop table \(made.map { "pg_temp.\($0)" }.joined(separator: ", "))")
+    try await execute(steps, on: connection)
+    return .applied(groups: groups, anew: survey.anew, growth: survey.new - survey.emptied)
+  }
+
+  /// Makes one of the tables by which a delta is worked out.
+  ///
+  /// - Parameter statistics: the columns, quoted, by which it is grouped or joined; of the others nothing is asked.
+  /// - Returns: how many rows it has.
+  @discardableResult nonisolated(nonsending) func createStep(
+    _ table: String, _ create: String, statistics: [String], on connection: PostgresConnection
+  ) async throws -> Int {
+    let rows = try await connection.execute(create)
+    // A few are read as fast without statistics, which cost more than reading them.
+    if rows >= 1_000 {
+      try await connection.execute("analyze pg_temp.\(table) (\(statistics.joined(separator: ", ")))")
+    }
+    return rows
+  }
+}
+
+/// What came of images.
+private enum Application {
+  /// So many groups were touched, so many of them had lost what may have been an extreme, and there are so many more now.
+  case applied(groups: Int, anew: Int, growth: Int)
+  /// They do not tell what the state becomes, and it has to be built anew.
+  case unfit(reason: String)
+}
+
+/// What a refresh of a rollup did.
+struct RollupResult {
+  /// Whether the view's content may differ now.
+  var isChanged = true
+  /// Whether a next state waits to be swapped in.
+  var isRebuilt = false
+  /// Rows of the state; nil when they were not counted.
+  var rows: Int?
+  /// How and why; nil when the table was simply read.
+  var detail: String?
+  var wall = Duration.zero
+  /// By which way it was done, and how many images or rows that took; nil where it tells nothing for the next time.
+  var timed: (ViewTimings.Way, Int)?
+}
+
+extension RollupMember {
+  /// The same member, which reads the next state of the finer rollup where that one is made anew.
+  func reading(_ rebuilt: [RollupMember]) -> RollupMember {
+    guard let finer = sql.below?.base.name, rebuilt.contains(where: { $0.view.name == finer }) else { return self }
+    var member = self
+    member.sql.below?.state = RollupSQL.nextStateName(of: QualifiedName(schema: sql.view.schema, name: finer))
+    return member
+  }
+
+  func outcome(_ result: RollupResult, full: Bool) -> RefreshOutcome {
+    if !result.isChanged, let reason = result.detail {
+      return RefreshOutcome(
+        view: view.name, status: .skipped(reason: reason), rows: nil, wall: result.wall, detail: reason)
+    }
+    let detail =
+      exists
+      ? (full ? "rebuilt and swapped: asked for in full" : "rebuilt and swapped")
+      : isRedefined ? "made anew: the definition changed" : "made for the first time"
+    return RefreshOutcome(
+      view: view.name, status: exists ? .refreshed : .created, rows: result.rows, wall: result.wall,
+      detail: result.detail ?? detail)
+  }
+}
