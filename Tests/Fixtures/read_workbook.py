@@ -10,7 +10,16 @@ import zipfile
 from decimal import Decimal
 
 import openpyxl
+import openpyxl.reader.excel
 from openpyxl.utils.escape import unescape
+
+
+def shared_strings(source):
+    # openpyxl 3.0 drops x005F_ from every text, so that a text that says _x0041_ would come out as "A".
+    return ["".join(t.text or "" for t in item.iter() if local(t) == "t") for item in tree.parse(source).getroot()]
+
+
+openpyxl.reader.excel.read_string_table = shared_strings
 
 
 def cell_value(cell):
@@ -54,8 +63,8 @@ def main(path):
         sheets.append({
             "name": sheet.title,
             "cells": cells,
-            "tables": [{"name": name, "ref": table.ref, "columns": [unescape(c.name) for c in table.tableColumns]}
-                       for name, table in sheet.tables.items()],
+            "tables": [{"name": table.displayName, "ref": table.ref, "columns": [unescape(c.name) for c in table.tableColumns]}
+                       for table in sheet.tables.values()],
             "frozen": sheet.freeze_panes,
             "repeated": sheet.print_title_rows,
             "orientation": sheet.page_setup.orientation,

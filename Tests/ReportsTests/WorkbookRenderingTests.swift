@@ -136,7 +136,7 @@ private func parsed(_ pages: [ReportContent]) throws -> [String: Any] {
       let pages = [index, try content(dataset(["Ada", "Bob", "Cy"], shown: 2))]
       let bytes = try render(pages, context(), in: directory)
       let book = try await SpreadsheetReader.read(try directory.write(bytes, to: "read.xlsx"))
-      let names = book.names.mapValues { $0.replacing("Overview!", with: "").replacing("$", with: "") }
+      let names = book.names.mapValues { $0.replacing("'Overview'!", with: "").replacing("$", with: "") }
       let first = try #require(book.sheets.first)
       func fact(_ name: String) -> String? { names[name].flatMap { first.cells[$0]?.value } }
       #expect(fact("as_of") == "2026-11-20T00:00:00.000" && fact("state") == "COMPLETE")

@@ -45,7 +45,7 @@ private let hostile = [
       #expect(!read.formulas && !read.links)
       let cells = try #require(read.sheet("Names")).cells
       #expect(cells.values.allSatisfy { $0.type == "text" && $0.link == nil })
-      for (row, text) in hostile.enumerated() where text != "_x0041_" {
+      for (row, text) in hostile.enumerated() {
         #expect(cells["A\(row + 1)"]?.value == text)
         #expect(cells["A\(row + 1)"]?.format == (text.utf16.count > 255 ? "General" : "@"))
       }
