@@ -66,9 +66,29 @@ struct SheetWidths: Sendable, Hashable {
   init(_ dataset: Dataset, rows: [[Figure]]) {
     for (column, head) in dataset.columns.enumerated() {
       // A head wraps, and has a button in its corner.
-      widen(column, characters: min(head.label.count, 16) + 3)
+      widen(column, characters: min(head.label.count, 18) + 4)
       for row in rows { widen(column, characters: dataset.shownCharacters(row, column) + 2) }
     }
+  }
+
+  /// How many lines the heads of a table take in columns of these widths.
+  func lines(ofHeads heads: [String]) -> Int {
+    zip(heads, widths).map { head, width in
+      // The button of the filter takes the width of three characters.
+      let room = max(4, Int(width) - 3)
+      var lines = 1
+      var used = 0
+      for word in head.split(separator: " ") {
+        if used > 0, used + 1 + word.count > room {
+          lines += 1
+          used = 0
+        }
+        used += (used > 0 ? 1 : 0) + word.count
+        lines += max(0, used - 1) / room
+        used = used > room ? used % room : used
+      }
+      return lines
+    }.max() ?? 1
   }
 
   mutating func widen(_ column: Int, characters: Int) {

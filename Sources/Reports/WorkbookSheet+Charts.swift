@@ -36,7 +36,8 @@ extension WorkbookSheet {
     let head = CellPlace(start + 1, 0)
     let names = chart.series.map { $0.name.isEmpty ? (chart.unit.isEmpty ? "Value" : chart.unit) : $0.name }
     let (_, body) = try writer.addTable(
-      pending.name, at: head, headers: [axisName(chart.axis)] + names.map(legible), rows: chart.axis.count, on: sheet)
+      pending.name, at: head, headers: [axisName(chart.axis)] + names.map(legible),
+      figureColumns: Set(1...max(1, names.count)), rows: chart.axis.count, on: sheet)
     for (column, name) in names.enumerated() { widths.widen(column + 1, characters: min(name.count, 20) + 3) }
     widths.widen(0, characters: 16)
     var gaps = 0
@@ -65,7 +66,7 @@ extension WorkbookSheet {
         categories: column(0, of: body, drawn(pending)), categoryFormat: axisFormat(chart.axis),
         series: chart.series.indices.map {
           .init(name: CellPlace(head.row, $0 + 1), values: column($0 + 1, of: body, drawn(pending)))
-        }, valueFormat: SheetCell(.zero, chart.format).format), at: pending.place, on: pending.sheet)
+        }, valueFormat: axisFormat(of: chart)), at: pending.place, on: pending.sheet)
     var row = body.last.row + 1
     var notes: [String] = []
     if drawn(pending) < chart.axis.count { notes.append("The first \(drawn(pending)) are drawn.") }
@@ -75,6 +76,13 @@ extension WorkbookSheet {
       row += 1
     }
     return row
+  }
+
+  /// The marks of an axis of large amounts are whole.
+  private static func axisFormat(of chart: Chart) -> NumberFormat {
+    guard case .money = chart.format else { return SheetCell(.zero, chart.format).format }
+    let largest = chart.series.flatMap { $0.values.compactMap { $0?.magnitude } }.max() ?? .zero
+    return largest < 100 ? SheetCell(.zero, chart.format).format : .integer
   }
 
   /// How many positions are drawn: of bars as many as on the page, of lines all.

@@ -14,6 +14,7 @@ struct WorkbookSheet {
   let sheet: SheetID
   private(set) var charts: [PendingChart] = []
   private var widths = SheetWidths()
+  private var heads: [(row: Int, labels: [String])] = []
   private var namingRanges: [CellRange] = []
   private var row = 0
   /// The title and the banner stay in view.
@@ -30,6 +31,9 @@ struct WorkbookSheet {
     try head(&writer)
     if page.content.name == IndexPage.name { try facts(&writer) }
     for block in page.content.blocks { try section(block, &writer) }
+    for (row, labels) in heads {
+      try writer.setHeight(ofRow: row, lines: widths.lines(ofHeads: labels), on: sheet)
+    }
     try writer.expectNumbersAsText(in: namingRanges, on: sheet)
     try writer.set(Self.setup(context, title: page.content.title, widths: widths), on: sheet)
   }
@@ -112,16 +116,22 @@ struct WorkbookSheet {
         try sentence(link.title + (link.description.isEmpty ? "" : ": " + link.description), .note, &writer)
       }
     case .tiles(let groups):
+      // The figures stand in the table; these are the words for what they compare to.
       for group in groups {
-        try sentence(group.name, .body, &writer)
-        for tile in group.tiles { try sentence("   " + tile.line, .note, &writer) }
+        let compared = group.tiles.filter { !$0.comparisons.isEmpty }
+        if !compared.isEmpty { try sentence(group.name, .body, &writer) }
+        for tile in compared { try sentence("   " + tile.line, .note, &writer) }
       }
     case .table: break
     case .chart(let chart, let kind, let note):
       try sentence([chart.finding, note].compactMap(\.self).joined(separator: " "), .note, &writer)
       try place(chart, kind, of: block, heading: heading, &writer)
     }
-    if let dataset = block.dataset { try table(dataset, &writer) }
+    if var dataset = block.dataset {
+      // "the month before" of what, a head has to say: it stands apart from the figure it belongs to.
+      if block.isHeadline { dataset.nameComparisons() }
+      try table(dataset, &writer)
+    }
     row += 1
   }
 
@@ -160,8 +170,11 @@ struct WorkbookSheet {
       try sentence("\(shown) of \(total); all in \(dataset.filesWithAll)", .note, &writer)
     }
     let head = CellPlace(row, 0)
+    let labels = dataset.columns.map { legible($0.label) }
+    heads.append((row, labels))
     try writer.addTable(
-      tableName(dataset.csvPath), at: head, headers: dataset.columns.map { legible($0.label) },
+      tableName(dataset.csvPath), at: head, headers: labels,
+      figureColumns: Set(dataset.columns.indices.filter { dataset.columns[$0].format.isNumeric }),
       rows: dataset.rows.count, on: sheet)
     var tally = CellTally()
     for (index, figures) in dataset.rows.enumerated() {
@@ -222,4 +235,14 @@ struct WorkbookSheet {
 extension Dataset {
   /// The files that hold all rows.
   var filesWithAll: String { extractPath.map { "\(csvPath) and \($0)" } ?? csvPath }
+
+  /// Puts the label of what is compared before the label of each column that it is compared to.
+  fileprivate mutating func nameComparisons() {
+    let named = columns
+    for index in columns.indices {
+      let bases = named.filter { SectionRendering.isComparison(named[index].name, of: $0.name) }
+      guard let base = bases.max(by: { $0.name.utf8.count < $1.name.utf8.count }) else { continue }
+      columns[index].label = "\(base.label), \(named[index].label)"
+    }
+  }
 }

@@ -38,6 +38,13 @@ public enum NumberFormat: Sendable, Hashable {
     }
   }
 
+  var isDate: Bool {
+    switch self {
+    case .date, .month, .moment: true
+    case .general, .integer, .decimal, .percent, .text: false
+    }
+  }
+
   private static func both(_ digits: String) -> String { "\(digits)_);[Red](\(digits))" }
 
   private static func fraction(_ places: Int) -> String {
@@ -57,6 +64,8 @@ public struct CellStyle: Sendable, Hashable {
     case heading
     /// The head of a column.
     case header
+    /// The head of a column of figures.
+    case figureHeader
     /// Words beside figures.
     case note
     /// Words that something is as it should be.

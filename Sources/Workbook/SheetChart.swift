@@ -113,8 +113,9 @@ public struct SheetChart: Sendable, Hashable {
   }
 
   fileprivate func setAxes(of chart: UnsafeMutablePointer<lxw_chart>) {
-    let x = chart_axis_get(chart, LXW_CHART_AXIS_TYPE_X)
-    let y = chart_axis_get(chart, LXW_CHART_AXIS_TYPE_Y)
+    // The library's axes are where they are seen: those of lying bars have changed places.
+    let x = chart_axis_get(chart, kind == .bar ? LXW_CHART_AXIS_TYPE_Y : LXW_CHART_AXIS_TYPE_X)
+    let y = chart_axis_get(chart, kind == .bar ? LXW_CHART_AXIS_TYPE_X : LXW_CHART_AXIS_TYPE_Y)
     if categoryFormat != .text { chart_axis_set_num_format(x, categoryFormat.code) }
     // Below the lowest value, so that labels do not lie over negative columns.
     chart_axis_set_label_position(x, UInt8(LXW_CHART_AXIS_LABEL_POSITION_LOW.rawValue))

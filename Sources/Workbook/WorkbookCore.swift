@@ -126,7 +126,7 @@ struct WorkbookCore: ~Copyable {
     guard let format = workbook_add_format(handle.book) else { throw .cannotWrite(path: path, reason: "out of memory") }
     if style.format != .general { format_set_num_format(format, style.format.code) }
     switch style.role {
-    case .body: break
+    case .body: if style.format.isDate { format_set_align(format, UInt8(LXW_ALIGN_LEFT.rawValue)) }
     case .title:
       format_set_bold(format)
       format_set_font_size(format, 15)
@@ -136,6 +136,12 @@ struct WorkbookCore: ~Copyable {
     case .header:
       format_set_bold(format)
       format_set_text_wrap(format)
+    case .figureHeader:
+      format_set_bold(format)
+      format_set_text_wrap(format)
+      format_set_align(format, UInt8(LXW_ALIGN_RIGHT.rawValue))
+      // Room for the button of the filter.
+      format_set_indent(format, 2)
     case .note: format_set_font_color(format, 0x595959)
     case .good: format_set_font_color(format, 0x1E6B34)
     case .warning:

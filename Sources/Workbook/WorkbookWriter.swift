@@ -51,6 +51,14 @@ public struct WorkbookWriter: ~Copyable {
     try core.write(value, at: place, style: style, on: sheet)
   }
 
+  /// Makes a row as high as this many lines of text; readers differ on whether they do it by themselves.
+  ///
+  /// - Throws: `WorkbookError`.
+  public func setHeight(ofRow row: Int, lines: Int, on sheet: SheetID) throws(WorkbookError) {
+    let height = 15.0 * Double(min(max(lines, 1), 20))
+    try core.check(worksheet_set_row(core.sheets[sheet.index].pointer, lxw_row_t(row), height, nil), "row height")
+  }
+
   // MARK: Names and tables
 
   /// Gives a cell a name that formulas of the whole workbook can use.
@@ -73,25 +81,26 @@ public struct WorkbookWriter: ~Copyable {
   ///   - hint: its name, if it is free and valid, or what to make it from.
   ///   - place: the first head.
   ///   - headers: one for each column. Excel wants them to differ; one that comes again gets a number.
+  ///   - figureColumns: which columns hold figures, so that their heads stand above them.
   ///   - rows: how many rows follow; a table has at least one, be it blank.
   /// - Returns: the name, and the range without the heads.
   /// - Throws: `WorkbookError`.
   @discardableResult
   public mutating func addTable(
-    _ hint: String, at place: CellPlace, headers: [String], rows: Int, on sheet: SheetID
+    _ hint: String, at place: CellPlace, headers: [String], figureColumns: Set<Int> = [], rows: Int, on sheet: SheetID
   ) throws(WorkbookError) -> (name: String, body: CellRange) {
     let name = rangeNames.name(for: hint)
     let last = CellPlace(place.row + max(1, rows), place.column + headers.count - 1)
     guard !headers.isEmpty, last.row < WorkbookCore.rows, last.column < WorkbookCore.columns else {
       throw .limit(path: core.path, "table \(name): a sheet has \(WorkbookCore.rows) rows")
     }
-    let format = try core.format(CellStyle(.header))
+    let formats = (words: try core.format(CellStyle(.header)), figures: try core.format(CellStyle(.figureHeader)))
     let pointer = core.sheets[sheet.index].pointer
     let code = try withCStrings([name] + Self.distinct(headers)) { texts throws(WorkbookError) in
-      var columns = texts.dropFirst().map { text in
+      var columns = texts.dropFirst().enumerated().map { index, text in
         var column = lxw_table_column()
         column.header = text
-        column.header_format = format
+        column.header_format = figureColumns.contains(index) ? formats.figures : formats.words
         return column
       }
       return columns.withUnsafeMutableBufferPointer { columns in

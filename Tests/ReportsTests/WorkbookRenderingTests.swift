@@ -189,6 +189,17 @@ private func parsed(_ pages: [ReportContent]) throws -> [String: Any] {
     }
   }
 
+  @Test func headsAreAsHighAsTheirWords() {
+    var widths = SheetWidths()
+    widths.widen(0, characters: 13)
+    widths.widen(1, characters: 23)
+    #expect(widths.lines(ofHeads: ["Net", "Net revenue"]) == 1)
+    #expect(widths.lines(ofHeads: ["Net revenue", "Net revenue"]) == 2)
+    #expect(widths.lines(ofHeads: ["", "Net revenue this year, the year before"]) == 3)
+    #expect(widths.lines(ofHeads: [String(repeating: "x", count: 25)]) == 3)
+    #expect(widths.lines(ofHeads: []) == 1)
+  }
+
   @Test func sentencesAreBrokenAtSpaces() {
     let words = Array(repeating: "word", count: 60).joined(separator: " ")
     let lines = WorkbookSheet.lines("   " + words)
@@ -228,6 +239,8 @@ private func parsed(_ pages: [ReportContent]) throws -> [String: Any] {
         values += 1
       }
       #expect(values > 20)
+      let heads = try #require(book.sheet("Revenue")?.tables.first).columns
+      #expect(heads.contains("Net revenue, the year before") && heads.contains("Net revenue this year, the year before"))
 
       // Another folder, the same moment and run: the same bytes.
       let bytes = try Data(contentsOf: URL(filePath: path))
