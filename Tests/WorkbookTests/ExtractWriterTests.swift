@@ -2,6 +2,7 @@
 // way to the disk is found.
 
 import Foundation
+import Glibc
 import Money
 import TestSupport
 import Testing
@@ -65,6 +66,40 @@ private func peakKibibytes() throws -> Int {
         let grown = try peakKibibytes() - before
         // The finished file is mapped once, to be looked through; without this mode it would be 90 MB.
         #expect(grown < 40_000)
+      }
+    }
+  }
+
+  @Test func diskThatIsFullIsAnErrorThoughTheLibrarySaysNothing() async {
+    // A file larger than the process may write stands for the disk. Temporary files reach the limit and the finished
+    // archive, which is smaller, does not: the library reports success for a sheet that stops in the middle.
+    await #expect(processExitsWith: .success) {
+      try TemporaryDirectory.with { directory in
+        var small = rlimit(rlim_cur: 1 << 16, rlim_max: 1 << 30)
+        signal(SIGXFSZ, SIG_IGN)
+        #expect(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &small) == 0)
+        let path = directory.appending("a.xlsx")
+        let found = WorkbookError.incomplete(path: path, part: "xl/worksheets/sheet1.xml")
+        var extract = try ExtractWriter(
+          path: path, scratch: directory.path, properties: properties, title: "Rows", headers: ["a"])
+        for row in 0..<5_000 { try extract.append([(.number(ExactDecimal(row), amountDecimals: nil), .integer)]) }
+        do throws(WorkbookError) {
+          try extract.close()
+          Issue.record("no error")
+        } catch {
+          #expect(error == found)
+        }
+        var whole = try WorkbookWriter(path: path, scratch: directory.path, properties: properties)
+        let sheet = try whole.addSheet("Rows")
+        for row in 0..<5_000 {
+          try whole.write(.number(ExactDecimal(row), amountDecimals: nil), at: CellPlace(row, 0), on: sheet)
+        }
+        do throws(WorkbookError) {
+          try whole.close()
+          Issue.record("no error")
+        } catch {
+          #expect(error == found)
+        }
       }
     }
   }
