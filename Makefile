@@ -19,11 +19,16 @@ FAULTS ?= 50
 needs := \
   libpq-dev=/usr/include/postgresql/libpq-fe.h \
   libcsv-dev=/usr/include/csv.h \
+  libxlsxwriter-dev=/usr/include/xlsxwriter.h \
   zlib1g-dev=/usr/include/zlib.h \
   libzstd-dev=/usr/include/zstd.h \
   libssl-dev=/usr/include/openssl/evp.h \
   postgresql-15=/usr/lib/postgresql/15/bin/postgres
-missing := $(foreach need,$(needs),$(if $(wildcard $(lastword $(subst =, ,$(need)))),,$(firstword $(subst =, ,$(need)))))
+# What only the tests need besides.
+test_needs := \
+  python3-openpyxl=/usr/lib/python3/dist-packages/openpyxl/__init__.py
+wanted := $(needs) $(if $(filter test soak,$(MAKECMDGOALS)),$(test_needs))
+missing := $(foreach need,$(wanted),$(if $(wildcard $(lastword $(subst =, ,$(need)))),,$(firstword $(subst =, ,$(need)))))
 
 # Directories are listed too: their time changes when a file in them comes or goes.
 sources := $(shell find Sources Package.swift $(wildcard Package.resolved))

@@ -38,6 +38,7 @@ let package = Package(
     .systemLibrary(name: "CLibCSV", providers: [.apt(["libcsv-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLibXLSXWriter", providers: [.apt(["libxlsxwriter-dev"])]),
     .systemLibrary(name: "CLibCrypto", providers: [.apt(["libssl-dev"])]),
 
     room("Finding"),
@@ -51,9 +52,10 @@ let package = Package(
     room("Ingest", ["CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "CLibCrypto"]),
     room("Views", ["Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry"]),
     room("Markup", ["Money"]),
+    room("Workbook", ["CLibXLSXWriter", "CZlib", "Money"]),
     room(
       "Reports",
-      ["Postgres", "Definitions", "Ledger", "Money", "Markup", "CSV", "Finding", "CLibCrypto"]),
+      ["Postgres", "Definitions", "Ledger", "Money", "Markup", "Workbook", "CSV", "Finding", "CLibCrypto"]),
     room("SampleData", ["Money"]),
     room(
       "Jobs",
@@ -85,10 +87,11 @@ let package = Package(
     tests(
       "ViewsTests", ["Views", "Postgres", "Definitions", "Ledger", "Finding", "Telemetry", "Money", "TestSupport"]),
     tests("MarkupTests", ["Markup", "Money"], exclude: ["Golden"]),
+    tests("WorkbookTests", ["Workbook", "Money", "TestSupport"]),
     tests(
       "ReportsTests",
       [
-        "Reports", "Markup", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views",
+        "Reports", "Markup", "Workbook", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views",
         "TestSupport",
       ],
       exclude: ["Golden"]),

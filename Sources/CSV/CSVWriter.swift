@@ -63,8 +63,9 @@ public struct CSVWriter: ~Copyable {
 
   /// Appends a field.
   ///
-  /// - Parameter formulaGuard: whether a leading `=`, `+`, `-`, `@`, tab or CR gets an apostrophe, so that a
-  ///   spreadsheet shows it instead of running it. For text columns only: it would break negative numbers.
+  /// - Parameter formulaGuard: whether a leading `=`, `+`, `-`, `@` (of full width too), tab, CR or LF gets an
+  ///   apostrophe, so that a spreadsheet shows it instead of running it. For text columns only: it would break negative
+  ///   numbers.
   /// - Throws: `CSVError` of kind `.dialect` when the field needs quotes and the dialect has none, or `.write`.
   /// Source of the guarded characters: OWASP, "CSV Injection".
   public mutating func field(
@@ -188,7 +189,10 @@ public struct CSVWriter: ~Copyable {
 private func startsFormula(_ bytes: UnsafeRawBufferPointer) -> Bool {
   guard let first = bytes.first else { return false }
   return switch first {
-  case 0x3D, 0x2B, 0x2D, 0x40, 0x09, 0x0D: true
+  case 0x3D, 0x2B, 0x2D, 0x40, 0x09, 0x0D, 0x0A: true
+  // Spreadsheets for Japanese read ＝ ＋ － ＠ as the signs of usual width.
+  case 0xEF:
+    bytes.count > 2 && bytes[1] == 0xBC && [0x9D, 0x8B, 0x8D, 0xA0].contains(bytes[2])
   default: false
   }
 }

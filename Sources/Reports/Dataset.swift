@@ -24,6 +24,8 @@ struct Dataset: Sendable {
   var csvPath: String
   /// The bytes of that CSV.
   var csv: [UInt8]
+  /// The bytes of the workbook at `extractPath`, when it was asked for.
+  var extract: [UInt8]?
 
   /// Makes a dataset from rows in memory.
   init(columns: [DatasetColumn], rows: [[Figure]], shown: Int = .max, csvPath: String) throws {
@@ -44,8 +46,7 @@ struct Dataset: Sendable {
 
   /// Makes a dataset from named rows: described columns first, then the others as they come.
   init(names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, csvPath: String) throws {
-    let order = described.compactMap { names.firstIndex(of: $0.column) }
-    let places = order + names.indices.filter { !order.contains($0) }
+    let places = Self.places(of: names, described: described)
     let formats = Dictionary(described.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
     let ordered = places.map { names[$0] }
     var columns = zip(ordered, places).map { name, place in
@@ -66,6 +67,17 @@ struct Dataset: Sendable {
       if kept.count < shown { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+  }
+
+  /// The places of the columns in a row as it comes, in the order in which they are shown.
+  static func places(of names: [String], described: [ColumnFormat]) -> [Int] {
+    let order = described.compactMap { names.firstIndex(of: $0.column) }
+    return order + names.indices.filter { !order.contains($0) }
+  }
+
+  /// The path of a workbook with all rows, `data/<name>.xlsx` beside the CSV, when there are very many.
+  var extractPath: String? {
+    totalRows > WorkbookExtract.fewestRows ? String(csvPath.dropLast("csv".count)) + "xlsx" : nil
   }
 
   /// Whether a column holds first days of months and nothing else, of at least two months.

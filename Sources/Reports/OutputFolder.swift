@@ -6,6 +6,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import Money
+internal import Workbook
 
 /// The folder that sets are published under.
 struct OutputFolder: Sendable {
@@ -103,6 +104,34 @@ struct OutputFolder: Sendable {
     }
     try synchronize(path)
     return true
+  }
+
+  /// Lends a new folder on the same disk, for files that are on their way to bytes of a set. What a killed run leaves
+  /// of it is swept like its half-written set.
+  func withScratch<Result>(_ body: (String) throws(ReportError) -> Result) throws(ReportError) -> Result {
+    try makeAll(path)
+    let scratch = "\(path)/\(Self.stagingPrefix)\(Self.uniqueSuffix())"
+    guard mkdir(scratch, 0o700) == 0 else { throw failure(scratch) }
+    let descriptor = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer {
+      remove(scratch)
+      if descriptor >= 0 { close(descriptor) }
+    }
+    _ = flock(descriptor, LOCK_EX | LOCK_NB)
+    return try body(scratch)
+  }
+
+  /// Makes the bytes of a workbook in a scratch folder.
+  func workbook(
+    _ name: String, for asOf: CivilDate, _ body: (String) throws(WorkbookError) -> [UInt8]
+  ) throws(ReportError) -> [UInt8] {
+    try withScratch { scratch throws(ReportError) in
+      do throws(WorkbookError) {
+        return try body(scratch)
+      } catch {
+        throw cannotWrite("\(directory(for: asOf))/\(name)", error.reason)
+      }
+    }
   }
 
   /// Removes what killed runs have left, and nothing that a living one holds.

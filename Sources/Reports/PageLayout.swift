@@ -99,10 +99,10 @@ struct PageLayout: Sendable {
       HTML.p {
         "The same figures: "
         HTML.a(.href(.file("data/\(content.name).json"))) { "JSON" }
-        content.datasets.map { dataset in
-          Node.fragment([
-            .text(" · "), HTML.a(.href(.file(dataset.csvPath))) { String(dataset.csvPath.dropFirst("data/".count)) },
-          ])
+        " · "
+        HTML.a(.href(.file(WorkbookRendering.fileName))) { WorkbookRendering.fileName }
+        content.datasets.flatMap { [$0.csvPath, $0.extractPath].compactMap(\.self) }.map { path in
+          Node.fragment([.text(" · "), HTML.a(.href(.file(path))) { String(path.dropFirst("data/".count)) }])
         }
       }
       HTML.p {
@@ -252,6 +252,10 @@ struct PageLayout: Sendable {
     return HTML.p(.class("more")) {
       "\(shown) of \(total); all in "
       HTML.a(.href(.file(dataset.csvPath))) { dataset.csvPath }
+      if let path = dataset.extractPath {
+        " and "
+        HTML.a(.href(.file(path))) { path }
+      }
     }
   }
 }

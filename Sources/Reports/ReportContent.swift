@@ -42,6 +42,12 @@ struct ContentBlock: Sendable {
   var lead: String = ""
   /// Columns that may hold long foreign text and are shown in a narrower, wrapping cell.
   var wrapped: Set<String> = []
+
+  /// Whether it is large figures; page one shows the first of each report.
+  var isHeadline: Bool {
+    if case .tiles = body { return true }
+    return false
+  }
 }
 
 /// A way to another page of the set.
@@ -148,6 +154,7 @@ extension ContentBlock {
     }
     if let dataset {
       add("csv", .string(dataset.csvPath))
+      if let path = dataset.extractPath { add("xlsx", .string(path)) }
       add("rows_total", .integer(dataset.totalRows))
       add("rows_shown", .integer(dataset.rows.count))
       add(

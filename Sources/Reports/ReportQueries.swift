@@ -7,6 +7,7 @@ internal import Finding
 internal import Ledger
 internal import Money
 internal import Postgres
+internal import Workbook
 
 /// Runs the statements of reports.
 struct ReportQueries: Sendable {
@@ -31,7 +32,11 @@ struct ReportQueries: Sendable {
   }
 
   /// The dataset of a section; nil for words.
-  func dataset(_ section: ReportSection, of report: ReportDefinition, csvPath: String) async throws -> Dataset? {
+  ///
+  /// - Parameter extracts: where a workbook with all rows is made when there are very many; nil makes none.
+  func dataset(
+    _ section: ReportSection, of report: ReportDefinition, csvPath: String, extracts: OutputFolder? = nil
+  ) async throws -> Dataset? {
     guard let (sql, values) = try statement(section, of: report) else { return nil }
     let rows: PostgresRows
     do {
@@ -39,8 +44,25 @@ struct ReportQueries: Sendable {
     } catch {
       throw failure(error, section: section, report: report)
     }
-    return try Self.dataset(
-      rows, described: section.columns, shown: SectionRendering.keptRows(section), csvPath: csvPath)
+    let names = rows.columnNames
+    let figures = try Self.figures(rows)
+    var dataset = try Dataset(
+      names: names, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
+      csvPath: csvPath)
+    if let folder = extracts, let path = dataset.extractPath {
+      let places = Dataset.places(of: names, described: section.columns)
+      let extract = WorkbookExtract(
+        dataset: dataset, title: section.title.isEmpty ? report.title : section.title, project: project.name, asOf: asOf
+      )
+      dataset.extract = try await WaitingThread.run { [asOf] in
+        Result { () throws(ReportError) in
+          try folder.workbook(path, for: asOf) { scratch throws(WorkbookError) in
+            try extract.bytes(figures.lazy.map { row in places.map { row[$0] } }, scratch: scratch)
+          }
+        }
+      }.get()
+    }
+    return dataset
   }
 
   /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.
@@ -51,9 +73,13 @@ struct ReportQueries: Sendable {
 
   /// A dataset of rows as the server sent them.
   static func dataset(_ rows: PostgresRows, described: [ColumnFormat], shown: Int, csvPath: String) throws -> Dataset {
-    let names = rows.columnNames
-    let figures = try rows.map { row in try names.indices.map { Figure(try row.value(at: $0)) } }
-    return try Dataset(names: names, rows: figures, described: described, shown: shown, csvPath: csvPath)
+    try Dataset(
+      names: rows.columnNames, rows: figures(rows), described: described, shown: shown, csvPath: csvPath)
+  }
+
+  private static func figures(_ rows: PostgresRows) throws -> [[Figure]] {
+    let columns = rows.columnNames.indices
+    return try rows.map { row in try columns.map { Figure(try row.value(at: $0)) } }
   }
 
   private func statement(_ section: ReportSection, of report: ReportDefinition) throws(ReportError)

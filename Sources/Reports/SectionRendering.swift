@@ -49,10 +49,11 @@ struct SectionRendering {
   /// A column that is named like another one with `_prior…`, `_previous…` or `_last…` behind it is what the other
   /// one compares to; its label says what it is.
   private func comparisons(of column: DatasetColumn, in dataset: Dataset) -> [Int] {
-    dataset.columns.indices.filter { index in
-      let name = dataset.columns[index].name
-      return ["_prior", "_previous", "_last"].contains { name.hasPrefix(column.name + $0) }
-    }
+    dataset.columns.indices.filter { Self.isComparison(dataset.columns[$0].name, of: column.name) }
+  }
+
+  static func isComparison(_ name: String, of base: String) -> Bool {
+    ["_prior", "_previous", "_last"].contains { name.hasPrefix(base + $0) }
   }
 
   private func tiles(_ dataset: Dataset) -> [TileGroup] {

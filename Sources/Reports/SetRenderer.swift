@@ -1,6 +1,6 @@
 // One set in the making: which pages must be rendered, their content from one snapshot, and every file of the set.
-// Invariant: a page that is kept was rendered from exactly the inputs that it has now, so kept and new pages of a set
-// show the same state.
+// Invariant: a page that is kept says exactly what it would say now: the contents of all pages are made, for the workbook
+// has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say.
 
 internal import Definitions
 internal import Finding
@@ -8,6 +8,7 @@ internal import Ledger
 internal import Markup
 internal import Money
 internal import Postgres
+internal import Workbook
 
 /// The files of a new set.
 struct SetPlan: Sendable {
@@ -77,16 +78,22 @@ struct SetRenderer: Sendable {
     var fragments: [String: [UInt8]] = [:]
     var headlines: [ContentBlock] = []
     var summary: [String] = []
+    var sheets: [String: WorkbookRendering.Page] = [:]
+    func fragment(_ content: ReportContent) -> [UInt8] { Array((content.json.text(openLevels: 4) + "\n").utf8) }
     func add(_ content: ReportContent, feeds: [PageContext.FeedReach]) {
       var page = context
       page.feeds = feeds
       var files: [(path: String, bytes: [UInt8])] = [
         ("\(content.name).html", PageLayout(context: page).page(content)),
-        ("data/\(content.name).json", Array((content.json.text(openLevels: 4) + "\n").utf8)),
+        ("data/\(content.name).json", fragment(content)),
       ]
-      files += content.datasets.map { ($0.csvPath, $0.csv) }
+      for dataset in content.datasets {
+        files.append((dataset.csvPath, dataset.csv))
+        if let path = dataset.extractPath, let extract = dataset.extract { files.append((path, extract)) }
+      }
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
       fragments[content.name] = files[1].bytes
+      sheets[content.name] = .init(content: content, feeds: feeds)
       entries[content.name] = SetManifest.Report(
         name: content.name, fingerprint: wanted[content.name] ?? "", runID: run.runID.description,
         files: files.map(\.path))
@@ -94,31 +101,27 @@ struct SetRenderer: Sendable {
 
     let csvPaths = csvPaths()
     for report in project.reports {
-      let rendering = SectionRendering(report: report)
-      let isStale = stale.contains(report.name)
-      var content = ReportContent(
-        name: report.name, title: report.title, description: report.description, blocks: [])
-      var headline: ContentBlock?
-      for (index, section) in report.sections.enumerated() {
-        let isHeadline = section.kind == .kpi && headline == nil
-        guard isStale || isHeadline else { continue }
-        let dataset = try await queries.dataset(section, of: report, csvPath: csvPaths[report.name]?[index] ?? "")
-        let block = try rendering.block(section, index: index, dataset: dataset)
-        content.blocks.append(block)
-        if isHeadline { headline = block }
+      let paths = csvPaths[report.name] ?? []
+      let kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
+      var content = try await contents(of: report, queries: queries, csvPaths: paths, hasExtracts: kept == nil)
+      let inputs = Set(fingerprints.inputs(of: report))
+      let feeds = reach.filter { inputs.contains($0.feed) }
+      if let kept, let said = folder.read("data/\(report.name).json", of: run.asOf), said == fragment(content) {
+        plan.files += kept.files.map { ($0, .kept) }
+        entries[report.name] = kept
+        fragments[report.name] = said
+        sheets[report.name] = .init(content: content, feeds: feeds)
+      } else {
+        if kept != nil {
+          content = try await contents(of: report, queries: queries, csvPaths: paths, hasExtracts: true)
+          plan.rendered.insert(report.name)
+        }
+        add(content, feeds: feeds)
       }
-      if var headline {
+      if var headline = content.blocks.first(where: \.isHeadline) {
         headline.title = headline.title.isEmpty ? report.title : "\(report.title): \(headline.title)"
         headlines.append(headline)
         summary += ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
-      }
-      let inputs = Set(fingerprints.inputs(of: report))
-      if isStale {
-        add(content, feeds: reach.filter { inputs.contains($0.feed) })
-      } else if let kept = previous?.report(named: report.name) {
-        plan.files += kept.files.map { ($0, .kept) }
-        entries[report.name] = kept
-        fragments[report.name] = folder.read("data/\(report.name).json", of: run.asOf) ?? []
       }
     }
     add(try await IndexPage(queries: queries).content(headlines: headlines), feeds: reach)
@@ -127,6 +130,8 @@ struct SetRenderer: Sendable {
 
     let order = pages.map(\.name)
     plan.files = unique(plan.files)
+    let workbook = WorkbookRendering(context: context, generated: moment, pages: order.compactMap { sheets[$0] })
+    plan.files.append((WorkbookRendering.fileName, .bytes(try await bytes(of: workbook))))
     plan.files.append(("report.json", .bytes(reportJSON(context, order.compactMap { fragments[$0] }))))
     let text = SummaryText(
       context: context, headlines: summary, indexPath: "\(folder.directory(for: run.asOf))/index.html")
@@ -136,6 +141,32 @@ struct SetRenderer: Sendable {
       generatedAt: moment.description, reports: order.compactMap { entries[$0] }, files: manifestFiles(plan.files))
     plan.files.append((SetManifest.fileName, .bytes(manifest.json)))
     return plan
+  }
+
+  /// What one report says.
+  private func contents(
+    of report: ReportDefinition, queries: ReportQueries, csvPaths: [String], hasExtracts: Bool
+  ) async throws -> ReportContent {
+    let rendering = SectionRendering(report: report)
+    var content = ReportContent(name: report.name, title: report.title, description: report.description, blocks: [])
+    for (index, section) in report.sections.enumerated() {
+      let dataset = try await queries.dataset(
+        section, of: report, csvPath: index < csvPaths.count ? csvPaths[index] : "",
+        extracts: hasExtracts ? folder : nil)
+      content.blocks.append(try rendering.block(section, index: index, dataset: dataset))
+    }
+    return content
+  }
+
+  private func bytes(of workbook: WorkbookRendering) async throws(ReportError) -> [UInt8] {
+    let (folder, asOf) = (folder, run.asOf)
+    return try await WaitingThread.run {
+      Result { () throws(ReportError) in
+        try folder.workbook(WorkbookRendering.fileName, for: asOf) { scratch throws(WorkbookError) in
+          try workbook.bytes(scratch: scratch)
+        }
+      }
+    }.get()
   }
 
   /// Page one shows the datasets of other pages; each file is written once.

@@ -30,7 +30,7 @@ struct WriterTests {
     }
   }
 
-  @Test(arguments: ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+  @Test(arguments: ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1", "＋1", "－1", "＠x"])
   func aFormulaInATextColumnIsDefused(_ formula: String) throws {
     var writer = CSVWriter()
     try writer.field(formula, formulaGuard: true)

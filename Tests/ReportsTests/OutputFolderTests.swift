@@ -9,6 +9,7 @@ import Glibc
 import Money
 import TestSupport
 import Testing
+import Workbook
 
 @testable import Reports
 
@@ -168,6 +169,30 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
         #expect(try directory.read("latest/index.html") == "one")
         #expect(names(in: directory.path) == ["2026-11-20", "latest"])
       }
+    }
+  }
+
+  @Test func workbookThatCannotBeMadeNamesItsPlaceAndLeavesNothing() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.appending("Output"))
+      let error = #expect(throws: ReportError.self) {
+        try folder.workbook("daybook.xlsx", for: day) { scratch throws(WorkbookError) in
+          throw .incomplete(path: scratch, part: "xl/worksheets/sheet1.xml")
+        }
+      }
+      guard case .cannotWrite(let path, let reason, _) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(path == directory.appending("Output/2026-11-20/daybook.xlsx"))
+      #expect(reason == "the part xl/worksheets/sheet1.xml was cut off; the disk is full?")
+      #expect(names(in: folder.path).isEmpty)
+      let made = try folder.workbook("daybook.xlsx", for: day) { scratch throws(WorkbookError) in
+        // A run that sweeps meanwhile takes nothing that a living one holds.
+        folder.sweep()
+        return FileKind(of: scratch) == .directory ? [1] : []
+      }
+      #expect(made == [1] && names(in: folder.path).isEmpty)
     }
   }
 

@@ -14,7 +14,7 @@ import Testing
 
 @testable import Reports
 
-private func inShop(
+func inShop(
   customers: Int = 60, _ body: nonisolated(nonsending) (SampleShop, TemporaryDirectory) async throws -> Void
 ) async throws {
   try await TemporaryDirectory.with { directory in
@@ -28,7 +28,7 @@ private func inShop(
   }
 }
 
-private func stamps(_ folder: String) throws -> [String: String] {
+func stamps(_ folder: String) throws -> [String: String] {
   var result: [String: String] = [:]
   for name in try FileManager.default.subpathsOfDirectory(atPath: folder) {
     var status = stat()
@@ -40,7 +40,7 @@ private func stamps(_ folder: String) throws -> [String: String] {
   return result
 }
 
-private func object(_ file: String) throws -> [String: Any] {
+func object(_ file: String) throws -> [String: Any] {
   let data = try Data(contentsOf: URL(filePath: file))
   return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
 }
