@@ -11,6 +11,19 @@ struct DatasetColumn: Sendable, Hashable {
   var name: String
   var label: String
   var format: CellFormat
+  /// Which way a figure should go; nil when neither is favourable.
+  var better: ColumnFormat.Better?
+}
+
+/// The sum of a column over all rows of a dataset, in one currency.
+struct ColumnTotal: Sendable, Hashable {
+  var tie: FigureTie
+  var column: String
+  /// The column of the currency; empty for counts.
+  var currencyColumn: String
+  var currency: String
+  /// Nil when the sum has more digits than an exact decimal holds.
+  var sum: ExactDecimal?
 }
 
 /// The rows of one section.
@@ -24,6 +37,8 @@ struct Dataset: Sendable {
   var csvPath: String
   /// The bytes of that CSV.
   var csv: [UInt8]
+  /// The sums of the columns that are promised to tie, over all rows.
+  var totals: [ColumnTotal] = []
 
   /// Makes a dataset from rows in memory.
   init(columns: [DatasetColumn], rows: [[Figure]], shown: Int = .max, csvPath: String) throws {
@@ -53,7 +68,7 @@ struct Dataset: Sendable {
         name: name, label: formats[name]?.label ?? ColumnFormat.label(forColumn: name),
         format: Self.format(
           formats[name]?.kind, name: name, sample: rows.lazy.map { $0[place] }.first { $0 != .missing } ?? .missing
-        ) { ordered.firstIndex(of: $0) })
+        ) { ordered.firstIndex(of: $0) }, better: formats[name]?.better)
     }
     for (index, place) in places.enumerated() where columns[index].format == .date {
       if Self.areMonths(rows, place) { columns[index].format = .month }
@@ -66,6 +81,27 @@ struct Dataset: Sendable {
       if kept.count < shown { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+    for format in described {
+      guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
+      var currency: Int?
+      if case .money(let column) = format.kind { currency = names.firstIndex(of: column) }
+      totals += Self.totals(
+        rows, of: place, by: currency, tie: tie, names: (format.column, currency.map { names[$0] } ?? ""))
+    }
+  }
+
+  private static func totals(
+    _ rows: [[Figure]], of place: Int, by currency: Int?, tie: FigureTie, names: (column: String, currency: String)
+  ) -> [ColumnTotal] {
+    var sums: [String: ExactDecimal?] = [:]
+    for row in rows {
+      let key = currency.map { row[$0].plainText } ?? ""
+      let so = sums[key] ?? .zero
+      sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
+    }
+    return sums.sorted { $0.key < $1.key }.map { key, sum in
+      ColumnTotal(tie: tie, column: names.column, currencyColumn: names.currency, currency: key, sum: sum)
+    }
   }
 
   /// Whether a column holds first days of months and nothing else, of at least two months.

@@ -18,12 +18,15 @@ struct IndexPage {
   func content(headlines: [ContentBlock]) async throws -> ReportContent {
     let feeds = try await feeds()
     let links =
-      queries.project.reports.map {
+      queries.project.reports.filter { $0.outputs.contains(.html) }.map {
         PageLink(name: $0.name, title: $0.title, description: $0.description)
       } + [
         PageLink(
           name: ReconciliationPage.name, title: ReconciliationPage.title,
           description: "What arrived, what became of every row, and whether the totals agree."),
+        PageLink(
+          name: DataQualityPage.name, title: DataQualityPage.title,
+          description: "What was rejected and why, what the checks found, how fresh each feed is."),
         PageLink(name: RunPage.name, title: RunPage.title, description: "What the run did and what it cost."),
       ]
     var blocks = headlines

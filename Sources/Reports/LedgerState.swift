@@ -90,7 +90,7 @@ struct LedgerState: Sendable {
 /// The fingerprints of the pages of a set.
 struct PageFingerprints: Sendable {
   /// Raised whenever the same inputs would give other bytes.
-  static let rendererVersion = "3"
+  static let rendererVersion = "4"
 
   private let project: Project
   private let state: LedgerState
@@ -103,6 +103,7 @@ struct PageFingerprints: Sendable {
       [
         Self.rendererVersion, project.name, asOf.description, project.calendar.timeZone, project.database.schema,
         String(project.calendar.fiscalYearStartMonth), project.calendar.weekStart.rawValue, String(state.rejectedRows),
+        project.locale.decimalMark, project.locale.groupingMark, project.locale.datePattern,
       ] + pages.flatMap { [$0.name, $0.title] } + state.draftReasons(project)
   }
 

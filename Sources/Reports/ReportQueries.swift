@@ -43,6 +43,21 @@ struct ReportQueries: Sendable {
       rows, described: section.columns, shown: SectionRendering.keptRows(section), csvPath: csvPath)
   }
 
+  /// The statement of a section as it runs; nil for words.
+  func ran(_ section: ReportSection, of report: ReportDefinition) throws(ReportError) -> RanStatement? {
+    guard let (sql, values) = try statement(section, of: report) else { return nil }
+    let shown = values.map { value in
+      switch value {
+      case .date(let days): CivilDate(daysSince1970: Int(days)).description
+      case .text(let text): text
+      default: ""
+      }
+    }
+    return RanStatement(
+      sql: sql, values: shown, inputs: section.inputs,
+      position: section.position)
+  }
+
   /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.
   static let isStanding = """
     f.status <> 'superseded' AND NOT (f.status = 'refused' AND EXISTS (SELECT FROM daybook.file later

@@ -23,10 +23,14 @@ struct SetRenderer: Sendable {
   let moment: Moment
   let folder: OutputFolder
   let previous: SetManifest?
+  /// Whether the set that is published says that it is stale, which a good night takes back.
+  var isMarked = false
   let connection: PostgresConnection
 
   /// No report has one of these names: `ReportDefinition.builtInPages`.
-  static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
+  static let builtIns: Set<String> = [
+    IndexPage.name, ReconciliationPage.name, DataQualityPage.name, RunPage.name,
+  ]
 
   /// The pages of a set, in the order of the navigation.
   static func pages(of project: Project) -> [PageContext.Page] {
@@ -34,12 +38,20 @@ struct SetRenderer: Sendable {
       + project.reports.map { .init(name: $0.name, title: $0.title) }
       + [
         .init(name: ReconciliationPage.name, title: ReconciliationPage.title),
+        .init(name: DataQualityPage.name, title: DataQualityPage.title),
         .init(name: RunPage.name, title: RunPage.title),
       ]
   }
 
   /// The new set, or nil when the one that is published has everything as it would be.
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
+    let locale = project.locale
+    let notation = FigureNotation(
+      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern)
+    return try await FigureNotation.$current.withValue(notation) { try await renderAll(names, force: force) }
+  }
+
+  private func renderAll(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let state = try await LedgerState.read(asOf: run.asOf, on: connection)
     let pages = Self.pages(of: project)
     let fingerprints = PageFingerprints(project: project, state: state, asOf: run.asOf, pages: pages)
@@ -50,7 +62,11 @@ struct SetRenderer: Sendable {
     var stale = Set(pages.map(\.name).filter { previous?.report(named: $0)?.fingerprint != wanted[$0] })
     if force { stale.formUnion(pages.map(\.name).filter(names.includes)) }
     let isSamePages = previous?.reports.map(\.name) == pages.map(\.name)
-    if stale.isEmpty, isSamePages { return nil }
+    if stale.isEmpty, isSamePages, let previous {
+      if !isMarked { return nil }
+      let kept = previous.files.map { (path: $0.path, content: OutputFolder.Content.kept) }
+      return SetPlan(files: kept + [(SetManifest.fileName, .bytes(previous.json))])
+    }
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(stale, wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
@@ -66,9 +82,10 @@ struct SetRenderer: Sendable {
     let time = try await queries.begin(at: moment)
     let reach = try await queries.reach(of: project.feeds, state: state)
     let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
-    let context = PageContext(
+    let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
+    var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
-      job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: pages,
+      job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
       draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
       rejectedRows: state.rejectedRows)
 
@@ -77,53 +94,78 @@ struct SetRenderer: Sendable {
     var fragments: [String: [UInt8]] = [:]
     var headlines: [ContentBlock] = []
     var summary: [String] = []
-    func add(_ content: ReportContent, feeds: [PageContext.FeedReach]) {
-      var page = context
-      page.feeds = feeds
-      var files: [(path: String, bytes: [UInt8])] = [
-        ("\(content.name).html", PageLayout(context: page).page(content)),
-        ("data/\(content.name).json", Array((content.json.text(openLevels: 4) + "\n").utf8)),
-      ]
-      files += content.datasets.map { ($0.csvPath, $0.csv) }
-      plan.files += files.map { ($0.path, .bytes($0.bytes)) }
-      fragments[content.name] = files[1].bytes
-      entries[content.name] = SetManifest.Report(
-        name: content.name, fingerprint: wanted[content.name] ?? "", runID: run.runID.description,
-        files: files.map(\.path))
-    }
+    /// What is rendered anew, with the feeds that it reads.
+    var contents: [(content: ReportContent, feeds: [PageContext.FeedReach])] = []
+    var ties: [(name: String, ties: [ReportTie])] = []
 
     let csvPaths = csvPaths()
     for report in project.reports {
       let rendering = SectionRendering(report: report)
       let isStale = stale.contains(report.name)
       var content = ReportContent(
-        name: report.name, title: report.title, description: report.description, blocks: [])
-      var headline: ContentBlock?
+        name: report.name, title: report.title, description: report.description, blocks: [], outputs: report.outputs)
+      let headlinePlaces = report.headlines
+      var firsts: [ContentBlock] = []
+      var reportTies: [ReportTie] = []
       for (index, section) in report.sections.enumerated() {
-        let isHeadline = section.kind == .kpi && headline == nil
+        let isHeadline = headlinePlaces.contains(index)
         guard isStale || isHeadline else { continue }
         let dataset = try await queries.dataset(section, of: report, csvPath: csvPaths[report.name]?[index] ?? "")
-        let block = try rendering.block(section, index: index, dataset: dataset)
+        reportTies += ReportTie.ties(of: dataset, section: section.title)
+        var block = try rendering.block(section, index: index, dataset: dataset)
+        block.statement = try queries.ran(section, of: report)
+        block.sources = DefinitionPages.links(for: block, at: index, of: report.name)
         content.blocks.append(block)
-        if isHeadline { headline = block }
+        if isHeadline { firsts.append(block) }
       }
-      if var headline {
+      for var headline in firsts {
         headline.title = headline.title.isEmpty ? report.title : "\(report.title): \(headline.title)"
         headlines.append(headline)
         summary += ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
       }
       let inputs = Set(fingerprints.inputs(of: report))
       if isStale {
-        add(content, feeds: reach.filter { inputs.contains($0.feed) })
+        ties.append((report.name, reportTies))
+        contents.append((content, reach.filter { inputs.contains($0.feed) }))
       } else if let kept = previous?.report(named: report.name) {
+        ties.append((report.name, kept.ties ?? []))
         plan.files += kept.files.map { ($0, .kept) }
         entries[report.name] = kept
-        fragments[report.name] = folder.read("data/\(report.name).json", of: run.asOf) ?? []
+        fragments[report.name] = folder.read("data/\(report.name).json", of: run.asOf)
       }
     }
-    add(try await IndexPage(queries: queries).content(headlines: headlines), feeds: reach)
-    add(try await ReconciliationPage(queries: queries).content(views: viewTotals), feeds: reach)
-    add(try await RunPage(queries: queries, run: run).content(), feeds: reach)
+    let proof = ReconciliationPage(queries: queries)
+    let reportTotals = try await proof.reportTotals(ties)
+    if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
+    contents.append((try await IndexPage(queries: queries).content(headlines: headlines), reach))
+    contents.append((try await proof.content(views: viewTotals, reports: reportTotals), reach))
+    contents.append((try await DataQualityPage(queries: queries, run: run).content(reach: reach), reach))
+    contents.append((try await RunPage(queries: queries, run: run).content(), reach))
+
+    let definitions = DefinitionPages(project: project, asOf: run.asOf)
+    for (content, feeds) in contents {
+      var page = context
+      page.feeds = feeds
+      var files: [(path: String, bytes: [UInt8])] = []
+      if content.outputs.contains(.html) {
+        files.append(("\(content.name).html", PageLayout(context: page).page(content)))
+        if let sources = definitions.page(about: content) {
+          files.append((DefinitionPages.path(of: content.name), sources))
+        }
+      }
+      if content.outputs.contains(.json) {
+        let fragment = Array((content.json.text(openLevels: 4) + "\n").utf8)
+        fragments[content.name] = fragment
+        files.append(("data/\(content.name).json", fragment))
+      }
+      files += content.datasets.map { ($0.csvPath, $0.csv) }
+      if content.name == IndexPage.name { files.append((DefinitionPages.inputs, definitions.views())) }
+      plan.files += files.map { ($0.path, .bytes($0.bytes)) }
+      let name = content.name
+      entries[name] = SetManifest.Report(
+        name: name, fingerprint: wanted[name] ?? "", runID: run.runID.description, files: files.map(\.path),
+        renderedAt: moment.description, ties: ties.first { $0.name == name }?.ties)
+    }
 
     let order = pages.map(\.name)
     plan.files = unique(plan.files)
@@ -177,7 +219,8 @@ struct SetRenderer: Sendable {
   // MARK: Names of data files
 
   /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`; a name that is taken already,
-  /// by another section or by a built-in page, gets the report's name and the section's place.
+  /// by another section or by a built-in page, gets the report's name and the section's place. A report whose outputs
+  /// leave out csv has none.
   private func csvPaths() -> [String: [String]] {
     var taken = Self.reserved
     var paths: [String: [String]] = [:]
@@ -186,6 +229,7 @@ struct SetRenderer: Sendable {
         let slug = Self.slug(section.title, else: String(index + 1))
         var name = section.csv ?? "\(report.name)_\(slug)"
         if !taken.insert(name).inserted { name = "\(report.name)_\(slug)_\(index + 1)" }
+        if !report.outputs.contains(.csv) { return "" }
         return "data/\(name).csv"
       }
     }
@@ -193,7 +237,9 @@ struct SetRenderer: Sendable {
   }
 
   private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds",
+    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds", "checks",
+    "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects", "refused_files",
+    "check_outcomes", "check_examples",
   ]
 
   /// Lower-case letters and digits with `_` between words.
@@ -207,5 +253,19 @@ struct SetRenderer: Sendable {
     }
     while result.hasSuffix("_") { result.removeLast() }
     return result.isEmpty ? fallback : String(result.prefix(60))
+  }
+}
+
+extension ReportDefinition {
+  /// The sections that page one shows too: the first figures, and the first sentences about what moved.
+  var headlines: Set<Int> {
+    let figures = sections.firstIndex { $0.kind == .kpi }
+    let movements = sections.firstIndex { if case .moves = $0.kind { true } else { false } }
+    return Set([figures, movements].compactMap(\.self))
+  }
+
+  /// The file of a set that a reader of the report opens first.
+  var mainFile: String {
+    outputs.contains(.html) ? "\(name).html" : outputs.contains(.json) ? "data/\(name).json" : "data"
   }
 }

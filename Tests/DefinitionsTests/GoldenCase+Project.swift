@@ -179,5 +179,27 @@ extension GoldenCase {
         error: Jobs/daybook.yaml:2:29: unknown key "hard" in "close"
           fix: use one of: late
         """),
+    GoldenCase(
+      name: "a locale that cannot be read back",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        locale: { decimal_mark: ".", grouping_mark: ".", dates: dd.mm.yyyy, langauge: de }
+
+        """
+      ],
+      says: """
+        """),
+    GoldenCase(
+      name: "a locale with unknown marks",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        locale: { decimal_mark: ";", grouping_mark: spase, dates: soon }
+
+        """
+      ],
+      says: """
+        """),
   ]
 }

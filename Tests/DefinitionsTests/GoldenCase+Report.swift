@@ -21,9 +21,9 @@ extension GoldenCase {
         """
       ],
       says: """
-        error: Jobs/reports/money.yaml:4:5: the section has none of kpi, table, chart, text, note
+        error: Jobs/reports/money.yaml:4:5: the section has none of kpi, moves, table, chart, text, note
           fix: did you mean "table"?
-        error: Jobs/reports/money.yaml:6:5: the section has none of kpi, table, chart, text, note
+        error: Jobs/reports/money.yaml:6:5: the section has none of kpi, moves, table, chart, text, note
           fix: begin it with its kind, such as - table: Top customers
         error: Jobs/reports/money.yaml:7:5: a section must be a mapping of keys to values, not a single value
           fix: begin it with its kind, such as - table: Top customers
@@ -157,7 +157,7 @@ extension GoldenCase {
         error: Jobs/reports/money.yaml:12:27: "dollars" is not a format
           fix: use one of: money(currency), integer, percent, date, text, decimal(2)
         error: Jobs/reports/money.yaml:12:36: unknown key "widht" in the column "currency"
-          fix: use one of: label, format
+          fix: use one of: label, format, better, ties_to
         """),
     GoldenCase(
       name: "a note with a source, two CSVs of one name",
@@ -178,6 +178,31 @@ extension GoldenCase {
           fix: use one of: note, title
         error: Jobs/reports/money.yaml:7:5: two sections write the csv "a"
           first at Jobs/reports/money.yaml:6:5
+        """),
+    GoldenCase(
+      name: "movements, promises and outputs that cannot be",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        outputs: [html, pdf, csv, csv]
+        sections:
+          - moves: What moved
+            view: payments
+            now: amuont
+            before: amount
+          - table: A
+            view: payments
+            columns:
+              amount: { format: money(currency), better: hihger, ties_to: daly.net }
+              kind: { format: text, ties_to: daily.net }
+              paid_at: { format: date, ties_to: [daily] }
+              id: { format: integer, ties_to: { figure: daily.nett, whre: x } }
+              customer: { format: integer, ties_to: daily }
+
+        """
+      ],
+      says: """
         """),
   ]
 }
