@@ -1,7 +1,6 @@
 // What readers find under Output now: the set that the link `latest` names; and telling them when a night failed.
 // Invariant: that the newest set could not be told to be stale never changes how a run ends; it is only said.
 
-public import Definitions
 public import Finding
 internal import Glibc
 public import Ledger

@@ -37,6 +37,8 @@ struct Dataset: Sendable {
   var csvPath: String
   /// The bytes of that CSV.
   var csv: [UInt8]
+  /// Whether that CSV is among the files of the set; a report may leave it out.
+  var isWritten = true
   /// The sums of the columns that are promised to tie, over all rows.
   var totals: [ColumnTotal] = []
 

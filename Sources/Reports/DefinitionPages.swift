@@ -123,7 +123,7 @@ struct DefinitionPages {
           }
         }
       }
-      if !dataset.csvPath.isEmpty {
+      if dataset.isWritten {
         HTML.p(.class("more")) {
           "All rows: "
           HTML.a(.href(.file("../\(dataset.csvPath)"))) { dataset.csvPath }

@@ -56,7 +56,7 @@ struct MoveSentences {
     var sentences = dataset.rows.map(sentence)
     if let (shown, total) = dataset.truncation {
       sentences.append(
-        dataset.csvPath.isEmpty ? "\(shown) of \(total) movements." : "\(shown) of \(total) movements; all in \(dataset.csvPath)")
+        "\(shown) of \(total) movements" + (dataset.isWritten ? "; all in \(dataset.csvPath)" : "."))
     }
     return sentences
   }

@@ -245,7 +245,7 @@ struct PageLayout: Sendable {
       if isLong {
         HTML.small {
           " \(FigureFormat.integer.text(ExactDecimal(text.count))) characters"
-          if !dataset.csvPath.isEmpty { "; all in \(dataset.csvPath)" }
+          if dataset.isWritten { "; all in \(dataset.csvPath)" }
         }
       }
     }
@@ -253,7 +253,7 @@ struct PageLayout: Sendable {
 
   private func truncation(_ dataset: Dataset) -> Node {
     guard let (shown, total) = dataset.truncation else { return .empty }
-    if dataset.csvPath.isEmpty {
+    if !dataset.isWritten {
       return HTML.p(.class("more")) { "\(shown) of \(total); the outputs of this report leave out the CSV with all." }
     }
     return HTML.p(.class("more")) {

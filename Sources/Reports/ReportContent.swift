@@ -19,7 +19,7 @@ struct ReportContent: Sendable {
   /// The datasets in order, each once.
   var datasets: [Dataset] {
     var seen: Set<String> = []
-    return blocks.compactMap(\.dataset).filter { !$0.csvPath.isEmpty && seen.insert($0.csvPath).inserted }
+    return blocks.compactMap(\.dataset).filter { $0.isWritten && seen.insert($0.csvPath).inserted }
   }
 }
 
@@ -185,7 +185,7 @@ extension ContentBlock {
           }))
     }
     if let dataset {
-      if !dataset.csvPath.isEmpty { add("csv", .string(dataset.csvPath)) }
+      if dataset.isWritten { add("csv", .string(dataset.csvPath)) }
       add("rows_total", .integer(dataset.totalRows))
       add("rows_shown", .integer(dataset.rows.count))
       add(

@@ -110,7 +110,8 @@ struct SetRenderer: Sendable {
       for (index, section) in report.sections.enumerated() {
         let isHeadline = headlinePlaces.contains(index)
         guard isStale || isHeadline else { continue }
-        let dataset = try await queries.dataset(section, of: report, csvPath: csvPaths[report.name]?[index] ?? "")
+        var dataset = try await queries.dataset(section, of: report, csvPath: csvPaths[report.name]?[index] ?? "")
+        dataset?.isWritten = report.outputs.contains(.csv)
         reportTies += ReportTie.ties(of: dataset, section: section.title)
         var block = try rendering.block(section, index: index, dataset: dataset)
         block.statement = try queries.ran(section, of: report)
@@ -219,8 +220,7 @@ struct SetRenderer: Sendable {
   // MARK: Names of data files
 
   /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`; a name that is taken already,
-  /// by another section or by a built-in page, gets the report's name and the section's place. A report whose outputs
-  /// leave out csv has none.
+  /// by another section or by a built-in page, gets the report's name and the section's place.
   private func csvPaths() -> [String: [String]] {
     var taken = Self.reserved
     var paths: [String: [String]] = [:]
@@ -229,7 +229,6 @@ struct SetRenderer: Sendable {
         let slug = Self.slug(section.title, else: String(index + 1))
         var name = section.csv ?? "\(report.name)_\(slug)"
         if !taken.insert(name).inserted { name = "\(report.name)_\(slug)_\(index + 1)" }
-        if !report.outputs.contains(.csv) { return "" }
         return "data/\(name).csv"
       }
     }

@@ -194,15 +194,33 @@ extension GoldenCase {
           - table: A
             view: payments
             columns:
-              amount: { format: money(currency), better: hihger, ties_to: daly.net }
-              kind: { format: text, ties_to: daily.net }
-              paid_at: { format: date, ties_to: [daily] }
-              id: { format: integer, ties_to: { figure: daily.nett, whre: x } }
-              customer: { format: integer, ties_to: daily }
+              amount: { format: money(currency), better: hihger, ties_to: paymnts.amount }
+              currency: { format: text, ties_to: payments.currency }
+              customer_id: { format: integer, ties_to: { figure: payments.amuont, whre: x } }
+              payment_id: { format: integer, ties_to: payments }
 
         """
       ],
       says: """
+        error: Jobs/reports/money.yaml:3:17: "pdf" is not an output of a report
+          fix: use one of: html, csv, xlsx, json
+        error: Jobs/reports/money.yaml:3:27: "csv" is in "outputs" twice
+        error: Jobs/reports/money.yaml:5:5: the moves section has no "against"
+          fix: add against: …
+        error: Jobs/reports/money.yaml:7:10: the feed "payments" has no column "amuont"
+          fix: did you mean "amount"?
+        error: Jobs/reports/money.yaml:12:50: "hihger" is not a value of "better"
+          fix: use one of: up, down
+        error: Jobs/reports/money.yaml:12:67: there is no view "paymnts"
+          fix: did you mean "payments"?
+        error: Jobs/reports/money.yaml:13:42: "currency" has no sum that could tie to another: it is no amount or count
+          fix: give it the format money(currency) or integer, or remove ties_to
+        error: Jobs/reports/money.yaml:14:58: "payments" has no column "amuont"
+          fix: did you mean "amount"?
+        error: Jobs/reports/money.yaml:14:75: unknown key "whre" in "ties_to"
+          fix: did you mean "where"?
+        error: Jobs/reports/money.yaml:15:47: "payments" is not a column of a view
+          fix: write the view and its column: revenue_daily.net
         """),
   ]
 }

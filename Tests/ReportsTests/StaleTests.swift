@@ -23,6 +23,7 @@ private let files: [(String, String)] = [
 ]
 
 private func publish(_ folder: OutputFolder, on date: CivilDate = day, state: String = "COMPLETE") throws {
+  let files = files.map { ($0.0, $0.0 == "report.json" ? $0.1.replacing("COMPLETE", with: state) : $0.1) }
   let manifest = SetManifest(
     project: "p", asOf: date.description, state: state, runID: "r", generatedAt: "g", reports: [],
     files: files.map { .init(path: $0.0, bytes: $0.1.utf8.count, sha256: ContentHash.sha256(Array($0.1.utf8))) })
