@@ -2,7 +2,8 @@
 // what the checks found, and how fresh each feed is.
 // Invariant: every list that is cut names the CSV with all of it, and what was found good is said too: a page without
 // rows must not read like a page that nobody filled.
-// That every row is accounted for is proven elsewhere: ReconciliationPage.
+// What the checks found is in `DataQualityPage+Checks`. That every row is accounted for is proven elsewhere:
+// ReconciliationPage.
 
 internal import Definitions
 internal import Ledger
@@ -39,19 +40,21 @@ struct DataQualityPage {
         title: "Freshness", body: .table, dataset: freshness,
         lead: "The last file of each feed and how far its data reach, beside the date of these reports.",
         wrapped: ["last_file"]))
-    blocks += try await rejects()
-    blocks += try await waiting()
-    blocks += checks.tables
+    let rejects = try await rejects()
+    blocks += rejects.dropLast() + (try await waiting()) + checks.tables
+    // What was sent twice hurts nobody, so it comes last.
+    blocks += rejects.suffix(1)
     return ReportContent(
       name: Self.name, title: Self.title,
-      description: "What was rejected and why, what waits to be mended, what the checks found, and how fresh each feed is.",
+      description:
+        "What was rejected and why, what waits to be mended, what the checks found, and how fresh each feed is.",
       blocks: blocks)
   }
 
   // MARK: Feeds
 
   private func feeds() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       WITH night AS (
         SELECT feed, count(*) AS files, count(*) FILTER (WHERE status = 'refused') AS refused,
@@ -73,7 +76,7 @@ struct DataQualityPage {
         .textArray(queries.project.feeds.map { "\($0.rejectLimit)" }),
       ])
     return try dataset(
-      rows,
+      rows, rowsSQL,
       [
         ("feed", "Feed", .text), ("files", "Files", .integer), ("refused", "Refused files", .integer),
         ("read", "Rows read", .integer), ("rejected", "Rejected", .integer), ("share", "Share", .percent),
@@ -83,7 +86,7 @@ struct DataQualityPage {
   }
 
   private func freshness(_ reach: [PageContext.FeedReach]) async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT d.feed, l.name, to_char(l.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), l.as_of, d.through,
         CASE WHEN d.through ~ '^\\d{4}-\\d\\d-\\d\\d$' THEN $1::date - d.through::date END
@@ -93,7 +96,7 @@ struct DataQualityPage {
       ORDER BY d.feed
       """, [asOf, .textArray(reach.map(\.feed)), .textArray(reach.map(\.through))])
     return try dataset(
-      rows,
+      rows, rowsSQL,
       [
         ("feed", "Feed", .text), ("last_file", "Last file", .text), ("loaded_at_utc", "Loaded (UTC)", .text),
         ("as_of", "For", .date), ("data_through", "Data through", .text), ("days_behind", "Days behind", .integer),
@@ -146,7 +149,7 @@ struct DataQualityPage {
   // MARK: Rejects and duplicates
 
   private func rejects() async throws -> [ContentBlock] {
-    let causes = try await queries.connection.query(
+    let (causes, causesSQL) = try await queries.told(
       """
       SELECT r.feed, r.code, r.column_name AS "column", count(*) AS rows,
         (array_agg(r.file || ':' || r.line ORDER BY r.file, r.line, r.reject_id))[1] AS first_at,
@@ -156,19 +159,19 @@ struct DataQualityPage {
       GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
       """, [asOf])
     let byCause = try dataset(
-      causes,
+      causes, causesSQL,
       [
         ("feed", "Feed", .text), ("reason_code", "Reason", .text), ("column", "Column", .text),
         ("rows", "Rows", .integer), ("first_at", "First at file:line", .text), ("example", "For example", .text),
       ], shown: 200, csvPath: "data/reject_causes.csv")
-    let list = try await queries.connection.query(
+    let (list, listSQL) = try await queries.told(
       """
       SELECT r.feed, r.file, r.line, r.column_name AS "column", r.code, r.reason, r.raw, r.record, r.byte_offset
       FROM daybook.reject r JOIN daybook.file f USING (file_id)
       WHERE \(ofThisDate)
       ORDER BY r.feed, r.file, r.line, r.reject_id
       """, [asOf])
-    let doubles = try await queries.connection.query(
+    let (doubles, doublesSQL) = try await queries.told(
       """
       SELECT d.feed, d.file, d.line, d.key, d.kept_line, d.record, d.byte_offset
       FROM daybook.duplicate_row d JOIN daybook.file f USING (file_id)
@@ -182,27 +185,28 @@ struct DataQualityPage {
       ContentBlock(
         title: "Rejected rows", body: .table,
         dataset: try originals(
-          list, csvPath: "data/rejects.csv", identifiers: ["line", "record", "byte_offset"]),
+          list, listSQL, csvPath: "data/rejects.csv", identifiers: ["line", "record", "byte_offset"]),
         lead: "Each rejected row of this date's files with its place, its reason and its bytes.",
         wrapped: ["raw", "reason"]),
       ContentBlock(
         title: "Duplicate rows", body: .table,
         dataset: try originals(
-          doubles, csvPath: "data/duplicates.csv", identifiers: ["line", "kept_line", "record", "byte_offset"]),
+          doubles, doublesSQL, csvPath: "data/duplicates.csv",
+          identifiers: ["line", "kept_line", "record", "byte_offset"]),
         lead: "Rows whose key comes again later in the same file. The last one counts."),
     ]
   }
 
   /// What waits of all dates: rejects that nobody corrected, and files that were refused as a whole.
   private func waiting() async throws -> [ContentBlock] {
-    let open = try await queries.connection.query(
+    let (open, openSQL) = try await queries.told(
       """
       SELECT r.feed, f.as_of, r.code, count(*),
         (array_agg(r.file || ':' || r.line ORDER BY r.file, r.line, r.reject_id))[1]
       FROM daybook.reject r JOIN daybook.file f USING (file_id)
       WHERE r.resolved_at IS NULL GROUP BY 1, 2, 3 ORDER BY 2 DESC, 1, 3
       """)
-    let refused = try await queries.connection.query(
+    let (refused, refusedSQL) = try await queries.told(
       """
       SELECT f.feed, f.name, f.as_of, f.rows_read, f.rows_rejected,
         CASE WHEN f.dismissal IS NULL THEN 'waits' ELSE 'done without: ' || f.dismissal END
@@ -214,7 +218,7 @@ struct DataQualityPage {
         ContentBlock(
           title: "Quarantined rows", body: .table,
           dataset: try dataset(
-            open,
+            open, openSQL,
             [
               ("feed", "Feed", .text), ("as_of", "Of", .date), ("reason_code", "Reason", .text),
               ("rows", "Rows", .integer), ("first_at", "First at file:line", .text),
@@ -227,7 +231,7 @@ struct DataQualityPage {
         ContentBlock(
           title: "Refused files", body: .table,
           dataset: try dataset(
-            refused,
+            refused, refusedSQL,
             [
               ("feed", "Feed", .text), ("file", "File", .text), ("as_of", "Of", .date), ("read", "Rows", .integer),
               ("rejected", "Rejected", .integer), ("state", "State", .text),
@@ -237,96 +241,24 @@ struct DataQualityPage {
     return blocks
   }
 
-  // MARK: Checks
-
-  /// What the checks of this run found, or of the newest run that made any.
-  private func checks() async throws -> (verdict: ContentBlock, tables: [ContentBlock]) {
-    let newest = try await queries.connection.query(
-      """
-      SELECT r.run_id, r.as_of FROM daybook.run r
-      WHERE EXISTS (SELECT FROM daybook.stage_run s
-        WHERE s.run_id = r.run_id AND s.stage = 'check' AND s.status IN ('success', 'warning', 'failed'))
-      ORDER BY (r.run_id = $1) DESC, r.started_at DESC, r.run_id DESC LIMIT 1
-      """, [.uuid(run.runID.bytes)])
-    guard let found = newest.first, case .uuid(let bytes) = try found.value(at: 0) else {
-      return (
-        ContentBlock(title: "Checks", body: .verdict(isGood: true, "No check has been made of these data yet.")), []
-      )
-    }
-    let outcomes = try await queries.connection.query(
-      """
-      SELECT s.name, CASE WHEN s.name = ANY ($2::text[]) THEN 'rollup against its table' ELSE 'check' END,
-        CASE WHEN f.errors > 0 THEN 'failed' WHEN f.warnings > 0 THEN 'warned' WHEN s.status = 'failed' THEN 'failed'
-          WHEN s.status = 'skipped' THEN 'not made' ELSE 'passed' END,
-        coalesce(f.errors, 0)::bigint, coalesce(f.warnings, 0)::bigint,
-        CASE WHEN s.status = 'skipped' THEN s.skip_reason ELSE coalesce(s.detail, s.error_message) END
-      FROM (SELECT DISTINCT ON (name) * FROM daybook.stage_run WHERE run_id = $1 AND stage = 'check'
-        ORDER BY name, seq DESC) s
-      LEFT JOIN (SELECT name, count(*) FILTER (WHERE severity = 'error') AS errors,
-          count(*) FILTER (WHERE severity = 'warn') AS warnings
-        FROM daybook.check_failure WHERE run_id = $1 GROUP BY name) f USING (name)
-      ORDER BY (f.errors > 0) DESC NULLS LAST, (f.warnings > 0) DESC NULLS LAST, s.name
-      """, [.uuid(bytes), .textArray(queries.project.views.map(\.name))])
-    let failures = try await queries.connection.query(
-      """
-      SELECT f.name, f.test, f.severity, f.failing_rows, f.message, f.position, e.number,
-        (SELECT string_agg(concat(column_name, ' ', coalesce(value, 'null')), ', ' ORDER BY place)
-          FROM unnest(e.columns, e.row_values) WITH ORDINALITY AS u(column_name, value, place)) AS example
-      FROM daybook.check_failure f LEFT JOIN daybook.check_example e ON e.failure_id = f.failure_id
-      WHERE f.run_id = $1 ORDER BY f.failure_id, e.number
-      """, [.uuid(bytes)])
-    let table = try dataset(
-      outcomes,
-      [
-        ("check", "Check", .text), ("kind", "Of", .text), ("outcome", "Outcome", .text), ("errors", "Errors", .integer),
-        ("warnings", "Warnings", .integer), ("detail", "Detail", .text),
-      ], shown: 500, csvPath: "data/check_outcomes.csv")
-    var blocks = [
-      ContentBlock(title: "Checks", body: .table, dataset: table, wrapped: ["detail"])
-    ]
-    if !failures.isEmpty {
-      blocks.append(
-        ContentBlock(
-          title: "What the checks found", body: .table,
-          dataset: try dataset(
-            failures,
-            [
-              ("check", "Check", .text), ("test", "Test", .text), ("severity", "Severity", .text),
-              ("failing_rows", "Rows", .integer), ("found", "Found", .text), ("position", "Declared in", .text),
-              ("number", "No", .identifier), ("example", "Example row", .text),
-            ], shown: Self.shownExamples, csvPath: "data/check_examples.csv"),
-          lead: "One line for each example row; a warning does not keep pages from being published.",
-          wrapped: ["found", "example"]))
-    }
-    return (try verdict(table, asOf: found), blocks)
-  }
-
-  private func verdict(_ checks: Dataset, asOf found: PostgresRow) throws -> ContentBlock {
-    func count(_ word: String) -> Int { checks.rows.count { $0[2] == .text(word) } }
-    let (passed, warned, failed, left) = (count("passed"), count("warned"), count("failed"), count("not made"))
-    var text =
-      warned + failed == 0
-      ? "The checks found nothing: \(passed) made."
-      : "Of \(checks.rows.count - left) checks \(passed) passed, \(warned) warned and \(failed) failed."
-    if left > 0 { text += " \(left) had nothing new to look at." }
-    if case .date(let days) = try found.value(at: 1), CivilDate(daysSince1970: Int(days)) != queries.asOf {
-      text += " They were made for \(DateText.day(CivilDate(daysSince1970: Int(days))))."
-    }
-    return ContentBlock(title: "Checks", body: .verdict(isGood: warned + failed == 0, text))
-  }
-
   // MARK: Rows
 
   /// Rows in the order of `columns`, each with its name, its heading and its format.
-  private func dataset(
-    _ rows: PostgresRows, _ columns: [(name: String, label: String, format: CellFormat)], shown: Int, csvPath: String
+  func dataset(
+    _ rows: PostgresRows, _ statement: RanStatement, _ columns: [(name: String, label: String, format: CellFormat)],
+    shown: Int, csvPath: String
   ) throws -> Dataset {
-    try Dataset(
+    var dataset = try Dataset(
       columns: columns.map { DatasetColumn(name: $0.name, label: $0.label, format: $0.format) },
-      rows: rows.map { row in try columns.indices.map { Figure(try row.value(at: $0)) } }, shown: shown, csvPath: csvPath)
+      rows: rows.map { row in try columns.indices.map { Figure(try row.value(at: $0)) } }, shown: shown,
+      csvPath: csvPath)
+    dataset.statement = statement
+    return dataset
   }
 
-  private func originals(_ result: PostgresRows, csvPath: String, identifiers: Set<String>) throws -> Dataset {
+  private func originals(
+    _ result: PostgresRows, _ statement: RanStatement, csvPath: String, identifiers: Set<String>
+  ) throws -> Dataset {
     let names = result.columnNames
     let figures = try result.map { row in
       try names.indices.map { index -> Figure in
@@ -337,6 +269,7 @@ struct DataQualityPage {
     }
     var dataset = try Dataset(
       names: names, rows: figures, described: [], shown: Self.shownRejects, csvPath: csvPath)
+    dataset.statement = statement
     for index in dataset.columns.indices where identifiers.contains(dataset.columns[index].name) {
       dataset.columns[index].format = .identifier
     }

@@ -39,6 +39,8 @@ struct Dataset: Sendable {
   var csv: [UInt8]
   /// Whether that CSV is among the files of the set; a report may leave it out.
   var isWritten = true
+  /// The statement that gave the rows, of the pages that every set has.
+  var statement: RanStatement?
   /// The sums of the columns that are promised to tie, over all rows.
   var totals: [ColumnTotal] = []
 

@@ -33,7 +33,7 @@ struct DefinitionPages {
 
   /// What the block at `index` of a page links to.
   static func links(for block: ContentBlock, at index: Int, of page: String) -> [SourceLink] {
-    guard block.dataset != nil, let statement = block.statement else { return [] }
+    guard block.dataset != nil, let statement = block.origin else { return [] }
     let place = "section-\(index + 1)"
     return [SourceLink(words: "Definition", path: path(of: page), fragment: place)]
       + (statement.sql.isEmpty ? [] : [SourceLink(words: "SQL", path: path(of: page), fragment: "\(place)-sql")])
@@ -41,7 +41,7 @@ struct DefinitionPages {
 
   /// The page about the sections of `content`; nil when none of them has figures.
   func page(about content: ReportContent) -> [UInt8]? {
-    let described = content.blocks.enumerated().filter { $1.dataset != nil && $1.statement != nil }
+    let described = content.blocks.enumerated().filter { $1.dataset != nil && $1.origin != nil }
     guard !described.isEmpty else { return nil }
     let report = project.report(named: content.name)
     return document(title: "\(content.title): where the figures come from") {
@@ -73,7 +73,7 @@ struct DefinitionPages {
   }
 
   private func section(_ block: ContentBlock, number: Int) -> Node {
-    let statement = block.statement
+    let statement = block.origin
     let id = "section-\(number)"
     return HTML.section(.ariaLabelledBy(id)) {
       HTML.h2(.id(id)) { block.title.isEmpty ? "Section \(number)" : block.title }
@@ -110,7 +110,9 @@ struct DefinitionPages {
     HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel("Columns")) {
       HTML.table {
         HTML.thead {
-          HTML.tr { ["Column", "Heading", "Written as", "Favourable"].map { text in HTML.th(.scope(.column)) { text } } }
+          HTML.tr {
+            ["Column", "Heading", "Written as", "Favourable"].map { text in HTML.th(.scope(.column)) { text } }
+          }
         }
         HTML.tbody {
           dataset.columns.map { column in

@@ -43,7 +43,7 @@ struct IndexPage {
   }
 
   private func feeds() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.feed, count(*) AS files, count(*) FILTER (WHERE status = 'refused') AS refused,
         sum(rows_read)::bigint AS read, sum(rows_inserted)::bigint AS inserted,
@@ -53,9 +53,11 @@ struct IndexPage {
       FROM daybook.file f WHERE \(ReportQueries.isStanding) AND as_of = $1 GROUP BY feed ORDER BY feed
       """, [.date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970))])
     let counts = ["files", "refused", "read", "inserted", "updated", "unchanged", "deleted", "duplicate", "rejected"]
-    return try ReportQueries.dataset(
+    var dataset = try ReportQueries.dataset(
       rows,
       described: [ColumnFormat(column: "feed", kind: .text)] + counts.map { ColumnFormat(column: $0, kind: .integer) },
       shown: 200, csvPath: "data/feeds.csv")
+    dataset.statement = rowsSQL
+    return dataset
   }
 }

@@ -31,7 +31,8 @@ struct ReconciliationPage {
     blocks.append(
       ContentBlock(
         title: "Rows, step by step", body: .table, dataset: steps,
-        lead: "From the files of this date to the tables. What is staged is what was not rejected; of it the duplicates "
+        lead:
+          "From the files of this date to the tables. What is staged is what was not rejected; of it the duplicates "
           + "stay out, and what is loaded is inserted, updated or was there already. Files and hand counts what all "
           + "files ever brought and took away, and what was changed by hand."))
     blocks.append(
@@ -172,7 +173,7 @@ struct ReconciliationPage {
   static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
 
   private func files() async throws -> (dataset: Dataset, lead: String) {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT feed, name AS file, status, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
         rows_unchanged AS unchanged, rows_duplicate AS duplicate, rows_rejected AS rejected,
@@ -184,6 +185,7 @@ struct ReconciliationPage {
     let counts = ["read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleted", "bytes"]
     var dataset = try ReportQueries.dataset(
       rows, described: [], shown: Self.shownFiles, csvPath: "data/files.csv")
+    dataset.statement = rowsSQL
     for index in dataset.columns.indices {
       if counts.contains(dataset.columns[index].name) { dataset.columns[index].format = .integer }
       if dataset.columns[index].name == "difference" { dataset.columns[index].format = .rowDifference }
@@ -203,7 +205,7 @@ struct ReconciliationPage {
   }
 
   private func money() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.feed, s.column_name AS "column", s.currency,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0) AS read,
@@ -223,6 +225,7 @@ struct ReconciliationPage {
         = coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0), 1, 2, 3
       """, [asOf])
     var dataset = try ReportQueries.dataset(rows, described: [], shown: 500, csvPath: "data/control_sums.csv")
+    dataset.statement = rowsSQL
     let currency = dataset.index(of: "currency")
     for index in dataset.columns.indices.dropFirst(3) {
       dataset.columns[index].format =

@@ -49,6 +49,9 @@ struct ContentBlock: Sendable {
   var sources: [SourceLink] = []
   /// The statement that gave the rows, as it ran.
   var statement: RanStatement?
+
+  /// The statement of the section, or of its rows.
+  var origin: RanStatement? { statement ?? dataset?.statement }
 }
 
 /// A way from figures to where they come from.

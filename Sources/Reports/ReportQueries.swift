@@ -58,6 +58,21 @@ struct ReportQueries: Sendable {
       position: section.position)
   }
 
+  /// Rows of Daybook's own state, with the statement that gave them.
+  func told(_ sql: String, _ values: [PostgresValue] = []) async throws(PostgresError) -> (PostgresRows, RanStatement) {
+    let rows = try await connection.query(sql, values)
+    let shown = values.map { value in
+      switch value {
+      case .date(let days): CivilDate(daysSince1970: Int(days)).description
+      case .text(let text): text
+      case .uuid(let bytes): Figure.hexadecimal(bytes)
+      case .textArray(let texts): "{\(texts.map { $0 ?? "" }.joined(separator: ","))}"
+      default: ""
+      }
+    }
+    return (rows, RanStatement(sql: sql, values: shown, inputs: [], position: SourcePosition(file: "")))
+  }
+
   /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.
   static let isStanding = """
     f.status <> 'superseded' AND NOT (f.status = 'refused' AND EXISTS (SELECT FROM daybook.file later

@@ -224,8 +224,10 @@ private struct SectionRows {
       if column.name == "currency" { return 1 }
       return column.format == "date" ? 2 : 3
     }
-    let names = section.columns.filter { ["text", "date", "identifier"].contains($0.format) || $0.name.hasSuffix("_id") }
-      .enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element.name)
+    let names = section.columns.filter {
+      ["text", "date", "identifier"].contains($0.format) || $0.name.hasSuffix("_id")
+    }
+    .enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element.name)
     var key: [String] = []
     for name in names where !(old.isUnique(by: key) && new.isUnique(by: key)) { key.append(name) }
     // In the order of the table.

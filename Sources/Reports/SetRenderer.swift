@@ -92,8 +92,7 @@ struct SetRenderer: Sendable {
     var plan = SetPlan(rendered: stale)
     var entries: [String: SetManifest.Report] = [:]
     var fragments: [String: [UInt8]] = [:]
-    var headlines: [ContentBlock] = []
-    var summary: [String] = []
+    var headlines: [[ContentBlock]] = []
     /// What is rendered anew, with the feeds that it reads.
     var contents: [(content: ReportContent, feeds: [PageContext.FeedReach])] = []
     var ties: [(name: String, ties: [ReportTie])] = []
@@ -119,11 +118,12 @@ struct SetRenderer: Sendable {
         content.blocks.append(block)
         if isHeadline { firsts.append(block) }
       }
-      for var headline in firsts {
-        headline.title = headline.title.isEmpty ? report.title : "\(report.title): \(headline.title)"
-        headlines.append(headline)
-        summary += ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
+      for index in firsts.indices {
+        let title = firsts[index].title
+        firsts[index].title = title.isEmpty ? report.title : "\(report.title): \(title)"
       }
+      // Page one begins with the figures that it also says what moved them.
+      headlines.insert(firsts, at: report.tellsWhatMoved ? 0 : headlines.count)
       let inputs = Set(fingerprints.inputs(of: report))
       if isStale {
         ties.append((report.name, reportTies))
@@ -138,21 +138,27 @@ struct SetRenderer: Sendable {
     let proof = ReconciliationPage(queries: queries)
     let reportTotals = try await proof.reportTotals(ties)
     if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
-    contents.append((try await IndexPage(queries: queries).content(headlines: headlines), reach))
+    contents.append((try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach))
     contents.append((try await proof.content(views: viewTotals, reports: reportTotals), reach))
     contents.append((try await DataQualityPage(queries: queries, run: run).content(reach: reach), reach))
     contents.append((try await RunPage(queries: queries, run: run).content(), reach))
 
     let definitions = DefinitionPages(project: project, asOf: run.asOf)
-    for (content, feeds) in contents {
+    for (var content, feeds) in contents {
+      if Self.builtIns.contains(content.name) {
+        // Page one's figures lead to the reports that they are of.
+        for index in content.blocks.indices where content.blocks[index].sources.isEmpty {
+          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: index, of: content.name)
+        }
+      }
       var page = context
       page.feeds = feeds
       var files: [(path: String, bytes: [UInt8])] = []
       if content.outputs.contains(.html) {
         files.append(("\(content.name).html", PageLayout(context: page).page(content)))
-        if let sources = definitions.page(about: content) {
-          files.append((DefinitionPages.path(of: content.name), sources))
-        }
+      }
+      if let sources = definitions.page(about: content) {
+        files.append((DefinitionPages.path(of: content.name), sources))
       }
       if content.outputs.contains(.json) {
         let fragment = Array((content.json.text(openLevels: 4) + "\n").utf8)
@@ -172,7 +178,9 @@ struct SetRenderer: Sendable {
     plan.files = unique(plan.files)
     plan.files.append(("report.json", .bytes(reportJSON(context, order.compactMap { fragments[$0] }))))
     let text = SummaryText(
-      context: context, headlines: summary, indexPath: "\(folder.directory(for: run.asOf))/index.html")
+      context: context,
+      headlines: ReportContent(name: "", title: "", description: "", blocks: headlines.flatMap { $0 }).summaryLines,
+      indexPath: "\(folder.directory(for: run.asOf))/index.html")
     plan.files.append((SummaryText.fileName, .bytes(text.bytes)))
     let manifest = SetManifest(
       project: project.name, asOf: run.asOf.description, state: context.stateWord, runID: run.runID.description,
@@ -236,8 +244,10 @@ struct SetRenderer: Sendable {
   }
 
   private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds", "checks",
-    "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects", "refused_files",
+    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds",
+    "checks",
+    "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
+    "refused_files",
     "check_outcomes", "check_examples",
   ]
 
@@ -262,6 +272,9 @@ extension ReportDefinition {
     let movements = sections.firstIndex { if case .moves = $0.kind { true } else { false } }
     return Set([figures, movements].compactMap(\.self))
   }
+
+  /// Whether it has sentences about what moved its figures.
+  var tellsWhatMoved: Bool { sections.contains { if case .moves = $0.kind { true } else { false } } }
 
   /// The file of a set that a reader of the report opens first.
   var mainFile: String {

@@ -38,7 +38,8 @@ struct ReportPublishCommand: PlanningVerb {
 
 struct ReportListCommand: Verb {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the reports: titles, where they are, when they were rendered, and their state.")
+    commandName: "list", abstract: "List the reports: titles, where they are, when they were rendered, and their state."
+  )
 
   @Option(
     name: .customLong("as-of"),
@@ -188,7 +189,9 @@ struct ReportDiffCommand: Verb {
     case .removed: return "- \(row): gone" + (change.before.isEmpty ? "" : ", was \(change.before)")
     case .changed:
       let delta = change.delta.map { "  (\($0.hasPrefix("-") ? "" : "+")\($0))" } ?? ""
-      let (before, after) = (change.before.isEmpty ? "nothing" : change.before, change.after.isEmpty ? "nothing" : change.after)
+      let (before, after) = (
+        change.before.isEmpty ? "nothing" : change.before, change.after.isEmpty ? "nothing" : change.after
+      )
       return "\(row.isEmpty ? "" : "\(row): ")\(change.column) \(before) -> \(after)\(delta)"
     }
   }
@@ -231,7 +234,8 @@ extension PublishedSets {
         ? "the set of \(word) is not as it was published: files are missing or changed"
         : "there is no published set \"\(visible(word))\"",
       notes: [known.isEmpty ? "nothing is published yet" : "published are \(known.count > 10 ? "… " : "")\(all)"],
-      fix: isDamaged ? "daybook report --force --as-of \(date?.description ?? word)\(options)"
+      fix: isDamaged
+        ? "daybook report --force --as-of \(date?.description ?? word)\(options)"
         : known.isEmpty ? "daybook report\(options)" : "name one of them, or latest")
   }
 }

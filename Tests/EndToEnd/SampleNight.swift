@@ -72,7 +72,9 @@ import Testing
         #expect(touched.contains("2024-12-30/index.html") && touched.contains("2024-12-30/summary.txt"))
         #expect(!touched.contains { $0.hasPrefix("2024-12-30/data/") || $0.hasSuffix(".xlsx") }, "\(touched)")
         let stale = try project.published("latest/index.html")
-        #expect(stale.contains("<strong>STALE</strong>") && stale.contains("the night of 31 Dec 2024 failed (ingest transactions"))
+        #expect(
+          stale.contains("<strong>STALE</strong>")
+            && stale.contains("the night of 31 Dec 2024 failed (ingest transactions"))
         #expect(stale.contains("these are still the figures of 30 Dec 2024; to mend it type: daybook rejects list"))
         let list = try await project.daybook("report", "list", "--json")
         let state = try JSONSerialization.jsonObject(with: Data(list.stdout.utf8)) as? [String: Any]
@@ -99,7 +101,8 @@ import Testing
     let wrong = try await project.daybook("report", "open", "revenu", "--as-of", "2024-12-30")
     #expect(wrong.status == 64 && wrong.stderr.contains("did you mean \"revenue\"?"))
     let missing = try await project.daybook("report", "diff", "2024-12-29", "latest")
-    #expect(missing.status == 64 && missing.stderr.contains("published are 2024-12-30, 2024-12-31"), "\(missing.stderr)")
+    #expect(
+      missing.status == 64 && missing.stderr.contains("published are 2024-12-30, 2024-12-31"), "\(missing.stderr)")
     let told = try await project.daybook("report", "diff", "2024-12-30", "latest")
     #expect(told.status == 0 && told.stdout.contains("revenue: Months"), "\(told.stderr)")
     #expect(told.stdout.contains("transactions: transactions_2024-12-31.csv, loaded"))

@@ -14,105 +14,12 @@ import Views
 
 @testable import Reports
 
-private func inShop(
-  customers: Int = 60, root: String = SampleShop.root,
-  _ body: nonisolated(nonsending) (SampleShop, TemporaryDirectory) async throws -> Void
-) async throws {
-  try await TemporaryDirectory.with { directory in
-    try await TestDatabase.withDatabase { database in
-      try await database.withPool(max: 2) { pool in
-        let shop = try SampleShop(root: root, output: directory.appending("Output"), pool: pool)
-        try await shop.prepare(configuration: database.configuration, customers: customers, orders: customers * 10)
-        try await body(shop, directory)
-      }
-    }
-  }
-}
-
-/// A published set, read back.
-private struct ReadSet {
-  let directory: String
-  let json: [String: Any]
-
-  init(_ outcome: PublishOutcome) throws {
-    directory = outcome.directory
-    let data = try Data(contentsOf: URL(filePath: "\(directory)/report.json"))
-    json = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-  }
-
-  func text(_ path: String) throws -> String { try String(contentsOfFile: "\(directory)/\(path)", encoding: .utf8) }
-
-  func section(_ report: String, _ title: String) throws -> [String: Any] {
-    let reports = try #require(json["reports"] as? [[String: Any]])
-    let page = try #require(reports.first { $0["name"] as? String == report })
-    return try #require((page["sections"] as? [[String: Any]])?.first { $0["title"] as? String == title }, "\(title)")
-  }
-
-  func rows(_ report: String, _ title: String) throws -> [[String: Any]] {
-    try #require(try section(report, title)["rows"] as? [[String: Any]])
-  }
-
-  /// The rows of a CSV without quoted fields, by column.
-  func csv(_ name: String) throws -> [[String: String]] {
-    let lines = try text("data/\(name).csv").split(separator: "\n").map { line in
-      var fields = [""]
-      var isQuoted = false
-      for character in line {
-        if character == "\"" {
-          isQuoted.toggle()
-        } else if character == ",", !isQuoted {
-          fields.append("")
-        } else {
-          fields[fields.count - 1].append(character)
-        }
-      }
-      return fields
-    }
-    let header = try #require(lines.first)
-    return lines.dropFirst().map { Dictionary(zip(header, $0), uniquingKeysWith: { first, _ in first }) }
-  }
-
-  /// The sums of a column of a CSV, by another column.
-  func sums(_ name: String, _ column: String, by key: String = "currency") throws -> [String: ExactDecimal] {
-    var result: [String: ExactDecimal] = [:]
-    for row in try csv(name) {
-      let amount = ExactDecimal(row[column] ?? "") ?? .zero
-      result[row[key] ?? "", default: .zero] = try #require((result[row[key] ?? ""] ?? .zero).adding(amount))
-    }
-    return result
-  }
-}
-
-extension SampleShop {
-  /// The result of a statement of two columns, a name and an amount.
-  fileprivate func amounts(_ sql: String) async throws -> [String: ExactDecimal] {
-    try await pool.withConnection { connection in
-      try await connection.executeScript("SET search_path = finance; SET TimeZone = 'America/New_York'")
-      var result: [String: ExactDecimal] = [:]
-      for row in try await connection.query(sql) {
-        result[try row.decode(0)] = ExactDecimal(try row.decode(1, as: String.self)) ?? .zero
-      }
-      return result
-    }
-  }
-
-  fileprivate func run(_ sql: String) async throws {
-    try await pool.withConnection { try await $0.executeScript(sql) }
-  }
-
-  /// Counts a change of transactions and brings the views up to date.
-  fileprivate func refresh() async throws {
-    _ = try await pool.withConnection { try await DataVersions.bump("transactions", on: $0) }
-    _ = try await ViewRefresher(project: project, pool: pool).refresh(.all, full: true)
-  }
-}
-
 private let net = "sum(CASE type WHEN 'payment' THEN amount WHEN 'fee' THEN 0 ELSE -amount END)"
 private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
 
 @Suite struct ContentsTests {
   @Test func everyTotalOfEveryFileIsThatOfSQLComputedApart() async throws {
-    try await inShop { shop, _ in
+    try await inFilledShop { shop, _ in
       let outcome = try await shop.publisher().publish()
       let set = try ReadSet(outcome)
       let byCurrency = try await shop.amounts("SELECT currency, \(net)::text FROM transactions GROUP BY 1")
@@ -120,9 +27,12 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
       #expect(try set.sums("revenue_months", "net") == byCurrency)
       #expect(try set.sums("revenue_bridge", "closing") == byCurrency)
       #expect(try set.sums("customers", "net_paid") == byCurrency)
-      for (column, type) in [("gross", "payment"), ("refunds", "refund"), ("chargebacks", "chargeback"), ("fees", "fee")] {
+      for (column, type) in [
+        ("gross", "payment"), ("refunds", "refund"), ("chargebacks", "chargeback"), ("fees", "fee"),
+      ] {
         let sums = try await shop.amounts(
-          "SELECT currency, coalesce(sum(amount) FILTER (WHERE type = '\(type)'), 0)::text FROM transactions GROUP BY 1")
+          "SELECT currency, coalesce(sum(amount) FILTER (WHERE type = '\(type)'), 0)::text FROM transactions GROUP BY 1"
+        )
         #expect(try set.sums("revenue_months", column) == sums, "\(column)")
       }
       let ordered = try await shop.amounts(
@@ -150,7 +60,8 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
       ]
       for (column, first, last) in windows {
         let expected = try await shop.amounts(
-          "SELECT currency, \(net)::text FROM transactions WHERE \(localDay) BETWEEN '\(first)' AND '\(last)' GROUP BY 1")
+          "SELECT currency, \(net)::text FROM transactions WHERE \(localDay) BETWEEN '\(first)' AND '\(last)' GROUP BY 1"
+        )
         let shown = try set.sums("revenue_month_to_date", column)
         for (currency, amount) in expected { #expect(shown[currency] == amount, "\(column) \(currency)") }
         for row in try set.rows("index", "Revenue: Month to date") {
@@ -160,8 +71,11 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
       }
       // The same figure, as a reader sees it, on page one, in the report and in the mail.
       let usd = try #require(try set.csv("revenue_month_to_date").first { $0["currency"] == "USD" })
-      let seen = CellFormat.money(currencyColumn: nil).text(ExactDecimal(usd["net"] ?? "").map { .number($0) } ?? .missing)
-      for file in ["index.html", "revenue.html", "summary.txt"] { #expect(try set.text(file).contains(seen), "\(file)") }
+      let seen = CellFormat.money(currencyColumn: nil).text(
+        ExactDecimal(usd["net"] ?? "").map { .number($0) } ?? .missing)
+      for file in ["index.html", "revenue.html", "summary.txt"] {
+        #expect(try set.text(file).contains(seen), "\(file)")
+      }
       #expect(try set.text("index.html").contains("favourable") || set.text("index.html").contains("adverse"))
 
       try await expectReconciled(set, shop, byCurrency)
@@ -206,9 +120,11 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
     let total = try #require(section["rows_total"] as? Int)
     #expect(sentences.count == 7 && sentences.last == "6 of \(total) movements; all in data/revenue_moves.csv")
     let now = try await shop.amounts(
-      "SELECT currency, \(net)::text FROM transactions WHERE \(localDay) BETWEEN '2026-11-01' AND '2026-11-20' GROUP BY 1")
+      "SELECT currency, \(net)::text FROM transactions WHERE \(localDay) BETWEEN '2026-11-01' AND '2026-11-20' GROUP BY 1"
+    )
     let before = try await shop.amounts(
-      "SELECT currency, \(net)::text FROM transactions WHERE \(localDay) BETWEEN '2026-10-01' AND '2026-10-20' GROUP BY 1")
+      "SELECT currency, \(net)::text FROM transactions WHERE \(localDay) BETWEEN '2026-10-01' AND '2026-10-20' GROUP BY 1"
+    )
     let rows = try set.csv("revenue_moves")
     for row in rows where row["what"] == "Currency" {
       #expect(ExactDecimal(row["net"] ?? "") == now[row["name"] ?? ""] ?? .zero)
@@ -265,251 +181,14 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
     #expect(page.contains("3 rejected rows wait for their correction. To see and mend them: daybook rejects list"))
     #expect(page.contains("transactions_2026-11-20.csv:100"))
     let causes = try set.csv("reject_causes")
-    #expect(causes.map { $0["rows"] } == ["2", "1"] && causes.map { $0["reason_code"] } == ["wrong_type", "field_count"])
+    #expect(
+      causes.map { $0["rows"] } == ["2", "1"] && causes.map { $0["reason_code"] } == ["wrong_type", "field_count"])
     #expect(try set.csv("feed_quality").map { $0["rejected"] } == ["0", "0", "0", "3"])
-    #expect(try set.text("data/rejects.csv").contains("transactions,transactions_2026-11-20.csv,100,amount,wrong_type,"))
+    #expect(
+      try set.text("data/rejects.csv").contains("transactions,transactions_2026-11-20.csv,100,amount,wrong_type,"))
     let fresh = try set.csv("freshness")
     #expect(fresh.count == 4 && fresh.allSatisfy { $0["as_of"] == "2026-11-20" })
     #expect(fresh.first { $0["feed"] == "transactions" }?["days_behind"] == "0")
     #expect(page.contains("No check has been made of these data yet."))
-  }
-
-  /// One shop that becomes one of each kind: one row, a currency that appears today, a base below zero, no row.
-  @Test func oddShopsSayNothingFalse() async throws {
-    try await inShop(customers: 6) { shop, _ in
-      func insert(_ rows: [(type: String, amount: String, currency: String, at: String)]) async throws {
-        let values = rows.enumerated().map { index, row in
-          "(\(index + 1), NULL, 6, '\(row.type)', \(row.amount), '\(row.currency)', 'card', '\(row.at) 12:00+00')"
-        }
-        try await shop.run("TRUNCATE finance.transactions")
-        if !values.isEmpty {
-          try await shop.run("INSERT INTO finance.transactions VALUES \(values.joined(separator: ", "))")
-        }
-        try await shop.refresh()
-      }
-      func publish() async throws -> ReadSet {
-        let outcome = try await shop.publisher().publish(force: true)
-        for report in outcome.reports {
-          #expect(markupDefect(try String(contentsOfFile: report.path, encoding: .utf8)) == nil, "\(report.name)")
-        }
-        return try ReadSet(outcome)
-      }
-      // One row, so one day, and nothing before it.
-      try await insert([("payment", "10.00", "USD", "2026-11-20")])
-      let one = try await publish()
-      #expect(try one.csv("revenue_months").map { $0["net"] } == ["10.00"])
-      #expect(try one.csv("revenue_bridge").map { $0["closing"] } == ["10.00"])
-      let page = try one.text("index.html")
-      #expect(page.contains("<strong>no figure</strong> for the month before"))
-      #expect(!page.contains("favourable on") && !page.contains("adverse on"))
-      let sentences = try #require(try one.section("revenue", "What moved")["text"] as? [String])
-      #expect(
-        sentences.first
-          == "Currency USD: net revenue rose by 10.00 USD (n/m) to 10.00, from 0.00 in the same days of the month before: "
-          + "favourable.")
-      #expect(sentences.count == 2 && sentences[1].hasPrefix("Customer "))
-
-      // A currency that appears today beside one with a past; a month before that is below zero.
-      try await insert([
-        ("payment", "100.00", "USD", "2025-11-10"), ("refund", "40.00", "USD", "2026-10-05"),
-        ("payment", "60.00", "USD", "2026-11-10"), ("payment", "500", "JPY", "2026-11-20"),
-      ])
-      let two = try await publish()
-      let tiles = try two.rows("revenue", "Month to date")
-      let yen = try #require(tiles.first { $0["currency"] as? String == "JPY" })
-      #expect(yen["net"] as? String == "500.00" && yen["net_prior_month"] is NSNull && yen["net_prior_year"] is NSNull)
-      let html = try two.text("revenue.html")
-      #expect(html.contains("<strong>n/m</strong> (+100.00) on (40.00) the month before, favourable"), "\(html.count)")
-      #expect(html.contains("<strong>down 40.0%</strong> (−40.00) on 100.00 the year before, adverse"))
-      let moves = try #require(try two.section("revenue", "What moved")["text"] as? [String])
-      #expect(
-        moves.contains(
-          "Currency USD: net revenue rose by 100.00 USD (n/m) to 60.00, from (40.00) in the same days of the month before: "
-            + "favourable."))
-      #expect(moves.contains { $0.hasPrefix("Currency JPY: net revenue rose by 500 JPY (n/m) to 500, from 0 in ") })
-      #expect(try two.text("reconciliation.html").contains("The reports agree with their views"))
-
-      // No row at all.
-      try await insert([])
-      let none = try await publish()
-      #expect(try none.rows("revenue", "Months").isEmpty)
-      #expect(
-        try none.section("revenue", "What moved")["text"] as? [String]
-          == ["Nothing moved: there are no figures to compare."])
-      #expect(try none.text("reconciliation.html").contains("(10.00)") == false)
-    }
-  }
-
-  @Test func aMarkedSetLosesItsMarkInTheNextGoodNightAlsoWhenNothingChanged() async throws {
-    try await inShop(customers: 5) { shop, _ in
-      let first = try await shop.publisher().publish()
-      let before = try String(contentsOfFile: first.indexPath, encoding: .utf8)
-      let sets = PublishedSets(output: shop.project.output)
-      let moment = Moment(microsecondsSince1970: 1_795_320_900_000_000)
-      let marked = try sets.markStale(
-        failedAsOf: shop.asOf.adding(days: 1), at: moment, run: shop.run, reason: "no server", next: "daybook doctor")
-      #expect(marked == .marked("2026-11-20"))
-      #expect(sets.set(for: shop.asOf)?.state == "STALE" && sets.set(for: shop.asOf)?.staleness?.contains("no server") == true)
-      let page = try String(contentsOfFile: first.indexPath, encoding: .utf8)
-      #expect(markupDefect(page) == nil && page.contains("<strong>STALE</strong>"))
-      // Nothing changed, but the set is good again, and says so.
-      let second = try await shop.publisher().publish()
-      #expect(second.isChanged && second.reports.allSatisfy(\.cached))
-      #expect(try String(contentsOfFile: first.indexPath, encoding: .utf8) == before)
-      #expect(try await shop.publisher().publish().isChanged == false)
-      // The night after: the older set is no longer the newest, so it is what it was.
-      _ = try sets.markStale(
-        failedAsOf: shop.asOf.adding(days: 1), at: moment, run: nil, reason: "no server", next: "daybook doctor")
-      _ = try await shop.publisher(asOf: shop.asOf.adding(days: 1)).publish()
-      #expect(sets.latest == shop.asOf.adding(days: 1))
-      #expect(try String(contentsOfFile: first.indexPath, encoding: .utf8) == before)
-    }
-  }
-
-  /// A report that somebody adds to their project, and how it is written where they live: no Swift takes part.
-  @Test func aUsersNewReportNeedsNoSwift() async throws {
-    try await TemporaryDirectory.with { folder in
-      try FileManager.default.copyItem(atPath: SampleShop.root + "/Jobs", toPath: folder.appending("Jobs"))
-      let settings = try folder.read("Jobs/daybook.yaml")
-      try folder.write(
-        settings + "locale: { decimal_mark: \",\", grouping_mark: space, dates: dd.MM.yyyy }\n", to: "Jobs/daybook.yaml")
-      try folder.write(
-        """
-        report: desk
-        title: The front desk
-        outputs: [html, csv]
-        sections:
-          - kpi: Yesterday and today
-            query: |
-              select currency, sum(net) filter (where business_date = :as_of) as net,
-                sum(net) filter (where business_date = :as_of - 1) as net_prior_day
-              from revenue_daily where business_date >= :as_of - 1 group by currency order by currency
-            columns:
-              net: { label: Net, format: money(currency), better: down }
-              net_prior_day: { label: the day before, format: money(currency) }
-          - moves: Segments
-            query: |
-              select 'Segment' as what, segment as name, currency, count(*) as customers, count(*) - 1 as customers_before
-              from customer_rfm group by segment, currency order by count(*) desc, 2, 3
-            now: customers
-            before: customers_before
-            against: the list of the last party
-            top: 2
-          - table: All days
-            view: revenue_daily
-            order_by: business_date desc
-            top: 3
-            csv: desk_days
-            columns:
-              business_date: date
-              currency: text
-              net: { format: money(currency), ties_to: revenue_monthly.net }
-
-        """, to: "Jobs/reports/desk.yaml")
-      try await inShop(root: folder.path) { shop, _ in
-        let outcome = try await shop.publisher().publish()
-        let set = try ReadSet(outcome)
-        let page = try set.text("desk.html")
-        #expect(markupDefect(page) == nil)
-        #expect(page.contains("<h1><bdi>The front desk</bdi></h1>") && page.contains("Segment "))
-        // Dates and numbers as the project writes them; files for programs stay plain.
-        let day = try #require(try set.csv("desk_days").first?["business_date"])
-        let written = day.split(separator: "-").reversed().joined(separator: ".")
-        #expect(page.contains(">\(written)<") && !page.contains(">\(day)<") && day.hasPrefix("20"))
-        let customers = try set.text("customers.html")
-        let paid = try #require(try set.csv("customers").first?["net_paid"])
-        #expect(customers.contains("\u{A0}") && customers.contains("," + paid.suffix(2)))
-        #expect(!FileManager.default.fileExists(atPath: "\(set.directory)/data/desk.json"))
-        #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "desk" } == false)
-        #expect(try set.text("index.html").contains("href=\"desk.html\""))
-        #expect(try set.text("index.html").contains("favourable"))
-        let ties = try set.csv("report_totals").filter { $0["report"] == "desk" }
-        #expect(ties.count == 3 && ties.allSatisfy { $0["difference"] == "0.00" }, "\(ties)")
-      }
-    }
-  }
-
-  @Test func aReportThatDoesNotTieSaysSoAndMakesTheSetADraft() async throws {
-    try await inShop(customers: 5) { shop, _ in
-      var wrong = shop.project
-      let place = try #require(wrong.reports.firstIndex { $0.name == "revenue" })
-      let section = try #require(wrong.reports[place].sections.firstIndex { $0.csv == "revenue_months" })
-      wrong.reports[place].sections[section].source = .query(
-        "select business_month, currency, net + 1 as net from revenue_monthly where :as_of is not null")
-      wrong.reports[place].definitionHash += "x"
-      let set = try ReadSet(try await shop.publisher(project: wrong).publish())
-      #expect(set.json["state"] as? String == "DRAFT")
-      let reasons = try #require(set.json["draft_reasons"] as? [String])
-      #expect(reasons.contains { $0.hasSuffix("totals of reports differ from their views; Reconciliation lists them.") })
-      #expect(try set.text("reconciliation.html").contains("totals of reports differ from their views."))
-      // A tie that is no SQL is the definition's mistake.
-      wrong.reports[place].sections[section].columns[0].tie = FigureTie(
-        relation: "revenue_daily", column: "net", condition: "business_day < :as_of")
-      wrong.reports[place].sections[section].columns[0].kind = .money(currencyColumn: "currency")
-      wrong.reports[place].definitionHash += "x"
-      let error = await #expect(throws: ReportError.self) { try await shop.publisher(project: wrong).publish() }
-      #expect(error?.diagnostic.message.contains("ties to revenue_daily.net, which cannot be added up") == true)
-      #expect(error?.diagnostic.position?.file == "Jobs/reports/revenue.yaml")
-    }
-  }
-
-  @Test func whatChangedBetweenTwoSetsIsTold() async throws {
-    try await inShop(customers: 8) { shop, _ in
-      _ = try await shop.publisher().publish()
-      let day = shop.asOf.adding(days: 1)
-      _ = try await shop.publisher(asOf: day).publish()
-      let sets = PublishedSets(output: shop.project.output)
-      #expect(sets.dates == [shop.asOf, day])
-      let (one, two) = (try #require(sets.set(for: shop.asOf)), try #require(sets.set(for: day)))
-      #expect(try SetComparison(from: one, to: one).changes.isEmpty)
-      _ = try SetComparison(from: one, to: two)
-      // A payment of today in USD, and a customer under another name.
-      try await shop.run(
-        """
-        INSERT INTO finance.transactions SELECT max(transaction_id) + 1, NULL, 6, 'payment', 12.50, 'USD', 'card',
-          '2026-11-20 15:00+00' FROM finance.transactions;
-        UPDATE finance.customers SET name = 'Renamed' WHERE customer_id = 6;
-        """)
-      try await shop.refresh()
-      _ = try await shop.pool.withConnection { try await DataVersions.bump("customers", on: $0) }
-      _ = try await ViewRefresher(project: shop.project, pool: shop.pool).refresh(.all)
-      _ = try await shop.publisher(asOf: day).publish(force: true)
-      let comparison = try SetComparison(from: one, to: try #require(sets.set(for: day)))
-      let month = try #require(
-        comparison.changes.first {
-          $0.section == "Months" && $0.column == "net" && $0.row == ["business_month 2026-11-01", "currency USD"]
-        })
-      #expect(month.delta == "12.50" && month.kind == .changed && month.report == "revenue")
-      let renamed = comparison.changes.filter { $0.section == "Top customers" && $0.column == "name" }
-      #expect(renamed.allSatisfy { $0.after == "Renamed" && $0.row.contains("customer_id 6") } && !renamed.isEmpty)
-      #expect(comparison.unmatched.isEmpty)
-      // By which batches: what the ledger recorded between the two publications.
-      let between = try await shop.pool.withConnection { connection in
-        try await connection.executeScript(
-          """
-          INSERT INTO daybook.file (feed, name, sha256, bytes, run_id, as_of, status, recorded_at, rows_read,
-            rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_duplicate, rows_rejected)
-          SELECT feed, 'late.csv', decode(repeat('ab', 32), 'hex'), bytes, run_id, as_of, 'loaded',
-            '\(one.generatedAt)'::timestamptz + interval '1 minute', 1, 1, 0, 0, 0, 0, 0
-          FROM daybook.file WHERE feed = 'transactions'
-          """)
-        let later = try #require(sets.set(for: day))
-        var moved = later
-        moved.overrideGeneratedAt("2099-01-01T00:00:00Z")
-        return try await BatchesBetween(
-          try SetComparison(from: one, to: moved), project: shop.project, on: connection)
-      }
-      #expect(between.batches.contains { $0.source == "late.csv" && $0.rows == 1 && $0.status == "loaded" })
-      #expect(between.restatements.isEmpty)
-    }
-  }
-}
-
-extension PublishedSet {
-  /// All sets of a test are published at one moment.
-  fileprivate mutating func overrideGeneratedAt(_ moment: String) {
-    var changed = manifest
-    changed.generatedAt = moment
-    self = PublishedSet(manifest: changed, asOf: asOf, directory: directory, folder: folder)
   }
 }

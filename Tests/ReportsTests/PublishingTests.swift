@@ -60,7 +60,8 @@ private enum FigureFormatting {
     try await inShop { shop, _ in
       let outcome = try await shop.publisher().publish()
       #expect(outcome.isChanged && outcome.reports.map(\.cached) == [false, false, false, false, false, false])
-      #expect(outcome.reports.map(\.name) == ["index", "customers", "revenue", "reconciliation", "data-quality", "run"])
+      #expect(
+        outcome.reports.map(\.name) == ["index", "customers", "revenue", "reconciliation", "data-quality", "run"])
       let json = try object("\(outcome.directory)/report.json")
       #expect(json["schema_version"] as? Int == 1)
       #expect(json["state"] as? String == "COMPLETE")
@@ -246,7 +247,8 @@ private enum FigureFormatting {
       let cached = Dictionary(uniqueKeysWithValues: outcome.reports.map { ($0.name, $0.cached) })
       #expect(
         cached == [
-          "index": false, "customers": false, "revenue": true, "reconciliation": false, "data-quality": false, "run": false,
+          "index": false, "customers": false, "revenue": true, "reconciliation": false, "data-quality": false,
+          "run": false,
         ])
       let after = try stamps(shop.project.output)
       #expect(after["2026-11-20/revenue.html"] == before["2026-11-20/revenue.html"])

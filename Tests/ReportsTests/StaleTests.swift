@@ -65,8 +65,10 @@ private func contents(_ path: String) throws -> [String: Data] {
       #expect(index.contains("<strong>STALE</strong>") && index.contains(sentence))
       #expect(index.hasPrefix("<html><body>\n<main class=\"x\"><div class=\"banner draft stale\""))
       #expect(try directory.read("latest/sales.html").contains("STALE"))
-      #expect(try directory.read("latest/summary.txt") == "STALE. \(sentence)\n\nacme: 20 Nov 2026 – COMPLETE\n\nNet: 1\n")
-      let json = try JSONSerialization.jsonObject(with: Data(directory.read("latest/report.json").utf8)) as? [String: Any]
+      #expect(
+        try directory.read("latest/summary.txt") == "STALE. \(sentence)\n\nacme: 20 Nov 2026 – COMPLETE\n\nNet: 1\n")
+      let json =
+        try JSONSerialization.jsonObject(with: Data(directory.read("latest/report.json").utf8)) as? [String: Any]
       #expect(json?["state"] as? String == "STALE")
       #expect((json?["stale"] as? [String: Any])?["since"] as? String == "2026-11-21 04:15")
       // Nothing else of the set is touched, and its manifest is true.
@@ -96,7 +98,8 @@ private func contents(_ path: String) throws -> [String: Data] {
       let index = try directory.read("latest/index.html")
       #expect(index.components(separatedBy: "STALE").count == 2)
       #expect(
-        index.contains("Since 2026-11-21 04:15 UTC, and at 2026-11-22 04:15 the night of 22 Nov 2026 failed (no server)"))
+        index.contains(
+          "Since 2026-11-21 04:15 UTC, and at 2026-11-22 04:15 the night of 22 Nov 2026 failed (no server)"))
       try folder.removeMark(from: day)
       #expect(try contents(folder.directory(for: day)) == before)
     }
@@ -111,7 +114,8 @@ private func contents(_ path: String) throws -> [String: Data] {
       let index = try directory.read("latest/index.html")
       #expect(!index.contains("<script") && index.contains("&lt;script&gt;") && !index.contains("\u{202E}"))
       #expect(
-        (try JSONSerialization.jsonObject(with: Data(directory.read("latest/report.json").utf8)) as? [String: Any])?["state"]
+        (try JSONSerialization.jsonObject(with: Data(directory.read("latest/report.json").utf8)) as? [String: Any])?[
+          "state"]
           as? String == "STALE")
       try folder.removeMark(from: day)
       #expect(try contents(folder.directory(for: day)) == before)
