@@ -32,8 +32,9 @@ extension DataQualityPage {
         ContentBlock(title: "Checks", body: .verdict(isGood: true, "No check has been made of these data yet.")), []
       )
     }
-    let outcomes = try await outcomes(run: bytes)
+    let (outcomes, statement) = try await outcomes(run: bytes)
     var blocks = [ContentBlock(title: "Checks", body: .table, dataset: try table(outcomes), wrapped: ["found"])]
+    blocks[0].dataset?.statement = statement
     blocks[0].lead = "Every test of Jobs/checks, and every rollup against the table it is made from."
     if let examples = try await examples(run: bytes) { blocks.append(examples) }
     var asOf = queries.asOf
@@ -41,14 +42,14 @@ extension DataQualityPage {
     return (verdict(outcomes, asOf: asOf), blocks)
   }
 
-  private func outcomes(run: [UInt8]) async throws -> [Outcome] {
+  private func outcomes(run: [UInt8]) async throws -> (all: [Outcome], statement: RanStatement) {
     var failures: [String: (isError: Bool, rows: Int?, message: String)] = [:]
-    for row in try await queries.connection.query(
+    let (found, foundSQL) = try await queries.told(
       """
       SELECT name, coalesce(position, ''), severity = 'error', failing_rows, message
       FROM daybook.check_failure WHERE run_id = $1 ORDER BY failure_id
       """, [.uuid(run)])
-    {
+    for row in found {
       let (name, position): (String, String) = (try row.decode(0), try row.decode(1))
       // A rollup has no place of its own; of several slices that differ the first stands for it.
       let key = position.isEmpty ? name : "\(name) \(position)"
@@ -80,7 +81,7 @@ extension DataQualityPage {
           name: view.name, test: "equal to its table", severity: "error", failure: failures[view.name],
           lastPassed: proofs[view.name], position: "\(view.position)"))
     }
-    return outcomes
+    return (outcomes, foundSQL)
   }
 
   private func table(_ outcomes: [Outcome]) throws -> Dataset {

@@ -18,6 +18,20 @@ struct RanStatement: Sendable, Hashable {
   var inputs: [String]
   /// Where the section stands.
   var position: SourcePosition
+
+  init(sql: String, values: [String], inputs: [String], position: SourcePosition) {
+    self.sql = sql
+    self.values = values
+    self.inputs = inputs
+    self.position = position
+  }
+
+  /// Several statements whose rows make one table; their values are those of the first.
+  init(of statements: [RanStatement]) {
+    self.init(
+      sql: statements.map(\.sql).joined(separator: ";\n\n"), values: statements.first?.values ?? [],
+      inputs: [], position: SourcePosition(file: ""))
+  }
 }
 
 /// Builds the pages below `definitions/`.

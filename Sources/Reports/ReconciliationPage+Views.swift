@@ -27,14 +27,20 @@ extension ReconciliationPage {
       rollups.append(compared)
     }
     var tables: [ComparedRollup.Source: [String: [String: ExactDecimal]]] = [:]
+    var ran: [RanStatement] = []
     for (source, readers) in Dictionary(grouping: rollups, by: \.source) {
       let sums = Set(readers.flatMap { $0.sums.map(\.fromTable) }).sorted()
-      let values = try await totals(of: sums, by: source.currency, from: source.table)
+      let (values, statement) = try await totals(of: sums, by: source.currency, from: source.table)
+      ran.append(statement)
       tables[source] = values.mapValues { Dictionary(uniqueKeysWithValues: zip(sums, $0)) }
     }
+    // Tables are grouped in no order, and what ran is shown in one.
+    ran.sort { $0.sql < $1.sql }
     var lines: [[Figure]] = []
     for rollup in rollups {
-      let inView = try await totals(of: rollup.sums.map(\.fromView), by: rollup.currencyInView, from: rollup.view)
+      let (inView, statement) = try await totals(
+        of: rollup.sums.map(\.fromView), by: rollup.currencyInView, from: rollup.view)
+      ran.append(statement)
       let inTable = tables[rollup.source] ?? [:]
       for (index, sum) in rollup.sums.enumerated() {
         for key in Set(inTable.keys).union(inView.keys).sorted() {
@@ -53,16 +59,18 @@ extension ReconciliationPage {
       DatasetColumn(name: "view_total", label: "From the view", format: .money(currencyColumn: 2)),
       DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 2)),
     ]
-    return try Dataset(columns: columns, rows: lines, shown: 200, csvPath: "data/view_totals.csv")
+    var dataset = try Dataset(columns: columns, rows: lines, shown: 200, csvPath: "data/view_totals.csv")
+    dataset.statement = RanStatement(of: ran)
+    return dataset
   }
 
   /// Sums of a relation by currency.
   private func totals(
     of sums: [String], by currency: String, from relation: QualifiedName
-  ) async throws -> [String: [ExactDecimal]] {
-    try keyed(
-      await queries.connection.query(
-        "SELECT \(currency)::text, \(sums.joined(separator: ", ")) FROM \(relation.quoted) GROUP BY 1 ORDER BY 1"))
+  ) async throws -> ([String: [ExactDecimal]], RanStatement) {
+    let (rows, statement) = try await queries.told(
+      "SELECT \(currency)::text, \(sums.joined(separator: ", ")) FROM \(relation.quoted) GROUP BY 1 ORDER BY 1")
+    return (try keyed(rows), statement)
   }
 
   private func keyed(_ rows: PostgresRows) throws -> [String: [ExactDecimal]] {

@@ -240,10 +240,11 @@ struct ReconciliationPage {
   /// From the rows of files to the rows of tables, for each feed.
   private func steps() async throws -> Dataset {
     var lines: [[Figure]] = []
+    var ran: [RanStatement] = []
     for feed in queries.project.feeds {
       let table = QualifiedName(schema: queries.project.database.schema, name: feed.name)
       let inTable: String = try await exists(table) ? "(SELECT count(*) FROM \(table.quoted))" : "0::bigint"
-      let rows = try await queries.connection.query(
+      let (rows, rowsSQL) = try await queries.told(
         """
         WITH night AS (
           SELECT coalesce(sum(rows_read), 0)::bigint AS read, coalesce(sum(rows_rejected), 0)::bigint AS rejected,
@@ -258,19 +259,22 @@ struct ReconciliationPage {
           n.read - n.rejected - n.duplicate - n.loaded, \(inTable), e.rows::bigint, \(inTable) - e.rows::bigint
         FROM night n, ever e
         """, [asOf, .text(feed.name)])
+      ran.append(rowsSQL)
       guard let row = rows.first else { continue }
       lines.append([.text(feed.name)] + (try rows.columnNames.indices.map { Figure(try row.value(at: $0)) }))
     }
     func column(_ name: String, _ label: String, _ format: CellFormat = .integer) -> DatasetColumn {
       DatasetColumn(name: name, label: label, format: format)
     }
-    return try Dataset(
+    var dataset = try Dataset(
       columns: [
         column("feed", "Feed", .text), column("in_files", "In the files"), column("rejected", "Rejected"),
         column("staged", "Staged"), column("duplicate", "Duplicate"), column("loaded", "Loaded"),
         column("difference", "Difference", .rowDifference), column("in_table", "In the table"),
         column("by_files", "By files and hand"), column("table_difference", "Difference", .rowDifference),
       ], rows: lines, shown: 200, csvPath: "data/steps.csv")
+    dataset.statement = RanStatement(of: ran)
+    return dataset
   }
 
   /// Whether the tables hold what files brought, said out loud.

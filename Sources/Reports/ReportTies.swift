@@ -63,13 +63,17 @@ extension ReconciliationPage {
   /// The totals of reports beside those of the views that they were promised to tie to.
   func reportTotals(_ reports: [(name: String, ties: [ReportTie])]) async throws -> Dataset {
     var known: [String: [String: ExactDecimal]] = [:]
+    var ran: [RanStatement] = []
     var lines: [[Figure]] = []
     for (report, ties) in reports {
       for tie in ties {
         let key = [tie.relation, tie.figure, tie.condition ?? "", tie.currencyColumn].joined(separator: "\u{0}")
-        let inView: [String: ExactDecimal]
-        if let found = known[key] { inView = found } else { inView = try await totals(of: tie, in: report) }
-        known[key] = inView
+        if known[key] == nil {
+          let (totals, statement) = try await totals(of: tie, in: report)
+          known[key] = totals
+          ran.append(statement)
+        }
+        let inView = known[key] ?? [:]
         let inReport = Dictionary(tie.totals.map { ($0.currency, $0.sum) }, uniquingKeysWith: { first, _ in first })
         for currency in Set(inView.keys).union(inReport.keys).sorted() {
           let x = inView[currency] ?? .zero
@@ -93,29 +97,31 @@ extension ReconciliationPage {
       DatasetColumn(name: "report_total", label: "In the report", format: .money(currencyColumn: 4)),
       DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 4)),
     ]
-    return try Dataset(columns: columns, rows: lines, shown: 500, csvPath: "data/report_totals.csv")
+    var dataset = try Dataset(columns: columns, rows: lines, shown: 500, csvPath: "data/report_totals.csv")
+    dataset.statement = RanStatement(of: ran)
+    return dataset
   }
 
-  private func totals(of tie: ReportTie, in report: String) async throws -> [String: ExactDecimal] {
+  private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
     let relation = QualifiedName(schema: queries.project.database.schema, name: tie.relation)
     let currency = tie.currencyColumn.isEmpty ? "''" : "coalesce(\(quoteIdentifier(tie.currencyColumn))::text, '')"
     let template = StatementTemplate(tie.condition.map { " WHERE \($0)" } ?? "")
-    let rows = try await summed(
+    let (rows, statement) = try await summed(
       """
       SELECT \(currency), coalesce(sum(\(quoteIdentifier(tie.figure))), 0)::numeric FROM \(relation.quoted)
       \(template.sql) GROUP BY 1 ORDER BY 1
       """, template.values(asOf: queries.asOf, timeZone: queries.project.calendar.timeZone), tie, report)
     var result: [String: ExactDecimal] = [:]
     for row in rows { result[try row.decode(0)] = Figure(try row.value(at: 1)).number ?? .zero }
-    return result
+    return (result, statement)
   }
 
   /// The rows, or what is wrong with the definition that asked for them.
   private func summed(
     _ sql: String, _ values: [PostgresValue], _ tie: ReportTie, _ report: String
-  ) async throws -> PostgresRows {
+  ) async throws -> (PostgresRows, RanStatement) {
     do {
-      return try await queries.connection.query(sql, values)
+      return try await queries.told(sql, values)
     } catch {
       guard error.kind == .server, !error.isTransient else { throw error }
       throw ReportError.statement(
