@@ -224,12 +224,15 @@ private struct SectionRows {
       if column.name == "currency" { return 1 }
       return column.format == "date" ? 2 : 3
     }
-    let names = section.columns.filter {
-      ["text", "date", "identifier"].contains($0.format) || $0.name.hasSuffix("_id")
+    let isName = { (column: (name: String, format: String)) in
+      rank(column) < 3 || column.format == "text"
     }
-    .enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element.name)
+    let names = section.columns.filter(isName).enumerated()
+      .sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element.name)
+    // Where names do not tell rows apart a figure has to, such as "the best 10%": the leftmost first.
+    let figures = section.columns.map(\.name).filter { !names.contains($0) }
     var key: [String] = []
-    for name in names where !(old.isUnique(by: key) && new.isUnique(by: key)) { key.append(name) }
+    for name in names + figures where !(old.isUnique(by: key) && new.isUnique(by: key)) { key.append(name) }
     // In the order of the table.
     return section.columns.map(\.name).filter(key.contains)
   }

@@ -57,6 +57,7 @@ import Testing
         let night = "transactions_2024-12-31.csv"
         try project.deliver(from: feeds) { $0.hasSuffix("_2024-12-30.csv") }
         #expect(try await project.night(asOf: "2024-12-30").exitCode == 0)
+        try await expectToldWithoutARun(project)
         let published = try project.publishedFiles()
         let before = try await digest(of: "finance.transactions", at: database.url)
 
@@ -92,6 +93,33 @@ import Testing
         try await expectWhatChanged(project)
       }
     }
+  }
+
+  /// A night that does not get as far as a run is one that failed, too: a definition is wrong, the database is gone.
+  private func expectToldWithoutARun(_ project: NightProject) async throws {
+    let path = project.root + "/Jobs/daybook.yaml"
+    let good = try String(contentsOfFile: path, encoding: .utf8)
+    defer { try? Data(good.utf8).write(to: URL(filePath: path)) }
+    let gone = good.replacing("${DATABASE_URL:-embedded}", with: "postgresql://nobody@127.0.0.1:1/none")
+    try #require(gone != good)
+    try Data(gone.utf8).write(to: URL(filePath: path))
+    let unreachable = try await project.daybook("run", "--as-of", "2024-12-31")
+    #expect(unreachable.status == 69, "\(unreachable.stderr)")
+    let first = try project.published("latest/index.html")
+    #expect(first.contains("<strong>STALE</strong>") && first.contains("to mend it type: daybook doctor."))
+    let feed = project.root + "/Jobs/feeds/orders.yaml"
+    let text = try String(contentsOfFile: feed, encoding: .utf8)
+    defer { try? Data(text.utf8).write(to: URL(filePath: feed)) }
+    try Data((text + "kye: x\n").utf8).write(to: URL(filePath: feed))
+    let broken = try await project.daybook("run", "--as-of", "2024-12-31")
+    #expect(broken.status == 78)
+    let second = try project.published("latest/index.html")
+    #expect(second.contains("Jobs/feeds/orders.yaml") && second.contains("to mend it type: daybook check."))
+    #expect(second.components(separatedBy: "<strong>STALE</strong>").count == 2)
+    // A slip of the pen is no failed night.
+    let typed = try await project.daybook("report", "revenu")
+    #expect(typed.status == 78)
+    #expect(try project.published("latest/index.html") == second)
   }
 
   /// The verbs about published reports.

@@ -227,6 +227,9 @@ import Views
       let renamed = comparison.changes.filter { $0.section == "Top customers" && $0.column == "name" }
       #expect(renamed.allSatisfy { $0.after == "Renamed" && $0.row.contains("customer_id 6") } && !renamed.isEmpty)
       #expect(comparison.unmatched.isEmpty)
+      // Where no name tells rows apart the share that a row is about does.
+      let best = comparison.changes.filter { $0.section == "What the best customers bring" }
+      #expect(best.allSatisfy { $0.row.count == 2 && $0.row[1].hasPrefix("part ") } && !best.isEmpty)
       // By which batches: what the ledger recorded between the two publications.
       let between = try await shop.pool.withConnection { connection in
         try await connection.executeScript(
