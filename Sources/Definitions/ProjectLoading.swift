@@ -29,6 +29,20 @@ extension Project {
     return project
   }
 
+  /// Where a project publishes and how it counts days, also when its other definitions are wrong; nil when its own file
+  /// cannot be read.
+  public static func settings(
+    root: String, environment: [String: String]
+  ) -> (output: String, timeZone: String)? {
+    let root = absolute(root)
+    let findings = Findings()
+    guard let source = SourceText.read(ProjectReader.file, root: root, findings: findings),
+      let node = NodeComposer(source: source, environment: environment, findings: findings).compose()
+    else { return nil }
+    let settings = ProjectReader(root: root, findings: findings).read(node)
+    return findings.hasErrors ? nil : (settings.output, settings.calendar.timeZone)
+  }
+
   private static func absolute(_ path: String) -> String {
     let full = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
     var parts: [Substring] = []

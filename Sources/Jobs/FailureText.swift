@@ -134,6 +134,7 @@ public struct FailureText: Sendable {
     case .none: "none were ever published"
     case .unchanged(let date): "Output/latest is unchanged, as of \(date)"
     case .published(let date): "Output/latest is new, as of \(date)"
+    case .stale(let date): "Output/latest is still as of \(date), and says that it is STALE and why"
     }
   }
 

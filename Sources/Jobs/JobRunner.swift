@@ -107,6 +107,7 @@ public struct JobRunner: Sendable {
       heartbeat.cancel()
     }
     finish(&progress, cost: cost(since: start, usage))
+    await tellReaders(&progress)
     await recordEnd(&progress, cost: cost(since: start, usage))
     return progress.report
   }
@@ -119,6 +120,21 @@ public struct JobRunner: Sendable {
       let hasWarnings = progress.report.stages.contains { $0.result.status == .warning }
       progress.report.status = hasWarnings ? .warning : .success
     }
+  }
+
+  /// After a night that was to publish and did not, the newest set says so. The run lock is still held, so no other run
+  /// publishes meanwhile.
+  private func tellReaders(_ progress: inout RunProgress) async {
+    guard let failure = progress.report.failure, plan.stages.contains(where: { $0.kind == .report }) else { return }
+    if case .published = progress.report.published { return }
+    let next = FailureText.nextCommand(
+      failure.exitCode, errorClass: failure.errorClass, stage: failure.stage, run: progress.report.runID, job: plan.job,
+      options: "")
+    let (date, finding) = await Publication.markStale(
+      output: session.project.output, asOf: plan.asOf, failure: failure, run: progress.report.runID, next: next,
+      at: surroundings.now())
+    if let date { progress.report.published = .stale(date) }
+    if let finding { progress.report.findings.append(finding) }
   }
 
   private func recordEnd(_ progress: inout RunProgress, cost: ProcessCost) async {

@@ -1,6 +1,12 @@
-// What readers find under Output now: the set that the link `latest` names. Only read here.
+// What readers find under Output now: the set that the link `latest` names; and telling them when a night failed.
+// Invariant: that the newest set could not be told to be stale never changes how a run ends; it is only said.
 
+public import Finding
 internal import Glibc
+public import Ledger
+public import Money
+internal import Postgres
+internal import Reports
 
 /// Looks at what is published.
 public enum Publication {
@@ -15,5 +21,54 @@ public enum Publication {
     }
     guard let name = target.split(separator: "/").last else { return .none }
     return .unchanged(String(name))
+  }
+
+  /// Whether a failure leaves readers with figures that are older than they may think: not when somebody typed a wrong
+  /// word, and not when another run is at work.
+  static func isOutdated(by failure: StageFailure) -> Bool {
+    switch failure.exitCode {
+    case .ok, .usage, .locked: false
+    default: true
+    }
+  }
+
+  /// Makes the newest set say that a night failed after it.
+  ///
+  /// - Parameters:
+  ///   - output: the project's output folder.
+  ///   - asOf: the business date of the night.
+  ///   - failure: why it failed.
+  ///   - next: what to type.
+  /// - Returns: the date of the set that says so now, and what there is to say when it could not be told.
+  public static func markStale(
+    output: String, asOf: CivilDate, failure: StageFailure, run: RunID?, next: String, at moment: Moment
+  ) async -> (date: String?, finding: Diagnostic?) {
+    guard isOutdated(by: failure) else { return (nil, nil) }
+    let stage = failure.stage.isEmpty ? "" : "\(failure.stage): "
+    let reason = "\(stage)\(failure.locatedMessage)"
+    let outcome = await WaitingThread.run { () -> Result<StaleOutcome, ReportError> in
+      Result { () throws(ReportError) in
+        try PublishedSets(output: output).markStale(
+          failedAsOf: asOf, at: moment, run: run, reason: String(reason.prefix(600)), next: next)
+      }
+    }
+    switch outcome {
+    case .success(.marked(let date)): return (date, nil)
+    case .success(.nothingPublished), .success(.newerSet): return (nil, nil)
+    case .success(.damaged(let date)):
+      return (
+        nil,
+        Diagnostic(
+          .warning, code: "stale_mark",
+          "Output/\(date) is not as it was published, so it does not say that it is out of date",
+          fix: "put it right: daybook report --as-of \(date) --force")
+      )
+    case .failure(let error):
+      return (
+        nil,
+        Diagnostic(
+          .warning, code: "stale_mark", "the newest reports do not say that they are out of date: \(error)")
+      )
+    }
   }
 }

@@ -37,12 +37,14 @@ public enum PublishedState: Sendable, Hashable {
   case unchanged(String)
   /// This run published the set that `latest` names now.
   case published(String)
+  /// `latest` is the set of this date, published before, and says since when and why it is stale.
+  case stale(String)
 
   /// The date of the set that `latest` names.
   public var date: String? {
     switch self {
     case .none: nil
-    case .unchanged(let date), .published(let date): date
+    case .unchanged(let date), .published(let date), .stale(let date): date
     }
   }
 }

@@ -140,6 +140,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
       case .database(let server):
         (StageFailure(postgres: server, stage: stage).exitCode, StageFailure(postgres: server, stage: stage).errorClass)
       case .cannotWrite: (.cannotWriteOutput, "cannot_write")
+      case .cannotCompare: (.stageFailed, "cannot_compare")
       case .cancelled: (.interrupted, "cancelled")
       }
     var sqlState: String?

@@ -92,6 +92,11 @@ public struct Link: Sendable, Hashable {
     return Link(text: encoded)
   }
 
+  /// A link to an element of another page: the path of its file and the element's identifier.
+  public static func file(_ path: String, fragment identifier: String) -> Link {
+    identifier.isEmpty ? file(path) : Link(text: file(path).text + "#" + file(identifier).text)
+  }
+
   /// A link to an element of the same page.
   public static func fragment(_ identifier: String) -> Link {
     Link(text: "#" + file(identifier).text)

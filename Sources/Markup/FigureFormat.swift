@@ -36,8 +36,10 @@ public enum FigureFormat: Sendable, Hashable {
   public func spelled(_ value: ExactDecimal) -> String {
     guard value.isZero else { return text(value) }
     switch self {
-    case .money(let decimals), .decimal(let decimals): return (value.rounded(scale: decimals) ?? .zero).description
-    case .percent(let decimals): return (value.rounded(scale: decimals) ?? .zero).description + "%"
+    case .money(let decimals), .decimal(let decimals):
+      return FigureNotation.current.marked((value.rounded(scale: decimals) ?? .zero).description)
+    case .percent(let decimals):
+      return FigureNotation.current.marked((value.rounded(scale: decimals) ?? .zero).description) + "%"
     case .integer, .plain: return "0"
     }
   }
@@ -99,8 +101,9 @@ extension ExactDecimal {
   }
 }
 
-/// The digits of a value with a comma between groups of three.
+/// The digits of a value with a mark between groups of three: `1,234.5`.
 func grouped(_ value: ExactDecimal) -> String {
+  let notation = FigureNotation.current
   let text = value.description
   let isNegative = text.hasPrefix("-")
   let digits = isNegative ? text.dropFirst() : text[...]
@@ -108,10 +111,10 @@ func grouped(_ value: ExactDecimal) -> String {
   let whole = Array(parts[0].utf8)
   var result = isNegative ? "-" : ""
   for (index, digit) in whole.enumerated() {
-    if index > 0, (whole.count - index) % 3 == 0 { result += "," }
+    if index > 0, (whole.count - index) % 3 == 0 { result += notation.groupingMark }
     result.unicodeScalars.append(Unicode.Scalar(digit))
   }
-  return parts.count > 1 ? result + "." + parts[1] : result
+  return parts.count > 1 ? result + notation.decimalMark + parts[1] : result
 }
 
 /// A number short enough for an axis: `1.2M`, `850K`, `−40`. Never used where a figure is read off.
@@ -125,9 +128,8 @@ func abbreviated(_ value: ExactDecimal) -> String {
     guard let short = magnitude.divided(by: size, scale: 2, rounding: .halfAwayFromZero) else { break }
     return sign + grouped(short.normalized) + unit.suffix
   }
-  return sign
-    + (magnitude.normalized.scale > 4 ? (magnitude.rounded(scale: 4) ?? magnitude) : magnitude.normalized)
-    .description
+  let short = magnitude.normalized.scale > 4 ? (magnitude.rounded(scale: 4) ?? magnitude) : magnitude.normalized
+  return sign + FigureNotation.current.marked(short.description)
 }
 
 /// 10^`exponent` for 0 ≤ exponent ≤ 38.

@@ -144,7 +144,7 @@ extension FigureFormat {
   func axisText(_ value: ExactDecimal) -> String {
     guard let hundred = value.multiplied(by: 100) else { return "" }
     let magnitude = hundred.isNegative ? -hundred : hundred
-    return (value.isNegative ? "−" : "") + magnitude.normalized.description + "%"
+    return (value.isNegative ? "−" : "") + FigureNotation.current.marked(magnitude.normalized.description) + "%"
   }
 }
 

@@ -11,6 +11,19 @@ struct DatasetColumn: Sendable, Hashable {
   var name: String
   var label: String
   var format: CellFormat
+  /// Which way a figure should go; nil when neither is favourable.
+  var better: ColumnFormat.Better?
+}
+
+/// The sum of a column over all rows of a dataset, in one currency.
+struct ColumnTotal: Sendable, Hashable {
+  var tie: FigureTie
+  var column: String
+  /// The column of the currency; empty for counts.
+  var currencyColumn: String
+  var currency: String
+  /// Nil when the sum has more digits than an exact decimal holds.
+  var sum: ExactDecimal?
 }
 
 /// The rows of one section.
@@ -26,6 +39,14 @@ struct Dataset: Sendable {
   var csv: [UInt8]
   /// The bytes of the workbook at `extractPath`, when it was asked for.
   var extract: [UInt8]?
+  /// Whether that CSV is among the files of the set; a report may leave it out.
+  var isWritten = true
+  /// Whether a workbook of very many rows is, too.
+  var isExtracted = true
+  /// The statement that gave the rows, of the pages that every set has.
+  var statement: RanStatement?
+  /// The sums of the columns that are promised to tie, over all rows.
+  var totals: [ColumnTotal] = []
 
   /// Makes a dataset from rows in memory.
   init(columns: [DatasetColumn], rows: [[Figure]], shown: Int = .max, csvPath: String) throws {
@@ -54,7 +75,7 @@ struct Dataset: Sendable {
         name: name, label: formats[name]?.label ?? ColumnFormat.label(forColumn: name),
         format: Self.format(
           formats[name]?.kind, name: name, sample: rows.lazy.map { $0[place] }.first { $0 != .missing } ?? .missing
-        ) { ordered.firstIndex(of: $0) })
+        ) { ordered.firstIndex(of: $0) }, better: formats[name]?.better)
     }
     for (index, place) in places.enumerated() where columns[index].format == .date {
       if Self.areMonths(rows, place) { columns[index].format = .month }
@@ -67,6 +88,27 @@ struct Dataset: Sendable {
       if kept.count < shown { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+    for format in described {
+      guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
+      var currency: Int?
+      if case .money(let column) = format.kind { currency = names.firstIndex(of: column) }
+      totals += Self.totals(
+        rows, of: place, by: currency, tie: tie, names: (format.column, currency.map { names[$0] } ?? ""))
+    }
+  }
+
+  private static func totals(
+    _ rows: [[Figure]], of place: Int, by currency: Int?, tie: FigureTie, names: (column: String, currency: String)
+  ) -> [ColumnTotal] {
+    var sums: [String: ExactDecimal?] = [:]
+    for row in rows {
+      let key = currency.map { row[$0].plainText } ?? ""
+      let so = sums[key] ?? .zero
+      sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
+    }
+    return sums.sorted { $0.key < $1.key }.map { key, sum in
+      ColumnTotal(tie: tie, column: names.column, currencyColumn: names.currency, currency: key, sum: sum)
+    }
   }
 
   /// The places of the columns in a row as it comes, in the order in which they are shown.
@@ -79,6 +121,12 @@ struct Dataset: Sendable {
   var extractPath: String? {
     totalRows > WorkbookExtract.fewestRows ? String(csvPath.dropLast("csv".count)) + "xlsx" : nil
   }
+
+  /// The paths of its files in the set.
+  var writtenPaths: [String] { (isWritten ? [csvPath] : []) + [writtenExtractPath].compactMap(\.self) }
+
+  /// The path of the workbook with all rows where the set has one.
+  var writtenExtractPath: String? { isExtracted ? extractPath : nil }
 
   /// Whether a column holds first days of months and nothing else, of at least two months.
   private static func areMonths(_ rows: [[Figure]], _ place: Int) -> Bool {

@@ -127,10 +127,10 @@ enum CellFormat: Sendable, Hashable {
     case (.number(let number), .difference), (.number(let number), .rowDifference):
       figureFormat(currency: currency).spelled(number)
     case (.number(let number), _): figureFormat(currency: currency).text(number)
-    case (.moment(let moment), .date): moment.dayInUTC.description
+    case (.moment(let moment), .date): FigureNotation.current.date(moment.dayInUTC)
     case (.moment(let moment), _): minutes(moment)
     case (.date(let date), .month): DateText.month(date)
-    case (.date(let date), _): date.description
+    case (.date(let date), _): FigureNotation.current.date(date)
     case (.text(let text), _): text
     }
   }

@@ -18,12 +18,15 @@ struct IndexPage {
   func content(headlines: [ContentBlock]) async throws -> ReportContent {
     let feeds = try await feeds()
     let links =
-      queries.project.reports.map {
+      queries.project.reports.filter { $0.outputs.contains(.html) }.map {
         PageLink(name: $0.name, title: $0.title, description: $0.description)
       } + [
         PageLink(
           name: ReconciliationPage.name, title: ReconciliationPage.title,
           description: "What arrived, what became of every row, and whether the totals agree."),
+        PageLink(
+          name: DataQualityPage.name, title: DataQualityPage.title,
+          description: "What was rejected and why, what the checks found, how fresh each feed is."),
         PageLink(name: RunPage.name, title: RunPage.title, description: "What the run did and what it cost."),
       ]
     var blocks = headlines
@@ -40,7 +43,7 @@ struct IndexPage {
   }
 
   private func feeds() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.feed, count(*) AS files, count(*) FILTER (WHERE status = 'refused') AS refused,
         sum(rows_read)::bigint AS read, sum(rows_inserted)::bigint AS inserted,
@@ -50,9 +53,11 @@ struct IndexPage {
       FROM daybook.file f WHERE \(ReportQueries.isStanding) AND as_of = $1 GROUP BY feed ORDER BY feed
       """, [.date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970))])
     let counts = ["files", "refused", "read", "inserted", "updated", "unchanged", "deleted", "duplicate", "rejected"]
-    return try ReportQueries.dataset(
+    var dataset = try ReportQueries.dataset(
       rows,
       described: [ColumnFormat(column: "feed", kind: .text)] + counts.map { ColumnFormat(column: $0, kind: .integer) },
       shown: 200, csvPath: "data/feeds.csv")
+    dataset.statement = rowsSQL
+    return dataset
   }
 }

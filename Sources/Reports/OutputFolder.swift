@@ -60,8 +60,21 @@ struct OutputFolder: Sendable {
     throws(ReportError) -> Int
   {
     try prepare()
+    return try locked { () throws(ReportError) in try replace(files, asOf: asOf, replacing: previous) }
+  }
+
+  /// The same for a caller that holds the lock on the folder.
+  func replace(_ files: [(path: String, content: Content)], asOf: CivilDate, replacing previous: SetManifest?)
+    throws(ReportError) -> Int
+  {
     let target = directory(for: asOf)
     try refuseObstacles(target)
+    // What is kept of a set is kept as it was published: a failed night may have marked it since it was looked at.
+    let unmarked = standing(for: asOf)?.unmarked ?? [:]
+    let files = files.map { path, content in
+      if case .kept = content, let bytes = unmarked[path] { return (path: path, content: Content.bytes(bytes)) }
+      return (path: path, content: content)
+    }
     let name = Self.stagingPrefix + Self.uniqueSuffix()
     let staging = "\(path)/\(name)"
     try make(staging)

@@ -2,6 +2,7 @@
 // knows one knows all. Colours and sizes are in PageStyle; words about figures come with the content.
 // Invariant: a table that shows fewer rows than there are says so and links to the CSV with all.
 
+internal import Definitions
 internal import Markup
 internal import Money
 
@@ -90,7 +91,7 @@ struct PageLayout: Sendable {
     return context.isComplete
       ? (context.rejectedRows == 0
         ? "Every row that arrived for this date is in these figures."
-        : "\(rejects) \(rows) rejected and \(listed) under Reconciliation; all others are in these figures.")
+        : "\(rejects) \(rows) rejected and \(listed) under Data quality; all others are in these figures.")
       : "These figures are not final:"
   }
 
@@ -98,10 +99,11 @@ struct PageLayout: Sendable {
     HTML.footer {
       HTML.p {
         "The same figures: "
-        HTML.a(.href(.file("data/\(content.name).json"))) { "JSON" }
-        " · "
-        HTML.a(.href(.file(WorkbookRendering.fileName))) { WorkbookRendering.fileName }
-        content.datasets.flatMap { [$0.csvPath, $0.extractPath].compactMap(\.self) }.map { path in
+        if content.outputs.contains(.json) { HTML.a(.href(.file("data/\(content.name).json"))) { "JSON" } }
+        if content.outputs.contains(.xlsx) {
+          Node.fragment([.text(" · "), HTML.a(.href(.file(WorkbookRendering.fileName))) { WorkbookRendering.fileName }])
+        }
+        content.datasets.flatMap(\.writtenPaths).map { path in
           Node.fragment([.text(" · "), HTML.a(.href(.file(path))) { String(path.dropFirst("data/".count)) }])
         }
       }
@@ -201,7 +203,7 @@ struct PageLayout: Sendable {
     HTML.span(.class("comparison")) {
       if let isUp = comparison.isUp { HTML.span(.class("arrow"), .ariaHidden) { isUp ? "▲ " : "▼ " } }
       HTML.strong { comparison.words }
-      comparison.base.isEmpty ? " for \(comparison.label)" : " on \(comparison.base) \(comparison.label)"
+      comparison.rest
     }
   }
 
@@ -242,19 +244,24 @@ struct PageLayout: Sendable {
     return HTML.td(.class(isLong || wrapped.contains(column.name) ? "t long" : text.count > 24 ? "t wrap" : "t")) {
       HTML.bdi { shown }
       if isLong {
-        HTML.small { " \(FigureFormat.integer.text(ExactDecimal(text.count))) characters; all in \(dataset.csvPath)" }
+        HTML.small {
+          " \(FigureFormat.integer.text(ExactDecimal(text.count))) characters"
+          if dataset.isWritten { "; all in \(dataset.csvPath)" }
+        }
       }
     }
   }
 
   private func truncation(_ dataset: Dataset) -> Node {
     guard let (shown, total) = dataset.truncation else { return .empty }
+    let paths = dataset.writtenPaths
+    if paths.isEmpty {
+      return HTML.p(.class("more")) { "\(shown) of \(total); the outputs of this report leave out the CSV with all." }
+    }
     return HTML.p(.class("more")) {
       "\(shown) of \(total); all in "
-      HTML.a(.href(.file(dataset.csvPath))) { dataset.csvPath }
-      if let path = dataset.extractPath {
-        " and "
-        HTML.a(.href(.file(path))) { path }
+      paths.enumerated().map { index, path in
+        Node.fragment([.text(index == 0 ? "" : " and "), HTML.a(.href(.file(path))) { path }])
       }
     }
   }

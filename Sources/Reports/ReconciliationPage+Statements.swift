@@ -45,7 +45,7 @@ extension ReconciliationPage {
   private func stated(
     _ condition: String, columns: String, csvPath: String
   ) async throws -> (dataset: Dataset, all: Int, differing: Int) {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.feed, f.name AS file, f.status, replace(s.source, '_', ' ') AS source, \(columns)s.stated, s.read,
         s.read - s.stated AS difference
@@ -54,6 +54,7 @@ extension ReconciliationPage {
       ORDER BY s.read = s.stated, f.feed, f.file_id, s.source, s.column_name, s.currency
       """, [asOf])
     var dataset = try ReportQueries.dataset(rows, described: [], shown: Self.shownFiles, csvPath: csvPath)
+    dataset.statement = rowsSQL
     let currency = dataset.index(of: "currency")
     for index in dataset.columns.indices {
       switch dataset.columns[index].name {

@@ -1,6 +1,8 @@
-// The page that proves that every row is accounted for: file by file in rows, currency by currency in money, what was
-// rejected and where, what the senders stated (`ReconciliationPage+Statements`), and base tables against the views made from them. Differences are said out loud, also when
-// they are zero.
+// The page that proves that every row is accounted for, step by step: from the rows of files by what was staged, rejected
+// and loaded to the tables, the views made from them, and the reports made from those; in rows, and in money by currency.
+// Differences are said out loud, also when they are zero.
+// What the senders stated is in `ReconciliationPage+Statements`, the tables and views in `ReconciliationPage+Views`, the
+// reports in `ReportTies`; what was rejected and why is on the page data-quality.
 
 internal import Definitions
 internal import Ledger
@@ -14,29 +16,42 @@ struct ReconciliationPage {
   static let name = "reconciliation"
   static let title = "Reconciliation"
   static let shownFiles = 100
-  static let shownRejects = 50
-
   var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
 
-  /// - Parameter views: what `viewTotals` gave in the same snapshot.
-  func content(views: Dataset) async throws -> ReportContent {
+  /// - Parameters:
+  ///   - views: what `viewTotals` gave in the same snapshot.
+  ///   - reports: what `reportTotals` gave.
+  func content(views: Dataset, reports: Dataset) async throws -> ReportContent {
+    let steps = try await steps()
     let files = try await self.files()
     let money = try await self.money()
     let statements = try await self.statements()
     var blocks = [try await rowVerdict()] + (try await notLoaded())
-    blocks += verdicts(money: money, views: views) + statements.verdicts
+    blocks += verdicts(money: money, views: views, reports: reports) + [tableVerdict(steps)] + statements.verdicts
+    blocks.append(
+      ContentBlock(
+        title: "Rows, step by step", body: .table, dataset: steps,
+        lead:
+          "From the files of this date to the tables. What is staged is what was not rejected; of it the duplicates "
+          + "stay out, and what is loaded is inserted, updated or was there already. Files and hand counts what all "
+          + "files ever brought and took away, and what was changed by hand."))
     blocks.append(
       ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
     blocks.append(
       ContentBlock(
         title: "Money by currency", body: .table, dataset: money,
-        lead: "Sums of the controlled columns over the same files. Currencies are never added together."))
+        lead: "Sums of the controlled columns over the same files, step by step: staged is what was read and not "
+          + "rejected, loaded what is inserted, updated or unchanged. Currencies are never added together."))
     blocks += statements.tables
-    blocks += try await rejects()
     blocks.append(
       ContentBlock(
         title: "Tables against views", body: .table, dataset: views,
         lead: "Each view's total over all groups, and the same figure computed from the table it is made from."))
+    blocks.append(
+      ContentBlock(
+        title: "Views against reports", body: .table, dataset: reports,
+        lead: "What the columns of reports add up to over all their rows, beside the column of a view that their "
+          + "definition ties them to."))
     return ReportContent(
       name: Self.name, title: Self.title,
       description: "What arrived, what became of every row, and whether the totals agree.", blocks: blocks)
@@ -44,7 +59,7 @@ struct ReconciliationPage {
 
   // MARK: Verdicts
 
-  private func verdicts(money: Dataset, views: Dataset) -> [ContentBlock] {
+  private func verdicts(money: Dataset, views: Dataset, reports: Dataset) -> [ContentBlock] {
     var blocks: [ContentBlock] = []
     var currencies: [String: ExactDecimal] = [:]
     var worst: String?
@@ -71,6 +86,14 @@ struct ReconciliationPage {
         ? "The views agree with their tables: \(views.rows.count) totals compared, difference 0.00."
         : "\(off.count) of \(views.rows.count) view totals differ from their tables."
       blocks.append(ContentBlock(title: "Views", body: .verdict(isGood: off.isEmpty, text)))
+    }
+    if !reports.rows.isEmpty {
+      let off = Self.differing(reports)
+      let text =
+        off == 0
+        ? "The reports agree with their views: \(reports.rows.count) totals compared, difference 0.00."
+        : "\(off) of \(reports.rows.count) totals of reports differ from their views."
+      blocks.append(ContentBlock(title: "Reports", body: .verdict(isGood: off == 0, text)))
     }
     return blocks
   }
@@ -150,7 +173,7 @@ struct ReconciliationPage {
   static let newestAsOf = "(SELECT max(as_of) FROM daybook.file WHERE as_of <= $1 AND status <> 'superseded')"
 
   private func files() async throws -> (dataset: Dataset, lead: String) {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT feed, name AS file, status, rows_read AS read, rows_inserted AS inserted, rows_updated AS updated,
         rows_unchanged AS unchanged, rows_duplicate AS duplicate, rows_rejected AS rejected,
@@ -162,6 +185,7 @@ struct ReconciliationPage {
     let counts = ["read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleted", "bytes"]
     var dataset = try ReportQueries.dataset(
       rows, described: [], shown: Self.shownFiles, csvPath: "data/files.csv")
+    dataset.statement = rowsSQL
     for index in dataset.columns.indices {
       if counts.contains(dataset.columns[index].name) { dataset.columns[index].format = .integer }
       if dataset.columns[index].name == "difference" { dataset.columns[index].format = .rowDifference }
@@ -181,15 +205,18 @@ struct ReconciliationPage {
   }
 
   private func money() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.feed, s.column_name AS "column", s.currency,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0) AS read,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'rejected'), 0) AS rejected,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
+          - coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'rejected'), 0) AS staged,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'duplicate'), 0) AS duplicate,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'inserted'), 0) AS inserted,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'updated'), 0) AS updated,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'unchanged'), 0) AS unchanged,
-        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'duplicate'), 0) AS duplicate,
-        coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'rejected'), 0) AS rejected,
+        coalesce(sum(s.amount) FILTER (WHERE s.outcome IN ('inserted', 'updated', 'unchanged')), 0) AS loaded,
         coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
           - coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0) AS difference
       FROM daybook.file f JOIN daybook.file_control_sum s USING (file_id)
@@ -198,6 +225,7 @@ struct ReconciliationPage {
         = coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0), 1, 2, 3
       """, [asOf])
     var dataset = try ReportQueries.dataset(rows, described: [], shown: 500, csvPath: "data/control_sums.csv")
+    dataset.statement = rowsSQL
     let currency = dataset.index(of: "currency")
     for index in dataset.columns.indices.dropFirst(3) {
       dataset.columns[index].format =
@@ -207,181 +235,63 @@ struct ReconciliationPage {
     return dataset
   }
 
-  // MARK: Rejects and duplicates
+  // MARK: Step by step
 
-  private func rejects() async throws -> [ContentBlock] {
-    let causes = try await queries.connection.query(
-      """
-      SELECT r.feed, r.code, r.column_name AS "column", count(*) AS rows, min(r.line) AS first_line
-      FROM daybook.reject r JOIN daybook.file f USING (file_id)
-      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf)
-      GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
-      """, [asOf])
-    var byCause = try ReportQueries.dataset(causes, described: [], shown: 200, csvPath: "data/reject_causes.csv")
-    if let place = byCause.index(of: "rows") { byCause.columns[place].format = .integer }
-    if let place = byCause.index(of: "first_line") { byCause.columns[place].format = .identifier }
-    let list = try await queries.connection.query(
-      """
-      SELECT r.feed, r.file, r.line, r.column_name AS "column", r.code, r.reason, r.raw, r.record, r.byte_offset
-      FROM daybook.reject r JOIN daybook.file f USING (file_id)
-      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf)
-      ORDER BY r.feed, r.file, r.line, r.reject_id
-      """, [asOf])
-    let listed = try rows(
-      list, csvPath: "data/rejects.csv", shown: Self.shownRejects,
-      identifiers: ["line", "record", "byte_offset"])
-    let doubles = try await queries.connection.query(
-      """
-      SELECT d.feed, d.file, d.line, d.key, d.kept_line, d.record, d.byte_offset
-      FROM daybook.duplicate_row d JOIN daybook.file f USING (file_id)
-      WHERE \(ReportQueries.isStanding) AND f.as_of = \(Self.newestAsOf)
-      ORDER BY d.feed, d.file, d.line, d.duplicate_id
-      """, [asOf])
-    let duplicates = try rows(
-      doubles, csvPath: "data/duplicates.csv", shown: Self.shownRejects,
-      identifiers: ["line", "kept_line", "record", "byte_offset"])
-    return [
-      ContentBlock(title: "Rejected rows by cause", body: .table, dataset: byCause),
-      ContentBlock(
-        title: "Rejected rows", body: .table, dataset: listed,
-        lead: "Where each stands in its file; the line is where the record starts, the header counted.",
-        wrapped: ["raw", "reason"]),
-      ContentBlock(
-        title: "Duplicate rows", body: .table, dataset: duplicates,
-        lead: "Rows whose key comes again later in the same file. The last one counts."),
-    ]
-  }
-
-  private func rows(_ result: PostgresRows, csvPath: String, shown: Int, identifiers: Set<String>) throws -> Dataset {
-    let names = result.columnNames
-    let figures = try result.map { row in
-      try names.indices.map { index -> Figure in
-        // The original bytes, as text where they are text.
-        if case .bytes(let bytes) = try row.value(at: index) { return .text(String(decoding: bytes, as: UTF8.self)) }
-        return Figure(try row.value(at: index))
-      }
+  /// From the rows of files to the rows of tables, for each feed.
+  private func steps() async throws -> Dataset {
+    var lines: [[Figure]] = []
+    var ran: [RanStatement] = []
+    for feed in queries.project.feeds {
+      let table = QualifiedName(schema: queries.project.database.schema, name: feed.name)
+      let inTable: String = try await exists(table) ? "(SELECT count(*) FROM \(table.quoted))" : "0::bigint"
+      let (rows, rowsSQL) = try await queries.told(
+        """
+        WITH night AS (
+          SELECT coalesce(sum(rows_read), 0)::bigint AS read, coalesce(sum(rows_rejected), 0)::bigint AS rejected,
+            coalesce(sum(rows_duplicate), 0)::bigint AS duplicate,
+            coalesce(sum(rows_inserted + rows_updated + rows_unchanged), 0)::bigint AS loaded
+          FROM daybook.file f WHERE f.feed = $2 AND f.status = 'loaded' AND f.as_of = \(Self.newestAsOf)),
+        ever AS (
+          SELECT coalesce((SELECT sum(rows_inserted - rows_deleted) FROM daybook.file WHERE feed = $2), 0)
+            + coalesce((SELECT sum(rows_plus - rows_minus) FROM daybook.batch
+              WHERE feed = $2 AND made_by IS NOT NULL), 0) AS rows)
+        SELECT n.read, n.rejected, n.read - n.rejected, n.duplicate, n.loaded,
+          n.read - n.rejected - n.duplicate - n.loaded, \(inTable), e.rows::bigint, \(inTable) - e.rows::bigint
+        FROM night n, ever e
+        """, [asOf, .text(feed.name)])
+      ran.append(rowsSQL)
+      guard let row = rows.first else { continue }
+      lines.append([.text(feed.name)] + (try rows.columnNames.indices.map { Figure(try row.value(at: $0)) }))
     }
-    var dataset = try Dataset(names: names, rows: figures, described: [], shown: shown, csvPath: csvPath)
-    for index in dataset.columns.indices where identifiers.contains(dataset.columns[index].name) {
-      dataset.columns[index].format = .identifier
+    func column(_ name: String, _ label: String, _ format: CellFormat = .integer) -> DatasetColumn {
+      DatasetColumn(name: name, label: label, format: format)
     }
+    var dataset = try Dataset(
+      columns: [
+        column("feed", "Feed", .text), column("in_files", "In the files"), column("rejected", "Rejected"),
+        column("staged", "Staged"), column("duplicate", "Duplicate"), column("loaded", "Loaded"),
+        column("difference", "Difference", .rowDifference), column("in_table", "In the table"),
+        column("by_files", "By files and hand"), column("table_difference", "Difference", .rowDifference),
+      ], rows: lines, shown: 200, csvPath: "data/steps.csv")
+    dataset.statement = RanStatement(of: ran)
     return dataset
   }
 
-  // MARK: Tables against views
-
-  /// Why the figures are not final when views and tables disagree, in words; nil when they agree.
-  static func draftReason(_ views: Dataset) -> String? {
-    guard let place = views.index(of: "difference") else { return nil }
-    let differing = views.rows.count { !($0[place].number?.isZero ?? true) }
-    guard differing > 0 else { return nil }
-    return "\(differing) of \(views.rows.count) view totals differ from their tables; Reconciliation lists them."
+  /// Whether the tables hold what files brought, said out loud.
+  private func tableVerdict(_ steps: Dataset) -> ContentBlock {
+    let place = steps.index(of: "table_difference") ?? 0
+    let off = steps.rows.filter { $0[place].number?.isZero != true }
+    let text =
+      off.isEmpty
+      ? "The tables hold what the files brought: \(steps.rows.count) tables counted, difference 0."
+      : "\(off.map { "\($0[0].plainText) (\(steps.text($0, place)))" }.joined(separator: ", ")): the table does not hold "
+        + "as many rows as files and hands have left in it; somebody else changes it, or it is older than Daybook."
+    return ContentBlock(title: "Tables", body: .verdict(isGood: off.isEmpty, text))
   }
 
-  /// The sums of every rollup, from the view and from its table.
-  ///
-  /// - Complexity: one pass over each table, whatever number of rollups is made from it.
-  func viewTotals() async throws -> Dataset {
-    var rollups: [ComparedRollup] = []
-    for view in queries.project.views {
-      guard let compared = ComparedRollup(view, in: queries.project), try await exists(compared.table),
-        try await exists(compared.view)
-      else { continue }
-      rollups.append(compared)
-    }
-    var tables: [ComparedRollup.Source: [String: [String: ExactDecimal]]] = [:]
-    for (source, readers) in Dictionary(grouping: rollups, by: \.source) {
-      let sums = Set(readers.flatMap { $0.sums.map(\.fromTable) }).sorted()
-      let values = try await totals(of: sums, by: source.currency, from: source.table)
-      tables[source] = values.mapValues { Dictionary(uniqueKeysWithValues: zip(sums, $0)) }
-    }
-    var lines: [[Figure]] = []
-    for rollup in rollups {
-      let inView = try await totals(of: rollup.sums.map(\.fromView), by: rollup.currencyInView, from: rollup.view)
-      let inTable = tables[rollup.source] ?? [:]
-      for (index, sum) in rollup.sums.enumerated() {
-        for key in Set(inTable.keys).union(inView.keys).sorted() {
-          let x = inTable[key]?[sum.fromTable] ?? .zero
-          let y = inView[key].map { $0[index] } ?? .zero
-          let difference = y.subtracting(x).map { Figure.number($0) } ?? .missing
-          lines.append([.text(rollup.view.name), .text(sum.name), .text(key), .number(x), .number(y), difference])
-        }
-      }
-    }
-    let columns = [
-      DatasetColumn(name: "view", label: "View", format: .text),
-      DatasetColumn(name: "measure", label: "Measure", format: .text),
-      DatasetColumn(name: "currency", label: "Currency", format: .text),
-      DatasetColumn(name: "table_total", label: "From the table", format: .money(currencyColumn: 2)),
-      DatasetColumn(name: "view_total", label: "From the view", format: .money(currencyColumn: 2)),
-      DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 2)),
-    ]
-    return try Dataset(columns: columns, rows: lines, shown: 200, csvPath: "data/view_totals.csv")
-  }
-
-  /// Sums of a relation by currency.
-  private func totals(
-    of sums: [String], by currency: String, from relation: QualifiedName
-  ) async throws -> [String: [ExactDecimal]] {
-    try keyed(
-      await queries.connection.query(
-        "SELECT \(currency)::text, \(sums.joined(separator: ", ")) FROM \(relation.quoted) GROUP BY 1 ORDER BY 1"))
-  }
-
-  private func exists(_ relation: QualifiedName) async throws -> Bool {
+  func exists(_ relation: QualifiedName) async throws -> Bool {
     let rows = try await queries.connection.query(
       "SELECT to_regclass($1::text) IS NOT NULL", [.text(relation.quoted)])
     return try rows.first?.decode(0, as: Bool.self) ?? false
-  }
-
-  private func keyed(_ rows: PostgresRows) throws -> [String: [ExactDecimal]] {
-    var result: [String: [ExactDecimal]] = [:]
-    for row in rows {
-      let key: String? = try row.decode(0)
-      result[key ?? ""] = try (1..<rows.columnNames.count).map { Figure(try row.value(at: $0)).number ?? .zero }
-    }
-    return result
-  }
-}
-
-/// A rollup whose sums are computed twice.
-private struct ComparedRollup {
-  /// What the sums are computed from, and what keeps currencies apart there.
-  struct Source: Hashable {
-    let table: QualifiedName
-    let currency: String
-  }
-
-  let view: QualifiedName
-  let source: Source
-  let currencyInView: String
-  let sums: [(name: String, fromTable: String, fromView: String)]
-
-  var table: QualifiedName { source.table }
-
-  /// - Returns: nil for what is no rollup of a feed, or has no sums.
-  init?(_ view: ViewDefinition, in project: Project) {
-    guard case .rollup(let rollup) = view.kind, let feed = project.feed(named: rollup.source) else { return nil }
-    sums = rollup.measures.compactMap { measure in
-      guard case .sum(let column) = measure.function else { return nil }
-      let only = measure.condition.map { " FILTER (WHERE \($0))" } ?? ""
-      return (
-        measure.name, "coalesce(sum(\(quoteIdentifier(column)))\(only), 0)::numeric",
-        "coalesce(sum(\(quoteIdentifier(measure.name))), 0)::numeric"
-      )
-    }
-    if sums.isEmpty { return nil }
-    let schema = project.database.schema
-    self.view = QualifiedName(schema: schema, name: view.name)
-    let table = QualifiedName(schema: schema, name: feed.name)
-    // Per currency where the feed's control sum says which column that is and the rollup keeps it apart.
-    let column = feed.columns.lazy.compactMap(\.control?.groupedBy).first
-    if let column, let group = rollup.groups.first(where: { $0.source == .column(column) }) {
-      source = Source(table: table, currency: quoteIdentifier(column))
-      currencyInView = quoteIdentifier(group.name)
-    } else {
-      source = Source(table: table, currency: "''")
-      currencyInView = "''"
-    }
   }
 }

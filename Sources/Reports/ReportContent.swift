@@ -2,6 +2,7 @@
 // so that they cannot disagree.
 // How it looks is elsewhere: PageLayout.
 
+internal import Definitions
 internal import Ledger
 internal import Markup
 internal import Money
@@ -12,6 +13,8 @@ struct ReportContent: Sendable {
   var title: String
   var description: String
   var blocks: [ContentBlock]
+  /// Which files are made of it.
+  var outputs: Set<ReportOutput> = Set(ReportOutput.allCases)
 
   /// The datasets in order, each once.
   var datasets: [Dataset] {
@@ -42,12 +45,26 @@ struct ContentBlock: Sendable {
   var lead: String = ""
   /// Columns that may hold long foreign text and are shown in a narrower, wrapping cell.
   var wrapped: Set<String> = []
+  /// Where the figures come from: their definition and their SQL.
+  var sources: [SourceLink] = []
+  /// The statement that gave the rows, as it ran.
+  var statement: RanStatement?
 
   /// Whether it is large figures; page one shows the first of each report.
   var isHeadline: Bool {
     if case .tiles = body { return true }
     return false
   }
+
+  /// The statement of the section, or of its rows.
+  var origin: RanStatement? { statement ?? dataset?.statement }
+}
+
+/// A way from figures to where they come from.
+struct SourceLink: Sendable, Hashable {
+  var words: String
+  var path: String
+  var fragment = ""
 }
 
 /// A way to another page of the set.
@@ -69,6 +86,17 @@ struct Tile: Sendable, Hashable {
     var label: String
     var base: String
     var change: ChangeRatio
+    /// The change with its sign, in the figure's unit; empty when there is none.
+    var delta = ""
+    /// `favourable`, `adverse`, or empty.
+    var judgement = ""
+
+    /// What stands behind the words: ` (+1,234.00) on 9,872.00 the month before, favourable`.
+    var rest: String {
+      let shown = delta.isEmpty ? "" : " (\(delta))"
+      let verdict = judgement.isEmpty ? "" : ", \(judgement)"
+      return base.isEmpty ? "\(shown) for \(label)" : "\(shown) on \(base) \(label)\(verdict)"
+    }
 
     /// "up 12.5%", "down 3.0%", "unchanged", "n/m".
     var words: String {
@@ -97,17 +125,22 @@ struct Tile: Sendable, Hashable {
   var line: String {
     let changes = comparisons.compactMap { comparison -> String? in
       if case .missing = comparison.change { return nil }
-      return "\(comparison.words) on \(comparison.label)"
+      let delta = comparison.delta.isEmpty ? "" : " (\(comparison.delta))"
+      let judgement = comparison.judgement.isEmpty ? "" : ", \(comparison.judgement)"
+      return "\(comparison.words)\(delta) on \(comparison.label)\(judgement)"
     }
     let figure = value.isEmpty ? "no figure" : unit.isEmpty ? value : "\(value) \(unit)"
-    return "\(label): \(figure)" + (changes.isEmpty ? "" : " – " + changes.joined(separator: ", "))
+    return "\(label): \(figure)" + (changes.isEmpty ? "" : " – " + changes.joined(separator: "; "))
   }
 }
 
 extension ReportContent {
-  /// The figures of page one as lines of a mail: a heading for each group, and its figures below it.
+  /// The figures of page one as lines of a mail: a heading for each group, and its figures below it; then what moved.
   var summaryLines: [String] {
     blocks.flatMap { block -> [String] in
+      if case .words(let sentences, _) = block.body, block.dataset != nil {
+        return [block.title] + sentences.map { "  \($0)" }
+      }
       guard case .tiles(let groups) = block.body else { return [] }
       return groups.flatMap { group in
         [group.name.isEmpty ? block.title : "\(block.title), \(group.name)"] + group.tiles.map { "  \($0.line)" }
@@ -152,9 +185,17 @@ extension ContentBlock {
     case .links(let links): add("pages", .array(links.map { .string($0.name) }))
     case .tiles, .table: break
     }
+    if !sources.isEmpty {
+      add(
+        "sources",
+        .array(
+          sources.map { link in
+            ["words": .string(link.words), "path": .string(link.path), "fragment": .string(link.fragment)]
+          }))
+    }
     if let dataset {
-      add("csv", .string(dataset.csvPath))
-      if let path = dataset.extractPath { add("xlsx", .string(path)) }
+      if dataset.isWritten { add("csv", .string(dataset.csvPath)) }
+      if let path = dataset.writtenExtractPath { add("xlsx", .string(path)) }
       add("rows_total", .integer(dataset.totalRows))
       add("rows_shown", .integer(dataset.rows.count))
       add(

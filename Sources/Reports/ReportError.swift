@@ -19,6 +19,8 @@ public enum ReportError: Error, Sendable, CustomStringConvertible {
   ///   - reason: what the system said.
   ///   - state: what readers have now, in one sentence.
   case cannotWrite(path: String, reason: String, state: String)
+  /// A file of a published set could not be read to compare it.
+  case cannotCompare(path: String, reason: String)
   /// The task was cancelled.
   case cancelled
 
@@ -31,6 +33,10 @@ public enum ReportError: Error, Sendable, CustomStringConvertible {
       Diagnostic(
         .error, code: "cannot_write_output", "cannot write \(path): \(reason)", notes: ["state: \(state)"],
         fix: "make room or mend the permissions, then: daybook report")
+    case .cannotCompare(let path, let reason):
+      Diagnostic(
+        .error, code: "cannot_compare", "cannot read \(path) to compare it: \(reason)",
+        fix: "publish the set anew: daybook report --force")
     case .cancelled: Diagnostic(.error, code: "cancelled", "reports: cancelled; the set before is unchanged")
     }
   }

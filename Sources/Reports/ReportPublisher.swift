@@ -43,13 +43,15 @@ public struct ReportPublisher: Sendable {
   {
     try check(names)
     let folder = OutputFolder(path: project.output)
-    let previous = folder.intactManifest(for: run.asOf)
+    let standing = folder.standing(for: run.asOf)
+    let previous = standing?.manifest
     let plan: SetPlan?
     do {
       plan = try await pool.withConnection(label: "reports") { connection in
         try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
           try await SetRenderer(
-            project: project, run: run, moment: clock(), folder: folder, previous: previous, connection: $0
+            project: project, run: run, moment: clock(), folder: folder, previous: previous,
+            isMarked: standing?.mark != nil, connection: $0
           ).render(names, force: force)
         }
       }
@@ -69,7 +71,11 @@ public struct ReportPublisher: Sendable {
         let written = try plan.map { plan throws(ReportError) in
           try folder.publish(plan.files, asOf: asOf, replacing: previous)
         }
-        return (written ?? 0, try folder.swapLatest(to: asOf))
+        let before = folder.latestTarget
+        let hasMoved = try folder.swapLatest(to: asOf)
+        // What a failed night wrote into the newest set is no longer true of it when a newer one is there.
+        if hasMoved, let before, let date = CivilDate(before) { try folder.removeMark(from: date) }
+        return (written ?? 0, hasMoved)
       }
     }.get()
     return outcome(names, plan: plan, folder: folder, written: written, isChanged: plan != nil || hasMoved)
@@ -93,7 +99,7 @@ public struct ReportPublisher: Sendable {
     let directory = folder.directory(for: run.asOf)
     let reports = SetRenderer.pages(of: project).filter { names.includes($0.name) }.map { page in
       PublishedReport(
-        name: page.name, path: "\(directory)/\(page.name).html",
+        name: page.name, path: "\(directory)/\(project.report(named: page.name)?.mainFile ?? "\(page.name).html")",
         cached: plan.map { !$0.rendered.contains(page.name) } ?? true)
     }
     return PublishOutcome(

@@ -65,6 +65,36 @@ struct ReportQueries: Sendable {
     return dataset
   }
 
+  /// The statement of a section as it runs; nil for words.
+  func ran(_ section: ReportSection, of report: ReportDefinition) throws(ReportError) -> RanStatement? {
+    guard let (sql, values) = try statement(section, of: report) else { return nil }
+    let shown = values.map { value in
+      switch value {
+      case .date(let days): CivilDate(daysSince1970: Int(days)).description
+      case .text(let text): text
+      default: ""
+      }
+    }
+    return RanStatement(
+      sql: sql, values: shown, inputs: section.inputs,
+      position: section.position)
+  }
+
+  /// Rows of Daybook's own state, with the statement that gave them.
+  func told(_ sql: String, _ values: [PostgresValue] = []) async throws(PostgresError) -> (PostgresRows, RanStatement) {
+    let rows = try await connection.query(sql, values)
+    let shown = values.map { value in
+      switch value {
+      case .date(let days): CivilDate(daysSince1970: Int(days)).description
+      case .text(let text): text
+      case .uuid(let bytes): Figure.hexadecimal(bytes)
+      case .textArray(let texts): "{\(texts.map { $0 ?? "" }.joined(separator: ","))}"
+      default: ""
+      }
+    }
+    return (rows, RanStatement(sql: sql, values: shown, inputs: [], position: SourcePosition(file: "")))
+  }
+
   /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.
   static let isStanding = """
     f.status <> 'superseded' AND NOT (f.status = 'refused' AND EXISTS (SELECT FROM daybook.file later

@@ -47,7 +47,7 @@ struct RunPage {
   }
 
   private func stages() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT stage, name, status, wall_ms / 1000.0 AS seconds, (cpu_user_ms + cpu_sys_ms) / 1000.0 AS cpu_seconds,
         rows_read, rows_inserted + rows_updated + rows_deleted AS rows_written, rows_rejected, bytes_in,
@@ -55,7 +55,7 @@ struct RunPage {
         coalesce(skip_reason, error_message, detail) AS detail
       FROM daybook.stage_run WHERE run_id = $1 ORDER BY seq
       """, [runID])
-    return try ReportQueries.dataset(
+    var dataset = try ReportQueries.dataset(
       rows,
       described: [
         ColumnFormat(column: "stage", kind: .text), ColumnFormat(column: "name", kind: .text),
@@ -72,10 +72,12 @@ struct RunPage {
         ColumnFormat(column: "maxrss_kb", label: "Peak memory KB", kind: .integer),
         ColumnFormat(column: "detail", kind: .text),
       ], shown: 200, csvPath: "data/stages.csv")
+    dataset.statement = rowsSQL
+    return dataset
   }
 
   private func checks() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.name AS check, f.test, f.severity, f.failing_rows, f.message AS found,
         (SELECT string_agg(concat(column_name, ' ', coalesce(value, 'null')), ', ')
@@ -83,7 +85,7 @@ struct RunPage {
       FROM daybook.check_failure f LEFT JOIN daybook.check_example e ON e.failure_id = f.failure_id AND e.number = 1
       WHERE f.run_id = $1 ORDER BY f.failure_id
       """, [runID])
-    return try ReportQueries.dataset(
+    var dataset = try ReportQueries.dataset(
       rows,
       described: [
         ColumnFormat(column: "check", kind: .text), ColumnFormat(column: "test", kind: .text),
@@ -91,10 +93,12 @@ struct RunPage {
         ColumnFormat(column: "failing_rows", label: "Rows", kind: .integer),
         ColumnFormat(column: "found", kind: .text), ColumnFormat(column: "example", kind: .text),
       ], shown: 100, csvPath: "data/checks.csv")
+    dataset.statement = rowsSQL
+    return dataset
   }
 
   private func runs() async throws -> Dataset {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT r.run_id::text AS run, r.job, r.as_of, r.status, r.exit_code, r.started_at AS started_at_utc,
         r.wall_ms / 1000.0 AS seconds, s.rows_read, s.rows_rejected, coalesce(r.error_message, '') AS outcome
@@ -115,6 +119,7 @@ struct RunPage {
         ColumnFormat(column: "run", kind: .text), ColumnFormat(column: "outcome", label: "Error", kind: .text),
       ], shown: Self.shownRuns, csvPath: "data/runs.csv")
     if let place = dataset.index(of: "run") { dataset.columns[place].format = .identifier }
+    dataset.statement = rowsSQL
     return dataset
   }
 

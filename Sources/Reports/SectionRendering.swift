@@ -24,6 +24,7 @@ struct SectionRendering {
   static func keptRows(_ section: ReportSection) -> Int {
     switch section.kind {
     case .chart: chartRows
+    case .moves: section.top ?? MoveSentences.shown
     default: section.top ?? defaultRows
     }
   }
@@ -38,6 +39,14 @@ struct SectionRendering {
       return ContentBlock(title: section.title, body: .tiles(dataset.map(tiles) ?? []), dataset: dataset)
     case .table:
       return ContentBlock(title: section.title, body: .table, dataset: dataset)
+    case .moves(let definition):
+      guard let dataset else { return ContentBlock(title: section.title, body: .words([], isNote: false)) }
+      let sentences = MoveSentences(
+        definition: definition, dataset: dataset,
+        now: try place(definition.now, section: section, dataset: dataset),
+        before: try place(definition.before, section: section, dataset: dataset))
+      return ContentBlock(
+        title: section.title, body: .words(sentences.paragraphs, isNote: false), dataset: dataset)
     case .chart(let definition):
       guard let dataset else { return ContentBlock(title: section.title, body: .table) }
       return try chart(definition, section: section, index: index, dataset: dataset)
@@ -73,9 +82,13 @@ struct SectionRendering {
     return Tile(
       label: column.label, value: column.format.text(row[index], currency: currency), unit: currency ?? "",
       comparisons: comparisons(of: column, in: dataset).map { other in
-        Tile.Comparison(
-          label: dataset.columns[other].label, base: column.format.text(row[other], currency: currency),
-          change: ChangeRatio(from: row[other].number, to: row[index].number))
+        let change = FigureChange(
+          from: row[other].number, to: row[index].number, format: column.format, currency: currency,
+          better: column.better)
+        return Tile.Comparison(
+          label: dataset.columns[other].label,
+          base: row[other].number.map { column.format.figureFormat(currency: currency).spelled($0) } ?? "",
+          change: change.ratio, delta: change.delta, judgement: change.judgement)
       })
   }
 

@@ -21,11 +21,17 @@ struct SetManifest: Sendable, Hashable, Codable {
     /// The run that rendered it.
     var runID: String
     var files: [String]
+    /// When it was rendered; nil in sets of older versions.
+    var renderedAt: String?
+    /// What its columns were promised to add up to, and what they did.
+    var ties: [ReportTie]?
 
     private enum CodingKeys: String, CodingKey {
       case name, fingerprint
       case runID = "run_id"
       case files
+      case renderedAt = "rendered_at"
+      case ties
     }
   }
 
@@ -35,13 +41,15 @@ struct SetManifest: Sendable, Hashable, Codable {
   var schemaVersion: Int = SetManifest.currentSchemaVersion
   var project: String
   var asOf: String
-  /// COMPLETE or DRAFT.
+  /// COMPLETE or DRAFT; STALE after a later night failed.
   var state: String
   /// The run that published the set.
   var runID: String
   var generatedAt: String
   var reports: [Report]
   var files: [File]
+  /// What a failed night has put into the set since; nil when none has.
+  var stale: StaleMark?
 
   private enum CodingKeys: String, CodingKey {
     case schemaVersion = "schema_version"
@@ -50,7 +58,7 @@ struct SetManifest: Sendable, Hashable, Codable {
     case state
     case runID = "run_id"
     case generatedAt = "generated_at"
-    case reports, files
+    case reports, files, stale
   }
 
   /// Reads a manifest; nil for anything that is not one of this version.
@@ -75,26 +83,35 @@ struct SetManifest: Sendable, Hashable, Codable {
 
   /// The bytes of the file, the same for the same manifest.
   var json: [UInt8] {
-    let value: JSONValue = [
-      "schema_version": .integer(schemaVersion), "project": .string(project), "as_of": .string(asOf),
-      "state": .string(state), "run_id": .string(runID), "generated_at": .string(generatedAt),
-      "reports": .array(
-        reports.map { report in
-          [
-            "name": .string(report.name), "fingerprint": .string(report.fingerprint),
-            "run_id": .string(report.runID), "files": .array(report.files.map { .string($0) }),
-          ]
-        }),
-      "files": .array(
-        files.map { file in
-          ["path": .string(file.path), "bytes": .integer(file.bytes), "sha256": .string(file.sha256)]
-        }),
+    var members: [JSONValue.Member] = [
+      .init("schema_version", .integer(schemaVersion)), .init("project", .string(project)),
+      .init("as_of", .string(asOf)), .init("state", .string(state)), .init("run_id", .string(runID)),
+      .init("generated_at", .string(generatedAt)), .init("reports", .array(reports.map(\.json))),
+      .init(
+        "files",
+        .array(
+          files.map { file in
+            ["path": .string(file.path), "bytes": .integer(file.bytes), "sha256": .string(file.sha256)]
+          })),
     ]
-    return Array((value.text(openLevels: 2) + "\n").utf8)
+    if let stale { members.append(.init("stale", stale.manifestJSON)) }
+    return Array((JSONValue.object(members).text(openLevels: 2) + "\n").utf8)
   }
 
   /// The page of that name.
   func report(named name: String) -> Report? { reports.first { $0.name == name } }
   /// The file at that path.
   func file(at path: String) -> File? { files.first { $0.path == path } }
+}
+
+extension SetManifest.Report {
+  fileprivate var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("name", .string(name)), .init("fingerprint", .string(fingerprint)), .init("run_id", .string(runID)),
+      .init("files", .array(files.map { .string($0) })),
+    ]
+    if let renderedAt { members.append(.init("rendered_at", .string(renderedAt))) }
+    if let ties, !ties.isEmpty { members.append(.init("ties", .array(ties.map(\.json)))) }
+    return .object(members)
+  }
 }

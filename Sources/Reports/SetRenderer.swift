@@ -24,10 +24,14 @@ struct SetRenderer: Sendable {
   let moment: Moment
   let folder: OutputFolder
   let previous: SetManifest?
+  /// Whether the set that is published says that it is stale, which a good night takes back.
+  var isMarked = false
   let connection: PostgresConnection
 
   /// No report has one of these names: `ReportDefinition.builtInPages`.
-  static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
+  static let builtIns: Set<String> = [
+    IndexPage.name, ReconciliationPage.name, DataQualityPage.name, RunPage.name,
+  ]
 
   /// The pages of a set, in the order of the navigation.
   static func pages(of project: Project) -> [PageContext.Page] {
@@ -35,12 +39,20 @@ struct SetRenderer: Sendable {
       + project.reports.map { .init(name: $0.name, title: $0.title) }
       + [
         .init(name: ReconciliationPage.name, title: ReconciliationPage.title),
+        .init(name: DataQualityPage.name, title: DataQualityPage.title),
         .init(name: RunPage.name, title: RunPage.title),
       ]
   }
 
   /// The new set, or nil when the one that is published has everything as it would be.
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
+    let locale = project.locale
+    let notation = FigureNotation(
+      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern)
+    return try await FigureNotation.$current.withValue(notation) { try await renderAll(names, force: force) }
+  }
+
+  private func renderAll(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let state = try await LedgerState.read(asOf: run.asOf, on: connection)
     let pages = Self.pages(of: project)
     let fingerprints = PageFingerprints(project: project, state: state, asOf: run.asOf, pages: pages)
@@ -51,7 +63,11 @@ struct SetRenderer: Sendable {
     var stale = Set(pages.map(\.name).filter { previous?.report(named: $0)?.fingerprint != wanted[$0] })
     if force { stale.formUnion(pages.map(\.name).filter(names.includes)) }
     let isSamePages = previous?.reports.map(\.name) == pages.map(\.name)
-    if stale.isEmpty, isSamePages { return nil }
+    if stale.isEmpty, isSamePages, let previous {
+      if !isMarked { return nil }
+      let kept = previous.files.map { (path: $0.path, content: OutputFolder.Content.kept) }
+      return SetPlan(files: kept + [(SetManifest.fileName, .bytes(previous.json))])
+    }
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(stale, wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
@@ -67,74 +83,100 @@ struct SetRenderer: Sendable {
     let time = try await queries.begin(at: moment)
     let reach = try await queries.reach(of: project.feeds, state: state)
     let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
-    let context = PageContext(
+    let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
+    var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
-      job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: pages,
+      job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
       draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
       rejectedRows: state.rejectedRows)
 
     var plan = SetPlan(rendered: stale)
     var entries: [String: SetManifest.Report] = [:]
     var fragments: [String: [UInt8]] = [:]
-    var headlines: [ContentBlock] = []
-    var summary: [String] = []
+    var headlines: [[ContentBlock]] = []
     var sheets: [String: WorkbookRendering.Page] = [:]
-    func fragment(_ content: ReportContent) -> [UInt8] { Array((content.json.text(openLevels: 4) + "\n").utf8) }
-    func add(_ content: ReportContent, feeds: [PageContext.FeedReach]) {
-      var page = context
-      page.feeds = feeds
-      var files: [(path: String, bytes: [UInt8])] = [
-        ("\(content.name).html", PageLayout(context: page).page(content)),
-        ("data/\(content.name).json", fragment(content)),
-      ]
-      for dataset in content.datasets {
-        files.append((dataset.csvPath, dataset.csv))
-        if let path = dataset.extractPath, let extract = dataset.extract { files.append((path, extract)) }
-      }
-      plan.files += files.map { ($0.path, .bytes($0.bytes)) }
-      fragments[content.name] = files[1].bytes
-      sheets[content.name] = .init(content: content, feeds: feeds)
-      entries[content.name] = SetManifest.Report(
-        name: content.name, fingerprint: wanted[content.name] ?? "", runID: run.runID.description,
-        files: files.map(\.path))
-    }
+    /// What is rendered anew, with the feeds that it reads.
+    var contents: [(content: ReportContent, feeds: [PageContext.FeedReach])] = []
+    var ties: [(name: String, ties: [ReportTie])] = []
 
     let csvPaths = csvPaths()
     for report in project.reports {
       let paths = csvPaths[report.name] ?? []
       let kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
-      var content = try await contents(of: report, queries: queries, csvPaths: paths, hasExtracts: kept == nil)
+      // The workbook holds every page of a set, so that the rows of kept ones are asked for, too.
+      var said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: kept != nil)
       let inputs = Set(fingerprints.inputs(of: report))
       let feeds = reach.filter { inputs.contains($0.feed) }
-      if let kept, let said = folder.read("data/\(report.name).json", of: run.asOf), said == fragment(content) {
+      if let kept, isSame(said.content) {
         plan.files += kept.files.map { ($0, .kept) }
         entries[report.name] = kept
-        fragments[report.name] = said
-        sheets[report.name] = .init(content: content, feeds: feeds)
+        if report.outputs.contains(.json) { fragments[report.name] = Self.fragment(said.content) }
+        sheets[report.name] = .init(content: said.content, feeds: feeds)
       } else {
         if kept != nil {
-          content = try await contents(of: report, queries: queries, csvPaths: paths, hasExtracts: true)
+          said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
           plan.rendered.insert(report.name)
         }
-        add(content, feeds: feeds)
+        contents.append((said.content, feeds))
       }
-      if var headline = content.blocks.first(where: \.isHeadline) {
-        headline.title = headline.title.isEmpty ? report.title : "\(report.title): \(headline.title)"
-        headlines.append(headline)
-        summary += ReportContent(name: "", title: "", description: "", blocks: [headline]).summaryLines
-      }
+      ties.append((report.name, said.ties))
+      // Page one begins with the figures that it also says what moved them.
+      headlines.insert(said.headlines, at: report.tellsWhatMoved ? 0 : headlines.count)
     }
-    add(try await IndexPage(queries: queries).content(headlines: headlines), feeds: reach)
-    add(try await ReconciliationPage(queries: queries).content(views: viewTotals), feeds: reach)
-    add(try await RunPage(queries: queries, run: run).content(), feeds: reach)
+    let proof = ReconciliationPage(queries: queries)
+    let reportTotals = try await proof.reportTotals(ties)
+    if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
+    contents.append((try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach))
+    contents.append((try await proof.content(views: viewTotals, reports: reportTotals), reach))
+    contents.append((try await DataQualityPage(queries: queries, run: run).content(reach: reach), reach))
+    contents.append((try await RunPage(queries: queries, run: run).content(), reach))
+
+    let definitions = DefinitionPages(project: project, asOf: run.asOf)
+    for (var content, feeds) in contents {
+      if Self.builtIns.contains(content.name) {
+        // Page one's figures lead to the reports that they are of.
+        for index in content.blocks.indices where content.blocks[index].sources.isEmpty {
+          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: index, of: content.name)
+        }
+      }
+      var page = context
+      page.feeds = feeds
+      var files: [(path: String, bytes: [UInt8])] = []
+      if content.outputs.contains(.html) {
+        files.append(("\(content.name).html", PageLayout(context: page).page(content)))
+      }
+      if let sources = definitions.page(about: content) {
+        files.append((DefinitionPages.path(of: content.name), sources))
+      }
+      if content.outputs.contains(.json) {
+        let fragment = Self.fragment(content)
+        fragments[content.name] = fragment
+        files.append(("data/\(content.name).json", fragment))
+      }
+      for dataset in content.datasets {
+        if dataset.isWritten { files.append((dataset.csvPath, dataset.csv)) }
+        if let path = dataset.writtenExtractPath, let extract = dataset.extract { files.append((path, extract)) }
+      }
+      sheets[content.name] = .init(content: content, feeds: feeds)
+      if content.name == IndexPage.name { files.append((DefinitionPages.inputs, definitions.views())) }
+      plan.files += files.map { ($0.path, .bytes($0.bytes)) }
+      let name = content.name
+      entries[name] = SetManifest.Report(
+        name: name, fingerprint: wanted[name] ?? "", runID: run.runID.description, files: files.map(\.path),
+        renderedAt: moment.description, ties: ties.first { $0.name == name }?.ties)
+    }
 
     let order = pages.map(\.name)
     plan.files = unique(plan.files)
-    let workbook = WorkbookRendering(context: context, generated: moment, pages: order.compactMap { sheets[$0] })
+    let workbook = WorkbookRendering(
+      context: context, generated: moment,
+      pages: order.compactMap { sheets[$0] }.filter { $0.content.outputs.contains(.xlsx) })
     plan.files.append((WorkbookRendering.fileName, .bytes(try await bytes(of: workbook))))
     plan.files.append(("report.json", .bytes(reportJSON(context, order.compactMap { fragments[$0] }))))
     let text = SummaryText(
-      context: context, headlines: summary, indexPath: "\(folder.directory(for: run.asOf))/index.html")
+      context: context,
+      headlines: ReportContent(name: "", title: "", description: "", blocks: headlines.flatMap { $0 }).summaryLines,
+      indexPath: "\(folder.directory(for: run.asOf))/index.html")
     plan.files.append((SummaryText.fileName, .bytes(text.bytes)))
     let manifest = SetManifest(
       project: project.name, asOf: run.asOf.description, state: context.stateWord, runID: run.runID.description,
@@ -144,18 +186,52 @@ struct SetRenderer: Sendable {
   }
 
   /// What one report says.
-  private func contents(
-    of report: ReportDefinition, queries: ReportQueries, csvPaths: [String], hasExtracts: Bool
-  ) async throws -> ReportContent {
+  private struct Saying {
+    var content: ReportContent
+    /// Its large figures, which page one shows.
+    var headlines: [ContentBlock] = []
+    var ties: [ReportTie] = []
+  }
+
+  /// Asks for everything that a report says.
+  ///
+  /// - Parameter isKept: whether its files are likely to stay, so that large ones are not made.
+  private func saying(
+    of report: ReportDefinition, queries: ReportQueries, csvPaths: [String], isKept: Bool
+  ) async throws -> Saying {
     let rendering = SectionRendering(report: report)
-    var content = ReportContent(name: report.name, title: report.title, description: report.description, blocks: [])
+    var saying = Saying(
+      content: ReportContent(
+        name: report.name, title: report.title, description: report.description, blocks: [], outputs: report.outputs))
+    let headlinePlaces = report.headlines
+    let isExtracted = report.outputs.contains(.xlsx)
     for (index, section) in report.sections.enumerated() {
-      let dataset = try await queries.dataset(
+      var dataset = try await queries.dataset(
         section, of: report, csvPath: index < csvPaths.count ? csvPaths[index] : "",
-        extracts: hasExtracts ? folder : nil)
-      content.blocks.append(try rendering.block(section, index: index, dataset: dataset))
+        extracts: isExtracted && !isKept ? folder : nil)
+      dataset?.isWritten = report.outputs.contains(.csv)
+      dataset?.isExtracted = isExtracted
+      saying.ties += ReportTie.ties(of: dataset, section: section.title)
+      var block = try rendering.block(section, index: index, dataset: dataset)
+      block.statement = try queries.ran(section, of: report)
+      block.sources = DefinitionPages.links(for: block, at: index, of: report.name)
+      saying.content.blocks.append(block)
+      if headlinePlaces.contains(index) {
+        block.title = block.title.isEmpty ? report.title : "\(report.title): \(block.title)"
+        saying.headlines.append(block)
+      }
     }
-    return content
+    return saying
+  }
+
+  /// Whether the published set says the same of a report.
+  private func isSame(_ content: ReportContent) -> Bool {
+    guard content.outputs.contains(.json) else { return true }
+    return folder.read("data/\(content.name).json", of: run.asOf) == Self.fragment(content)
+  }
+
+  private static func fragment(_ content: ReportContent) -> [UInt8] {
+    Array((content.json.text(openLevels: 4) + "\n").utf8)
   }
 
   private func bytes(of workbook: WorkbookRendering) async throws(ReportError) -> [UInt8] {
@@ -225,6 +301,10 @@ struct SetRenderer: Sendable {
 
   private static let reserved: Set<String> = [
     "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds",
+    "checks",
+    "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
+    "refused_files",
+    "check_outcomes", "check_examples",
   ]
 
   /// Lower-case letters and digits with `_` between words.
@@ -238,5 +318,22 @@ struct SetRenderer: Sendable {
     }
     while result.hasSuffix("_") { result.removeLast() }
     return result.isEmpty ? fallback : String(result.prefix(60))
+  }
+}
+
+extension ReportDefinition {
+  /// The sections that page one shows too: the first figures, and the first sentences about what moved.
+  var headlines: Set<Int> {
+    let figures = sections.firstIndex { $0.kind == .kpi }
+    let movements = sections.firstIndex { if case .moves = $0.kind { true } else { false } }
+    return Set([figures, movements].compactMap(\.self))
+  }
+
+  /// Whether it has sentences about what moved its figures.
+  var tellsWhatMoved: Bool { sections.contains { if case .moves = $0.kind { true } else { false } } }
+
+  /// The file of a set that a reader of the report opens first.
+  var mainFile: String {
+    outputs.contains(.html) ? "\(name).html" : outputs.contains(.json) ? "data/\(name).json" : "data"
   }
 }

@@ -25,7 +25,7 @@ struct SummaryText: Sendable {
     let noun = context.rejectedRows == 1 ? "row" : "rows"
     lines.append(
       context.rejectedRows == 0
-        ? "Rejected: none." : "Rejected: \(rejected) \(noun), listed in data/rejects.csv and reconciliation.html.")
+        ? "Rejected: none." : "Rejected: \(rejected) \(noun), listed in data/rejects.csv and data-quality.html.")
     if let common = context.commonReach {
       lines.append("Data of every feed reach through \(common).")
     } else if !context.feeds.isEmpty {

@@ -167,7 +167,9 @@ struct WorkbookSheet {
     if dataset.columns.isEmpty { return }
     if dataset.rows.isEmpty { try sentence("No rows.", .note, &writer) }
     if let (shown, total) = dataset.truncation {
-      try sentence("\(shown) of \(total); all in \(dataset.filesWithAll)", .note, &writer)
+      let paths = dataset.writtenPaths.joined(separator: " and ")
+      let rest = paths.isEmpty ? "the outputs of this report leave out the CSV with all" : "all in \(paths)"
+      try sentence("\(shown) of \(total); \(rest)", .note, &writer)
     }
     let head = CellPlace(row, 0)
     let labels = dataset.columns.map { legible($0.label) }
@@ -233,9 +235,6 @@ struct WorkbookSheet {
 }
 
 extension Dataset {
-  /// The files that hold all rows.
-  var filesWithAll: String { extractPath.map { "\(csvPath) and \($0)" } ?? csvPath }
-
   /// Puts the label of what is compared before the label of each column that it is compared to.
   fileprivate mutating func nameComparisons() {
     let named = columns

@@ -8,6 +8,7 @@ internal import Jobs
 internal import Ledger
 internal import Money
 internal import Postgres
+internal import Reports
 internal import Views
 
 struct StatusCommand: Verb {
@@ -51,6 +52,9 @@ struct StatusCommand: Verb {
         console.data("next       \(next)")
       }
       console.data("reports    " + RunText.published(published))
+      let sets = PublishedSets(output: project.output)
+      let staleness = sets.latest.flatMap { sets.set(for: $0) }?.staleness
+      if let staleness { console.data("stale      \(visible(staleness))") }
       if let first = closed.first, let last = closed.last {
         let hard = closed.count { $0.state == .hard }
         let months =
@@ -74,7 +78,7 @@ struct StatusCommand: Verb {
         "project": .string(project.name), "running": .bool(isRunning),
         "last_run": runs.first.map(RunText.json) ?? .null, "last_success": lastGood.map(RunText.json) ?? .null,
         "open_failure": open.map(RunText.json) ?? .null, "next": .optional(next),
-        "published": published.date.map { .string($0) } ?? .null,
+        "published": published.date.map { .string($0) } ?? .null, "stale": .optional(staleness),
         "feeds": .array(
           project.feeds.map { feed in
             let known = feeds.first { $0.feed == feed.name }

@@ -13,6 +13,8 @@ protocol Verb: ParsableCommand, Sendable {
   var global: GlobalOptions { get }
   /// Whether SIGINT is meant for a program in the foreground, and not for this one.
   static var leavesInterruptsToChild: Bool { get }
+  /// What the verb is called in what it prints.
+  static var shownName: String { get }
   /// Does the work.
   ///
   /// - Returns: what the process exits with. What is thrown is explained and mapped by the caller.
@@ -21,6 +23,7 @@ protocol Verb: ParsableCommand, Sendable {
 
 extension Verb {
   static var leavesInterruptsToChild: Bool { false }
+  static var shownName: String { _commandName }
 }
 
 struct Invocation: Sendable {

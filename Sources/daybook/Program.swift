@@ -57,7 +57,7 @@ enum Program {
       if let signal = invocation.interruption.signal {
         failure = StageFailure(ExitStatus(signal: signal), "cancelled", "stopped by a signal; nothing was changed")
       }
-      let job = type(of: verb)._commandName
+      let job = type(of: verb).shownName
       invocation.console.json(JSONValue.failed(job: job, failure))
       for line in CommandFailureText(failure, invocation).lines { invocation.console.problem(line) }
       return failure.exitCode

@@ -1,4 +1,4 @@
-// The verbs that change something: run, ingest, refresh, report, retry.
+// The verbs that change something: run, ingest, refresh, retry; report is in ReportCommands.
 
 internal import ArgumentParser
 internal import Definitions
@@ -61,20 +61,6 @@ struct RefreshCommand: PlanningVerb {
 
   func request(asOf: CivilDate) -> PlanRequest {
     PlanRequest(work: .refresh(views), asOf: asOf, isFullRefresh: full, isVerified: verify)
-  }
-}
-
-struct ReportCommand: PlanningVerb {
-  static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Publish the report files that changed.")
-
-  @Argument(help: "The reports; all unless named.") var reports: [String] = []
-  @Flag(name: .long, help: "Write them even where nothing changed.") var force = false
-  @OptionGroup var planning: PlanningOptions
-  @OptionGroup var global: GlobalOptions
-
-  func request(asOf: CivilDate) -> PlanRequest {
-    PlanRequest(work: .report(reports), asOf: asOf, isForced: force)
   }
 }
 

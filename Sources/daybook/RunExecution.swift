@@ -34,7 +34,7 @@ struct PlanningOptions: ParsableArguments {
 
 extension PlanningVerb {
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
-    let project = try invocation.loadProject()
+    let project = try await loadProject(invocation)
     let asOf = try invocation.asOf(planning.asOf, project: project)
     let plan = try Plan(request(asOf: asOf), project: project)
     if planning.isDryRun { return try await printPlan(plan, project: project, invocation) }
@@ -50,9 +50,32 @@ extension PlanningVerb {
     return try await carryOut(spooled, project, invocation)
   }
 
+  /// The project; a job that finds it broken was a night that failed.
+  private func loadProject(_ invocation: Invocation) async throws -> Project {
+    do {
+      return try invocation.loadProject()
+    } catch {
+      if self is RunCommand, !planning.isDryRun,
+        let settings = Project.settings(root: invocation.options.project, environment: invocation.environment),
+        let asOf = planning.asOf ?? invocation.startedAt.day(in: settings.timeZone)
+      {
+        await invocation.tellReaders(error, output: settings.output, asOf: asOf)
+      }
+      throw error
+    }
+  }
+
   private func carryOut(_ plan: Plan, _ project: Project, _ invocation: Invocation) async throws -> ExitStatus {
     let execution = RunExecution(project: project, plan: plan, invocation: invocation)
-    return try await Session.open(project) { session in await execution.run(in: session) }
+    do {
+      return try await Session.open(project) { session in await execution.run(in: session) }
+    } catch {
+      // The night did not even begin: whoever reads its reports in the morning has to hear of that too.
+      if plan.stages.contains(where: { $0.kind == .report }) {
+        await invocation.tellReaders(StageFailure(error), output: project.output, asOf: plan.asOf)
+      }
+      throw error
+    }
   }
 
   private func printPlan(_ plan: Plan, project: Project, _ invocation: Invocation) async throws -> ExitStatus {
@@ -70,6 +93,16 @@ extension PlanningVerb {
     let forecast = await plan.forecast(project: project, connection: connection)
     await connection.close()
     return forecast
+  }
+}
+
+extension Invocation {
+  /// Makes the newest set of reports say that the night failed before it was a run.
+  func tellReaders(_ failure: StageFailure, output: String, asOf: CivilDate) async {
+    let next = failure.exitCode == .badDefinition ? "daybook check" : "daybook doctor"
+    let (_, finding) = await Publication.markStale(
+      output: output, asOf: asOf, failure: failure, run: nil, next: next, at: startedAt)
+    if let finding { console.show([finding]) }
   }
 }
 

@@ -179,5 +179,39 @@ extension GoldenCase {
         error: Jobs/daybook.yaml:2:29: unknown key "hard" in "close"
           fix: use one of: late
         """),
+    GoldenCase(
+      name: "a locale that cannot be read back",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        locale: { decimal_mark: ".", grouping_mark: ".", dates: dd.mm.yyyy, langauge: de }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:45: "grouping_mark" and "decimal_mark" are both ".": no number could be read
+          fix: make one of them another mark
+        error: Jobs/daybook.yaml:2:57: "dd.mm.yyyy" does not say how to write a date: it needs yyyy, MM and dd once each, with . / or - between them
+          fix: did you mean "dd.MM.yyyy"?
+        error: Jobs/daybook.yaml:2:69: unknown key "langauge" in "locale"
+          fix: use one of: decimal_mark, grouping_mark, dates
+        """),
+    GoldenCase(
+      name: "a locale with unknown marks",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        locale: { decimal_mark: ";", grouping_mark: spase, dates: soon }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:25: ";" is not a value of "decimal_mark"
+          fix: use one of: ., ,
+        error: Jobs/daybook.yaml:2:45: "spase" is not a value of "grouping_mark"
+          fix: did you mean "space"?
+        error: Jobs/daybook.yaml:2:59: "soon" does not say how to write a date: it needs yyyy, MM and dd once each, with . / or - between them
+          fix: write one such as dd.MM.yyyy, MM/dd/yyyy or yyyy-MM-dd
+        """),
   ]
 }

@@ -21,9 +21,9 @@ extension GoldenCase {
         """
       ],
       says: """
-        error: Jobs/reports/money.yaml:4:5: the section has none of kpi, table, chart, text, note
+        error: Jobs/reports/money.yaml:4:5: the section has none of kpi, moves, table, chart, text, note
           fix: did you mean "table"?
-        error: Jobs/reports/money.yaml:6:5: the section has none of kpi, table, chart, text, note
+        error: Jobs/reports/money.yaml:6:5: the section has none of kpi, moves, table, chart, text, note
           fix: begin it with its kind, such as - table: Top customers
         error: Jobs/reports/money.yaml:7:5: a section must be a mapping of keys to values, not a single value
           fix: begin it with its kind, such as - table: Top customers
@@ -157,7 +157,7 @@ extension GoldenCase {
         error: Jobs/reports/money.yaml:12:27: "dollars" is not a format
           fix: use one of: money(currency), integer, percent, date, text, decimal(2)
         error: Jobs/reports/money.yaml:12:36: unknown key "widht" in the column "currency"
-          fix: use one of: label, format
+          fix: use one of: label, format, better, ties_to
         """),
     GoldenCase(
       name: "a note with a source, two CSVs of one name",
@@ -178,6 +178,49 @@ extension GoldenCase {
           fix: use one of: note, title
         error: Jobs/reports/money.yaml:7:5: two sections write the csv "a"
           first at Jobs/reports/money.yaml:6:5
+        """),
+    GoldenCase(
+      name: "movements, promises and outputs that cannot be",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        outputs: [html, pdf, csv, csv]
+        sections:
+          - moves: What moved
+            view: payments
+            now: amuont
+            before: amount
+          - table: A
+            view: payments
+            columns:
+              amount: { format: money(currency), better: hihger, ties_to: paymnts.amount }
+              currency: { format: text, ties_to: payments.currency }
+              customer_id: { format: integer, ties_to: { figure: payments.amuont, whre: x } }
+              payment_id: { format: integer, ties_to: payments }
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:3:17: "pdf" is not an output of a report
+          fix: use one of: html, csv, xlsx, json
+        error: Jobs/reports/money.yaml:3:27: "csv" is in "outputs" twice
+        error: Jobs/reports/money.yaml:5:5: the moves section has no "against"
+          fix: add against: …
+        error: Jobs/reports/money.yaml:7:10: the feed "payments" has no column "amuont"
+          fix: did you mean "amount"?
+        error: Jobs/reports/money.yaml:12:50: "hihger" is not a value of "better"
+          fix: use one of: up, down
+        error: Jobs/reports/money.yaml:12:67: there is no view "paymnts"
+          fix: did you mean "payments"?
+        error: Jobs/reports/money.yaml:13:42: "currency" has no sum that could tie to another: it is no amount or count
+          fix: give it the format money(currency) or integer, or remove ties_to
+        error: Jobs/reports/money.yaml:14:58: "payments" has no column "amuont"
+          fix: did you mean "amount"?
+        error: Jobs/reports/money.yaml:14:75: unknown key "whre" in "ties_to"
+          fix: did you mean "where"?
+        error: Jobs/reports/money.yaml:15:47: "payments" is not a column of a view
+          fix: write the view and its column: revenue_daily.net
         """),
   ]
 }

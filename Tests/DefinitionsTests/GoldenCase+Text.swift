@@ -37,7 +37,7 @@ extension GoldenCase {
       ],
       says: """
         error: Jobs/daybook.yaml:2:1: unknown key "zebra" in the project
-          fix: use one of: project, database, inbox, output, calendar, retention, close
+          fix: use one of: project, database, inbox, output, calendar, retention, close, locale
         """),
     GoldenCase(
       name: "a duplicate key hides no other error",
@@ -56,7 +56,7 @@ extension GoldenCase {
           first at Jobs/daybook.yaml:2:1
           fix: remove one of the two
         error: Jobs/daybook.yaml:4:1: unknown key "zebra" in the project
-          fix: use one of: project, database, inbox, output, calendar, retention, close
+          fix: use one of: project, database, inbox, output, calendar, retention, close, locale
         error: Jobs/daybook.yaml:5:24: the key "schema" is here twice
           first at Jobs/daybook.yaml:5:13
           fix: remove one of the two
@@ -90,7 +90,7 @@ extension GoldenCase {
       ],
       says: """
         error: Jobs/daybook.yaml:1:1: the project must be a mapping of keys to values, not a list
-          fix: it can have the keys: project, database, inbox, output, calendar, retention, close
+          fix: it can have the keys: project, database, inbox, output, calendar, retention, close, locale
         """),
     GoldenCase(
       name: "an empty file",

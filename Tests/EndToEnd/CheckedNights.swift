@@ -35,10 +35,11 @@ import Testing
         failed.expectFailure(
           65, saying: "error: Jobs/checks/names.yaml:4:5: names: none: ", "rows where none should be",
           "for example customer_id ", "name <script>alert('x')</script>", "Jobs/checks/names.yaml:5:5",
-          "SQLSTATE 42703", "stage: check all", "not run: report all", "Output/latest is unchanged, as of 2024-12-31",
-          "next: daybook retry ")
+          "SQLSTATE 42703", "stage: check all", "not run: report all",
+          "Output/latest is still as of 2024-12-31, and says that it is STALE", "next: daybook retry ")
         #expect(failed.stderr.split(separator: "\n").last?.contains("next: daybook retry ") == true)
-        #expect(try project.changedFiles(since: published) == [])
+        let touched = try project.changedFiles(since: published)
+        #expect(touched.contains("2024-12-31/index.html") && !touched.contains { $0.hasPrefix("2024-12-31/data/") })
         let shown = try await project.daybook("runs", "show")
         #expect(shown.stdout.split(separator: "\n").count { $0.contains("name <script>") } == 10)
         #expect(shown.stdout.contains("SQLSTATE 42703"))

@@ -10,7 +10,9 @@ import Testing
   static let mistakes: [([String], Int32)] = [
     (["nonsense"], 64), (["run", "--bad"], 64), (["run", "--as-of", "2026-13-01"], 64),
     (["run", "nighly"], 64), (["run", "--from-stage", "soon"], 64), (["ingest"], 64), (["ingest", "order"], 64),
-    (["refresh", "revenue_dayly"], 64), (["report", "revenu"], 64), (["runs", "list", "--limit", "0"], 64),
+    (["refresh", "revenue_dayly"], 64), (["report", "revenu"], 64), (["report", "open", "x"], 64),
+    (["report", "diff", "2024-01-01", "latest"], 64), (["report", "diff", "latest"], 64),
+    (["runs", "list", "--limit", "0"], 64),
     (["rejects", "list", "--all"], 64), (["rejects", "export"], 64), (["db", "psql"], 64), (["db", "url"], 69),
     (["check", "--project", "/nowhere"], 78), (["run", "--project", "/nowhere"], 78),
   ]

@@ -40,7 +40,12 @@ import Testing
       let stopped = try await whileTransactionsAreLocked(in: database, project) { pid in kill(pid, SIGTERM) }
       #expect(stopped.status == 143)
       #expect(try await digest(of: "finance.transactions", at: database.url) == before)
-      #expect(try project.changedFiles(since: published) == [])
+      // No figure is touched, and readers are told why they have those of the night before.
+      let touched = try project.changedFiles(since: published)
+      #expect(!touched.contains { $0.contains("/data/") }, "\(touched)")
+      let index = try project.published("latest/index.html")
+      #expect(index.contains("<strong>STALE</strong>") && index.contains("stopped by SIGTERM"))
+      #expect(index.contains("to mend it type: daybook retry "))
       let last = try await lines(
         "select status, exit_code from daybook.run where run_id = (select max(run_id::text)::uuid from daybook.run)",
         at: database.url)

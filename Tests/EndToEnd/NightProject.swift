@@ -87,6 +87,11 @@ struct NightProject: Sendable {
     return files
   }
 
+  /// The text of a file under Output.
+  func published(_ path: String) throws -> String {
+    try String(contentsOfFile: "\(root)/Output/\(path)", encoding: .utf8)
+  }
+
   /// The files under Output that were written, touched or removed since `earlier`, by name.
   func changedFiles(since earlier: [String: String]) throws -> [String] {
     let now = try publishedFiles()

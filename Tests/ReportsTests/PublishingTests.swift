@@ -59,8 +59,9 @@ private enum FigureFormatting {
   @Test func shippedReportsHoldTheFiguresOfTheDatabase() async throws {
     try await inShop { shop, _ in
       let outcome = try await shop.publisher().publish()
-      #expect(outcome.isChanged && outcome.reports.map(\.cached) == [false, false, false, false, false])
-      #expect(outcome.reports.map(\.name) == ["index", "customers", "revenue", "reconciliation", "run"])
+      #expect(outcome.isChanged && outcome.reports.map(\.cached) == [false, false, false, false, false, false])
+      #expect(
+        outcome.reports.map(\.name) == ["index", "customers", "revenue", "reconciliation", "data-quality", "run"])
       let json = try object("\(outcome.directory)/report.json")
       #expect(json["schema_version"] as? Int == 1)
       #expect(json["state"] as? String == "COMPLETE")
@@ -244,11 +245,15 @@ private enum FigureFormatting {
       changed.reports[place].definitionHash += "x"
       let outcome = try await shop.publisher(project: changed).publish()
       let cached = Dictionary(uniqueKeysWithValues: outcome.reports.map { ($0.name, $0.cached) })
-      #expect(cached == ["index": false, "customers": false, "revenue": true, "reconciliation": false, "run": false])
+      #expect(
+        cached == [
+          "index": false, "customers": false, "revenue": true, "reconciliation": false, "data-quality": false,
+          "run": false,
+        ])
       let after = try stamps(shop.project.output)
       #expect(after["2026-11-20/revenue.html"] == before["2026-11-20/revenue.html"])
       let json = try object("\(outcome.directory)/report.json")
-      #expect((json["reports"] as? [[String: Any]])?.count == 5)
+      #expect((json["reports"] as? [[String: Any]])?.count == 6)
     }
   }
 

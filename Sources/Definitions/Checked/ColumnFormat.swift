@@ -1,4 +1,4 @@
-// How a report shows a column, and what a chart draws.
+// How a report shows a column, what a chart draws, and what sentences about movements speak of.
 // Invariant: none of these values knows rows; formatting numbers is elsewhere: the room Reports.
 // Which columns a source has is checked by ReportResolver where Daybook knows it, else by PostgreSQL.
 
@@ -20,24 +20,69 @@ public struct ColumnFormat: Sendable, Hashable {
     case decimal(Int)
   }
 
+  /// Which way a figure should go.
+  public enum Better: String, Sendable, Hashable, CaseIterable {
+    case up, down
+  }
+
   /// The column.
   public var column: String
   /// Its heading.
   public var label: String
   /// How its values are shown.
   public var kind: Kind
+  /// Which way is favourable; nil when neither is.
+  public var better: Better?
+  /// What the sum of the column over all rows must be equal to; nil when nothing was promised.
+  public var tie: FigureTie?
 
   /// Creates a format; the label is made from the name unless given.
-  public init(column: String, label: String? = nil, kind: Kind) {
+  public init(column: String, label: String? = nil, kind: Kind, better: Better? = nil, tie: FigureTie? = nil) {
     self.column = column
     self.label = label ?? Self.label(forColumn: column)
     self.kind = kind
+    self.better = better
+    self.tie = tie
   }
 
   /// A heading made from a column's name: `net_paid` becomes `Net paid`.
   public static func label(forColumn name: String) -> String {
     let words = name.split(separator: "_").joined(separator: " ")
     return words.prefix(1).uppercased() + words.dropFirst()
+  }
+}
+
+/// `ties_to:` of a column: its sum over all rows is that of a view's or a feed's column, in every currency.
+public struct FigureTie: Sendable, Hashable {
+  /// The view or feed.
+  public var relation: String
+  /// Its column.
+  public var column: String
+  /// Which rows of it count, in SQL with `:as_of`; nil for all.
+  public var condition: String?
+
+  /// Creates a tie.
+  public init(relation: String, column: String, condition: String? = nil) {
+    self.relation = relation
+    self.column = column
+    self.condition = condition
+  }
+}
+
+/// What the sentences of a `moves:` section speak of: each row of its source is one movement of a figure.
+public struct MovesDefinition: Sendable, Hashable {
+  /// The column with the figure as it is.
+  public var now: String
+  /// The column with the figure as it was.
+  public var before: String
+  /// What it is compared with, in words: `the same days of the month before`.
+  public var against: String
+
+  /// Creates a definition.
+  public init(now: String, before: String, against: String) {
+    self.now = now
+    self.before = before
+    self.against = against
   }
 }
 

@@ -143,9 +143,14 @@ extension ReportDefinition {
       case .view(let name): hash.add(["view", name])
       case .query(let sql): hash.add(["query", normalizedSQL(sql)])
       }
-      for column in section.columns { hash.add([column.column, column.label, "\(column.kind)"]) }
+      for column in section.columns {
+        hash.add([column.column, column.label, "\(column.kind)"])
+        if let better = column.better { hash.add(["better", better.rawValue]) }
+        if let tie = column.tie { hash.add(["tie", tie.relation, tie.column, tie.condition.map(normalizedSQL) ?? ""]) }
+      }
       for term in section.orderBy { hash.add([term.column, "\(term.isDescending)"]) }
     }
+    if outputs.count < ReportOutput.allCases.count { hash.add(["outputs"] + outputs.map(\.rawValue).sorted()) }
     return hash.digest
   }
 }
@@ -172,6 +177,9 @@ extension Project {
       String(output.dropFirst(root.count)), calendar.timeZone,
       "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue, "\(retention.journalDays)", close.late.rawValue,
     ])
+    if locale != LocaleSettings() {
+      hash.add(["locale", locale.decimalMark, locale.groupingMark, locale.datePattern])
+    }
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(checks.map(\.definitionHash))

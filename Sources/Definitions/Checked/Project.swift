@@ -23,6 +23,8 @@ public struct Project: Sendable {
   public var retention: RetentionSettings
   /// What becomes of changes that fall into a closed month.
   public var close: CloseSettings
+  /// How numbers and dates are written for readers.
+  public var locale: LocaleSettings
   /// All feeds; a feed stands after every feed that it references, otherwise by name.
   public var feeds: [FeedDefinition]
   /// All views; a view stands after every view that it reads, otherwise by name.
@@ -33,6 +35,8 @@ public struct Project: Sendable {
   public var reports: [ReportDefinition]
   /// All jobs, by name.
   public var jobs: [JobDefinition]
+  /// The text of every definition file but the project's own, by its path; what `${NAME}` stands for is not in it.
+  public var sources: [String: String]
   /// Changes when any definition changes; white space, comments and the database's address apart.
   public var configurationHash: String
 
@@ -40,8 +44,9 @@ public struct Project: Sendable {
   public init(
     name: String, root: String, database: DatabaseSettings, inbox: String, output: String,
     calendar: CalendarSettings, retention: RetentionSettings = RetentionSettings(),
-    close: CloseSettings = CloseSettings(), feeds: [FeedDefinition], views: [ViewDefinition],
-    checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition], configurationHash: String
+    close: CloseSettings = CloseSettings(), locale: LocaleSettings = LocaleSettings(), feeds: [FeedDefinition],
+    views: [ViewDefinition], checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition],
+    sources: [String: String] = [:], configurationHash: String
   ) {
     self.name = name
     self.root = root
@@ -51,11 +56,13 @@ public struct Project: Sendable {
     self.calendar = calendar
     self.retention = retention
     self.close = close
+    self.locale = locale
     self.feeds = feeds
     self.views = views
     self.checks = checks
     self.reports = reports
     self.jobs = jobs
+    self.sources = sources
     self.configurationHash = configurationHash
   }
 
@@ -85,6 +92,23 @@ public struct CalendarSettings: Sendable, Hashable {
     self.timeZone = timeZone
     self.fiscalYearStartMonth = fiscalYearStartMonth
     self.weekStart = weekStart
+  }
+}
+
+/// `locale:` of the project: how numbers and dates are written on pages and in mails. Files for programs stay plain.
+public struct LocaleSettings: Sendable, Hashable {
+  /// Between whole units and their parts: a point or a comma.
+  public var decimalMark: String
+  /// Between groups of three digits; empty for none.
+  public var groupingMark: String
+  /// How a date is written, with `yyyy`, `MM` and `dd` once each.
+  public var datePattern: String
+
+  /// Creates settings; `1,234.50` and `2026-11-20` unless told.
+  public init(decimalMark: String = ".", groupingMark: String = ",", datePattern: String = "yyyy-MM-dd") {
+    self.decimalMark = decimalMark
+    self.groupingMark = groupingMark
+    self.datePattern = datePattern
   }
 }
 

@@ -16,6 +16,11 @@ public import Finding
 ///       select currency, sum(net) as net, … from revenue_daily
 ///       where business_date between date_trunc('month', :as_of) and :as_of group by currency
 ///     columns: { net: money(currency), change: percent }
+///   - moves: What moved                   # one sentence for each row, at most `top` of them
+///     query: select …                     # for example what = 'Product', name, currency, net, net_before
+///     now: net
+///     before: net_before
+///     against: the month before
 ///   - chart: Net revenue
 ///     view: revenue_trend                 # a view or a feed, in place of a query
 ///     type: line                          # or bar, stacked_bar
@@ -34,10 +39,11 @@ public import Finding
 ///     title: How to read this
 ///   - note: Figures of the last three days may still change.
 /// ```
-/// In a query `:as_of` is the as-of date and `:time_zone` the project's time zone.
+/// A column may also say which way is `better: up` or `down`, and that its sum `ties_to: revenue_daily.net`.
+/// `outputs: [html, csv]` narrows what is written. In a query `:as_of` is the as-of date and `:time_zone` the project's time zone.
 public struct ReportDefinition: Sendable {
   /// Pages that every published set has beside its reports, in their order; no report may take their names.
-  public static let builtInPages = ["index", "reconciliation", "run"]
+  public static let builtInPages = ["index", "reconciliation", "data-quality", "run"]
 
   /// The report's name, and its file's: lower-case letters, digits, `_` and `-`.
   public var name: String
@@ -47,6 +53,8 @@ public struct ReportDefinition: Sendable {
   public var description: String
   /// The sections, in order; at least one.
   public var sections: [ReportSection]
+  /// Which files are made of it.
+  public var outputs: Set<ReportOutput>
   /// Where the definition stands.
   public var position: SourcePosition
   /// Changes when the definition changes in meaning; white space and comments apart.
@@ -54,19 +62,32 @@ public struct ReportDefinition: Sendable {
 
   /// Creates a report from checked values.
   public init(
-    name: String, title: String, description: String = "", sections: [ReportSection], position: SourcePosition,
-    definitionHash: String
+    name: String, title: String, description: String = "", sections: [ReportSection],
+    outputs: Set<ReportOutput> = Set(ReportOutput.allCases), position: SourcePosition, definitionHash: String
   ) {
     self.name = name
     self.title = title
     self.description = description
     self.sections = sections
+    self.outputs = outputs
     self.position = position
     self.definitionHash = definitionHash
   }
 
   /// The feeds and views that its sections read, without repeats, by name.
   public var inputs: [String] { Set(sections.flatMap(\.inputs)).sorted() }
+}
+
+/// A kind of file that a report can be written as: an element of `outputs:`.
+public enum ReportOutput: String, Sendable, Hashable, CaseIterable {
+  /// Its page.
+  case html
+  /// All rows of each section.
+  case csv
+  /// Its sheet of the workbook.
+  case xlsx
+  /// `data/<report>.json`, and its part of `report.json`.
+  case json
 }
 
 /// One entry of `sections:`.
@@ -77,6 +98,8 @@ public struct ReportSection: Sendable {
     case kpi
     /// Rows and columns.
     case table
+    /// What moved a figure, one sentence for each row.
+    case moves(MovesDefinition)
     /// A drawing of the rows.
     case chart(ChartDefinition)
     /// Words.

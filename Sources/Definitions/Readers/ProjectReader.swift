@@ -15,6 +15,7 @@ struct ProjectSettings {
   var calendar = CalendarSettings()
   var retention = RetentionSettings()
   var close = CloseSettings()
+  var locale = LocaleSettings()
 }
 
 /// Reads the project's own file.
@@ -31,7 +32,7 @@ struct ProjectReader {
     guard
       let reader = MappingReader(
         node, subject: "the project",
-        keys: ["project", "database", "inbox", "output", "calendar", "retention", "close"],
+        keys: ["project", "database", "inbox", "output", "calendar", "retention", "close", "locale"],
         required: ["project"], findings: findings)
     else { return settings }
     if let name = reader.identifier("project", .label) { settings.name = name }
@@ -54,6 +55,9 @@ struct ProjectReader {
     }
     settings.calendar = calendar(reader)
     settings.retention = retention(reader)
+    if let node = reader.node("locale") {
+      settings.locale = LocaleReader(findings: findings).read(node, at: reader.keyPosition(of: "locale"))
+    }
     if let node = reader.node("close"),
       let close = MappingReader(
         node, subject: "\"close\"", keys: ["late"], at: reader.keyPosition(of: "close"), findings: findings),

@@ -20,6 +20,8 @@ struct SectionDraft {
   /// The relations that a query names.
   var relations: [ScannedSQL.Relation] = []
   var commonTableNames: Set<String> = []
+  /// What the sums of columns are to be equal to.
+  var ties: [(tie: FigureTie, currency: String?, position: SourcePosition)] = []
 }
 
 /// Reads one report.
@@ -27,14 +29,15 @@ struct ReportReader {
   let file: String
   let findings: Findings
 
-  private static let kinds = ["kpi", "table", "chart", "text", "note"]
+  private static let kinds = ["kpi", "moves", "table", "chart", "text", "note"]
   private static let dataKeys = ["query", "view", "columns", "top", "order_by", "csv"]
   private static let chartKeys = ["type", "x", "y", "series"]
+  private static let movesKeys = ["now", "before", "against"]
 
   func read(_ node: DefinitionNode) -> ReportDraft? {
     guard
       let reader = MappingReader(
-        node, subject: "the report", keys: ["report", "title", "description", "sections"],
+        node, subject: "the report", keys: ["report", "title", "description", "outputs", "sections"],
         required: ["report", "title", "sections"], findings: findings)
     else { return nil }
     let elements = reader.elements("sections")
@@ -62,10 +65,36 @@ struct ReportReader {
     return ReportDraft(
       report: ReportDefinition(
         name: name, title: reader.text("title") ?? "",
-        description: reader.text("description") ?? "", sections: [],
+        description: reader.text("description") ?? "", sections: [], outputs: outputs(reader),
         position: SourcePosition(file: file, line: node.position.line, column: node.position.column),
         definitionHash: ""),
       namePosition: reader.position(of: "report"), sections: sections)
+  }
+
+  private func outputs(_ reader: MappingReader) -> Set<ReportOutput> {
+    guard let node = reader.node("outputs") else { return Set(ReportOutput.allCases) }
+    var nodes = [node]
+    if case .sequence(let elements) = node.content { nodes = elements }
+    var outputs: Set<ReportOutput> = []
+    for node in nodes {
+      guard let scalar = node.scalar(as: "outputs", findings) else { continue }
+      let words = ReportOutput.allCases.map(\.rawValue)
+      guard let output = ReportOutput(rawValue: scalar.text) else {
+        findings.error(
+          "unknown_word", at: node.position, "\"\(scalar.shown)\" is not an output of a report",
+          fix: scalar.usesEnvironment
+            ? "use one of: \(words.joined(separator: ", "))" : suggestion(for: scalar.text, among: words))
+        continue
+      }
+      if !outputs.insert(output).inserted {
+        findings.error("duplicate_name", at: node.position, "\"\(scalar.text)\" is in \"outputs\" twice")
+      }
+    }
+    if nodes.isEmpty {
+      findings.error(
+        "missing_value", at: node.position, "\"outputs\" is empty", fix: "name some, or remove the key for all of them")
+    }
+    return outputs
   }
 
   // MARK: Sections
@@ -94,11 +123,12 @@ struct ReportReader {
       return nil
     }
     let isWords = kind == "text" || kind == "note"
-    let keys = [kind] + (isWords ? ["title"] : Self.dataKeys) + (kind == "chart" ? Self.chartKeys : [])
+    let own = kind == "chart" ? Self.chartKeys : kind == "moves" ? Self.movesKeys : []
+    let required = kind == "chart" ? ["type", "x", "y"] : kind == "moves" ? Self.movesKeys : []
     guard
       let reader = MappingReader(
-        node, subject: "the \(kind) section", keys: keys, required: kind == "chart" ? ["type", "x", "y"] : [],
-        findings: findings)
+        node, subject: "the \(kind) section", keys: [kind] + (isWords ? ["title"] : Self.dataKeys) + own,
+        required: required, findings: findings)
     else { return nil }
     if isWords {
       let section = ReportSection(
@@ -116,6 +146,7 @@ struct ReportReader {
       sourcePosition: node.position)
     readSource(reader, kind, into: &draft)
     if kind == "chart" { readChart(reader, into: &draft) }
+    if kind == "moves" { readMoves(reader, into: &draft) }
     readColumns(reader, into: &draft)
     draft.section.top = reader.integer("top", in: 1...100_000)
     draft.section.csv = reader.identifier("csv", .label)
@@ -191,6 +222,15 @@ struct ReportReader {
     if let series = chart.series { draft.columnUses.append((series, reader.position(of: "series"))) }
   }
 
+  private func readMoves(_ reader: MappingReader, into draft: inout SectionDraft) {
+    let moves = MovesDefinition(
+      now: reader.identifier("now", .column) ?? "", before: reader.identifier("before", .column) ?? "",
+      against: reader.text("against") ?? "")
+    draft.section.kind = .moves(moves)
+    if reader.has("now") { draft.columnUses.append((moves.now, reader.position(of: "now"))) }
+    if reader.has("before") { draft.columnUses.append((moves.before, reader.position(of: "before"))) }
+  }
+
   private func readOrder(_ reader: MappingReader, into draft: inout SectionDraft) {
     guard let node = reader.node("order_by") else { return }
     var nodes = [node]
@@ -221,14 +261,18 @@ struct ReportReader {
       }
       draft.columnUses.append((entry.key, entry.position))
       var label: String?
+      var better: ColumnFormat.Better?
+      var described: MappingReader?
       var formatNode: DefinitionNode? = entry.value
       if case .mapping = entry.value.content {
         guard
           let column = MappingReader(
-            entry.value, subject: "the column \"\(entry.key)\"", keys: ["label", "format"], at: entry.position,
-            findings: findings)
+            entry.value, subject: "the column \"\(entry.key)\"", keys: ["label", "format", "better", "ties_to"],
+            at: entry.position, findings: findings)
         else { continue }
+        described = column
         label = column.text("label")
+        better = column.word("better")
         formatNode = column.node("format")
       }
       var kind = ColumnFormat.Kind.text
@@ -242,8 +286,51 @@ struct ReportReader {
             fix: formatFix(scalar))
         }
       }
-      draft.section.columns.append(ColumnFormat(column: entry.key, label: label, kind: kind))
+      let tie = described.flatMap { readTie($0, of: entry.key, kind, into: &draft) }
+      draft.section.columns.append(
+        ColumnFormat(column: entry.key, label: label, kind: kind, better: better, tie: tie))
     }
+  }
+
+  /// `ties_to: revenue_daily.net`, or a mapping of it and the condition on the rows that count.
+  private func readTie(
+    _ column: MappingReader, of name: String, _ kind: ColumnFormat.Kind, into draft: inout SectionDraft
+  ) -> FigureTie? {
+    guard let node = column.node("ties_to") else { return nil }
+    var figure: DefinitionNode? = node
+    var condition: String?
+    if case .mapping = node.content {
+      guard
+        let reader = MappingReader(
+          node, subject: "\"ties_to\"", keys: ["figure", "where"], required: ["figure"],
+          at: column.keyPosition(of: "ties_to"), findings: findings)
+      else { return nil }
+      figure = reader.node("figure")
+      condition = reader.text("where")
+    }
+    guard let figure, let scalar = figure.scalar(as: "ties_to", findings) else { return nil }
+    let parts = scalar.text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, NameKind.relation.problem(with: parts[0]) == nil,
+      NameKind.column.problem(with: parts[1]) == nil
+    else {
+      findings.error(
+        "bad_name", at: figure.position, "\"\(scalar.shown)\" is not a column of a view",
+        fix: "write the view and its column: revenue_daily.net")
+      return nil
+    }
+    var currency: String?
+    switch kind {
+    case .money(let column): currency = column
+    case .integer, .decimal: break
+    case .percent, .date, .text:
+      findings.error(
+        "bad_tie", at: figure.position, "\"\(name)\" has no sum that could tie to another: it is no amount or count",
+        fix: "give it the format money(currency) or integer, or remove ties_to")
+      return nil
+    }
+    let tie = FigureTie(relation: parts[0], column: parts[1], condition: condition)
+    draft.ties.append((tie, currency, figure.position))
+    return tie
   }
 
   private func format(_ text: String) -> ColumnFormat.Kind? {

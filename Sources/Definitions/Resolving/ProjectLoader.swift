@@ -5,11 +5,23 @@
 internal import Finding
 internal import FoundationEssentials
 
+/// The texts that were read so far.
+private final class SourceTexts {
+  var texts: [String: String] = [:]
+}
+
 /// Loads one project.
 struct ProjectLoader {
   let root: String
   let environment: [String: String]
   let findings: Findings
+  private let sources = SourceTexts()
+
+  init(root: String, environment: [String: String], findings: Findings) {
+    self.root = root
+    self.environment = environment
+    self.findings = findings
+  }
 
   /// More files than this in one folder are a mistake.
   static let maximumFiles = 5_000
@@ -38,7 +50,7 @@ struct ProjectLoader {
     for file in files(in: "views", extensions: ["yaml", "sql"]) {
       let draft =
         file.hasSuffix(".sql")
-        ? SourceText.read(file, root: root, findings: findings).flatMap(NativeViewReader(findings: findings).read)
+        ? read(file).flatMap(NativeViewReader(findings: findings).read)
         : compose(file).flatMap(RollupReader(file: file, findings: findings).read)
       guard let draft else {
         findings.lose(file)
@@ -92,11 +104,12 @@ struct ProjectLoader {
     let reportResolver = ReportResolver(views: viewResolver, findings: findings)
     var project = Project(
       name: settings.name, root: root, database: settings.database, inbox: settings.inbox, output: settings.output,
-      calendar: settings.calendar, retention: settings.retention, close: settings.close,
+      calendar: settings.calendar, retention: settings.retention, close: settings.close, locale: settings.locale,
       feeds: FeedResolver(feeds: feeds, findings: findings).resolve(), views: viewResolver.resolve(),
       checks: CheckResolver(views: viewResolver, findings: findings).resolve(checks),
       reports: reportResolver.resolve(reports),
-      jobs: reportResolver.resolve(jobs, checks: Set(checks.keys), reports: Set(reports.keys)), configurationHash: "")
+      jobs: reportResolver.resolve(jobs, checks: Set(checks.keys), reports: Set(reports.keys)),
+      sources: sources.texts, configurationHash: "")
     project.configurationHash = project.computedHash
     return project
   }
@@ -116,8 +129,15 @@ struct ProjectLoader {
     }
   }
 
+  private func read(_ file: String) -> SourceText? {
+    guard let source = SourceText.read(file, root: root, findings: findings) else { return nil }
+    // The project's own file may hold an address with a password.
+    if file != ProjectReader.file { sources.texts[file] = source.text }
+    return source
+  }
+
   private func compose(_ file: String) -> DefinitionNode? {
-    SourceText.read(file, root: root, findings: findings).flatMap {
+    read(file).flatMap {
       NodeComposer(source: $0, environment: environment, findings: findings).compose()
     }
   }

@@ -21,6 +21,7 @@ struct ReportResolver {
 
   private func resolve(_ draft: SectionDraft) -> ReportSection {
     var section = draft.section
+    for (tie, currency, place) in draft.ties { check(tie, currency, at: place) }
     switch section.source {
     case .none:
       break
@@ -43,6 +44,26 @@ struct ReportResolver {
       }
     }
     return section
+  }
+
+  private func check(_ tie: FigureTie, _ currency: String?, at place: SourcePosition) {
+    var columns: [String] = []
+    if let feed = views.feeds[tie.relation] {
+      columns = feed.feed.columns.map(\.name)
+    } else if let view = views.views[tie.relation] {
+      if case .rollup = view.view.kind { columns = view.declaredColumns }
+    } else if !findings.lostNames.contains(tie.relation) {
+      let known = (Array(views.views.keys) + views.feeds.keys).sorted()
+      findings.error(
+        "unknown_view", at: place, "there is no view \"\(tie.relation)\"",
+        fix: suggestion(for: tie.relation, among: known))
+    }
+    guard !columns.isEmpty else { return }
+    for column in [tie.column] + [currency].compactMap(\.self) where !columns.contains(column) {
+      findings.error(
+        "unknown_column", at: place, "\"\(tie.relation)\" has no column \"\(column)\"",
+        fix: suggestion(for: column, among: columns))
+    }
   }
 
   private func check(_ draft: SectionDraft, against columns: [String], of owner: String) {

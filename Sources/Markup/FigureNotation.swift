@@ -1,0 +1,40 @@
+// The marks of numbers and the order of dates, as the readers of a project expect them.
+// Invariant: only what a person reads passes through here; CSV and JSON carry plain digits and ISO dates. The notation
+// is bound to the task that renders, because every figure of a page, a chart and a mail has to follow the same one.
+// What a project says about it is elsewhere: LocaleSettings, in the room Definitions.
+
+public import Money
+
+/// How numbers and dates are written.
+public struct FigureNotation: Sendable, Hashable {
+  /// Between whole units and their parts.
+  public var decimalMark: String
+  /// Between groups of three digits; empty for none.
+  public var groupingMark: String
+  /// How a date is written, with `yyyy`, `MM` and `dd`.
+  public var datePattern: String
+
+  /// Creates a notation; `1,234.50` and `2026-11-20` unless told.
+  public init(decimalMark: String = ".", groupingMark: String = ",", datePattern: String = "yyyy-MM-dd") {
+    self.decimalMark = decimalMark
+    self.groupingMark = groupingMark
+    self.datePattern = datePattern
+  }
+
+  /// The notation of what is being rendered.
+  @TaskLocal public static var current = FigureNotation()
+
+  /// A date by the pattern.
+  public func date(_ date: CivilDate) -> String {
+    let parts = date.description.split(separator: "-", omittingEmptySubsequences: false)
+    // Years before 0 and after 9999 have another form; they stay as they are.
+    guard parts.count == 3, parts[0].utf8.count == 4 else { return date.description }
+    return datePattern.replacing("yyyy", with: parts[0]).replacing("MM", with: parts[1])
+      .replacing("dd", with: parts[2])
+  }
+
+  /// Digits with a point, with the notation's mark in its place.
+  func marked(_ digits: String) -> String {
+    decimalMark == "." ? digits : digits.replacing(".", with: decimalMark)
+  }
+}

@@ -1,0 +1,179 @@
+// Where figures come from, as pages of the set: for each page the statement that ran for each section with the values it
+// was given, its columns, and the definitions of everything it reads, word for word.
+// Invariant: what stands here is what was rendered: the texts are those that were read when the project was loaded. The
+// environment is not in them, and the project's own file, which may name a database, is not shown.
+// The links from the figures to these pages are laid out with the figures: PageLayout.
+
+internal import Definitions
+internal import Finding
+internal import Markup
+internal import Money
+
+/// A statement as it ran.
+struct RanStatement: Sendable, Hashable {
+  var sql: String
+  /// The values of `$1`, `$2`, in this order.
+  var values: [String]
+  /// The feeds and views that it reads.
+  var inputs: [String]
+  /// Where the section stands.
+  var position: SourcePosition
+
+  init(sql: String, values: [String], inputs: [String], position: SourcePosition) {
+    self.sql = sql
+    self.values = values
+    self.inputs = inputs
+    self.position = position
+  }
+
+  /// Several statements whose rows make one table; their values are those of the first.
+  init(of statements: [RanStatement]) {
+    self.init(
+      sql: statements.map(\.sql).joined(separator: ";\n\n"), values: statements.first?.values ?? [],
+      inputs: [], position: SourcePosition(file: ""))
+  }
+}
+
+/// Builds the pages below `definitions/`.
+struct DefinitionPages {
+  let project: Project
+  let asOf: CivilDate
+
+  static let folder = "definitions"
+  static let inputs = "\(folder)/views.html"
+
+  /// The path of the page about a page.
+  static func path(of page: String) -> String { "\(folder)/\(page).html" }
+
+  /// What the block at `index` of a page links to.
+  static func links(for block: ContentBlock, at index: Int, of page: String) -> [SourceLink] {
+    guard block.dataset != nil, let statement = block.origin else { return [] }
+    let place = "section-\(index + 1)"
+    return [SourceLink(words: "Definition", path: path(of: page), fragment: place)]
+      + (statement.sql.isEmpty ? [] : [SourceLink(words: "SQL", path: path(of: page), fragment: "\(place)-sql")])
+  }
+
+  /// The page about the sections of `content`; nil when none of them has figures.
+  func page(about content: ReportContent) -> [UInt8]? {
+    let described = content.blocks.enumerated().filter { $1.dataset != nil && $1.origin != nil }
+    guard !described.isEmpty else { return nil }
+    let report = project.report(named: content.name)
+    return document(title: "\(content.title): where the figures come from") {
+      HTML.p {
+        if content.outputs.contains(.html) {
+          HTML.a(.href(.file("../\(content.name).html"))) { "Back to \(content.title)" }
+          " · "
+        }
+        HTML.a(.href(.file("views.html"))) { "All feeds and views" }
+      }
+      described.map { index, block in section(block, number: index + 1) }
+      if let report, let text = project.sources[report.position.file] {
+        source("definition", title: report.position.file, text: text)
+      }
+    }
+  }
+
+  /// The page with the definitions of all feeds, views and checks.
+  func views() -> [UInt8] {
+    let feeds = project.feeds.map { ($0.name, "feed", $0.position.file) }
+    let views = project.views.map { ($0.name, "view", $0.position.file) }
+    let checks = project.checks.map { ($0.name, "check", $0.position.file) }
+    return document(title: "Feeds, views and checks") {
+      HTML.p { HTML.a(.href(.file("../index.html"))) { "Back to the overview" } }
+      (feeds + views.sorted { $0.0 < $1.0 } + checks).map { name, kind, file in
+        source(name, title: "\(name), \(kind) (\(file))", text: project.sources[file] ?? "")
+      }
+    }
+  }
+
+  private func section(_ block: ContentBlock, number: Int) -> Node {
+    let statement = block.origin
+    let id = "section-\(number)"
+    return HTML.section(.ariaLabelledBy(id)) {
+      HTML.h2(.id(id)) { block.title.isEmpty ? "Section \(number)" : block.title }
+      if let statement, statement.position.line != nil {
+        HTML.p(.class("lead")) { "Declared in \(statement.position)." }
+      }
+      if let dataset = block.dataset { columns(dataset) }
+      if let statement, !statement.inputs.isEmpty {
+        HTML.p {
+          "Reads "
+          statement.inputs.enumerated().map { index, name in
+            Node.fragment([
+              .text(index > 0 ? ", " : ""), HTML.a(.href(.file("views.html", fragment: name))) { name },
+            ])
+          }
+          "."
+        }
+      }
+      if let statement, !statement.sql.isEmpty {
+        HTML.h3(.id("\(id)-sql")) { "SQL as it ran" }
+        code(statement.sql, label: "SQL of \(block.title)")
+        HTML.p(.class("more")) { settings(statement) }
+      }
+    }
+  }
+
+  private func settings(_ statement: RanStatement) -> String {
+    let values = statement.values.enumerated().map { "$\($0.offset + 1) is \($0.element)" }
+    return (values + ["search_path \(project.database.schema)", "time zone \(project.calendar.timeZone)"])
+      .joined(separator: ", ") + "."
+  }
+
+  private func columns(_ dataset: Dataset) -> Node {
+    HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel("Columns")) {
+      HTML.table {
+        HTML.thead {
+          HTML.tr {
+            ["Column", "Heading", "Written as", "Favourable"].map { text in HTML.th(.scope(.column)) { text } }
+          }
+        }
+        HTML.tbody {
+          dataset.columns.map { column in
+            HTML.tr {
+              HTML.td(.class("t")) { HTML.code { column.name } }
+              HTML.td(.class("t")) { column.label }
+              HTML.td(.class("t")) { written(column, in: dataset) }
+              HTML.td(.class("t")) { column.better.map { $0.rawValue } ?? "" }
+            }
+          }
+        }
+      }
+      if dataset.isWritten {
+        HTML.p(.class("more")) {
+          "All rows: "
+          HTML.a(.href(.file("../\(dataset.csvPath)"))) { dataset.csvPath }
+        }
+      }
+    }
+  }
+
+  private func written(_ column: DatasetColumn, in dataset: Dataset) -> String {
+    if case .money(let place?) = column.format, dataset.columns.indices.contains(place) {
+      return "money, in the currency of \(dataset.columns[place].name)"
+    }
+    return column.format.name
+  }
+
+  private func source(_ id: String, title: String, text: String) -> Node {
+    HTML.section(.ariaLabelledBy(id)) {
+      HTML.h2(.id(id)) { title }
+      if text.isEmpty { HTML.p(.class("empty")) { "Its text was not kept." } } else { code(text, label: title) }
+    }
+  }
+
+  private func code(_ text: String, label: String) -> Node {
+    HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(label)) { HTML.pre { HTML.code { text } } }
+  }
+
+  private func document(title: String, @MarkupBuilder content: () -> [Node]) -> [UInt8] {
+    let document = HTMLDocument(title: "\(title) – \(project.name)", style: PageStyle.sheet) {
+      HTML.header(.class("page")) {
+        HTML.p(.class("project")) { HTML.bdi { project.name } }
+        HTML.h1 { HTML.bdi { title } }
+      }
+      HTML.main { content() }
+    }
+    return Array(document.render().utf8)
+  }
+}

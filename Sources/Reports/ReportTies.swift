@@ -1,0 +1,148 @@
+// What the figures of reports were promised to add up to, and whether they do: the last step of the reconciliation,
+// from the totals of views to the totals of what readers are given.
+// Invariant: the totals of a report are those of all its rows, as they stand in its CSV, taken when it was rendered; the
+// totals of the views are read again every time.
+
+internal import Definitions
+internal import Finding
+internal import Ledger
+internal import Money
+internal import Postgres
+
+/// One promise of one column of a report, kept in the manifest for pages that are not rendered again.
+struct ReportTie: Sendable, Hashable, Codable {
+  var section: String
+  var column: String
+  /// The view or feed, its column, and which of its rows count.
+  var relation: String
+  var figure: String
+  var condition: String?
+  /// The column of the currency, on both sides; empty for counts.
+  var currencyColumn: String
+  /// The report's total in each currency; nil when it has too many digits.
+  var totals: [Total]
+
+  struct Total: Sendable, Hashable, Codable {
+    var currency: String
+    var sum: String?
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case section, column, relation, figure, condition
+    case currencyColumn = "currency_column"
+    case totals
+  }
+
+  /// The promises of a section's columns.
+  static func ties(of dataset: Dataset?, section: String) -> [ReportTie] {
+    var ties: [ReportTie] = []
+    for total in dataset?.totals ?? [] {
+      let part = Total(currency: total.currency, sum: total.sum?.description)
+      if let index = ties.firstIndex(where: { $0.column == total.column }) {
+        ties[index].totals.append(part)
+      } else {
+        ties.append(
+          ReportTie(
+            section: section, column: total.column, relation: total.tie.relation, figure: total.tie.column,
+            condition: total.tie.condition, currencyColumn: total.currencyColumn, totals: [part]))
+      }
+    }
+    return ties
+  }
+
+  var json: JSONValue {
+    [
+      "section": .string(section), "column": .string(column), "relation": .string(relation),
+      "figure": .string(figure), "condition": .optional(condition), "currency_column": .string(currencyColumn),
+      "totals": .array(totals.map { ["currency": .string($0.currency), "sum": .optional($0.sum)] }),
+    ]
+  }
+}
+
+extension ReconciliationPage {
+  /// The totals of reports beside those of the views that they were promised to tie to.
+  func reportTotals(_ reports: [(name: String, ties: [ReportTie])]) async throws -> Dataset {
+    var known: [String: [String: ExactDecimal]] = [:]
+    var ran: [RanStatement] = []
+    var lines: [[Figure]] = []
+    for (report, ties) in reports {
+      for tie in ties {
+        let key = [tie.relation, tie.figure, tie.condition ?? "", tie.currencyColumn].joined(separator: "\u{0}")
+        if known[key] == nil {
+          let (totals, statement) = try await totals(of: tie, in: report)
+          known[key] = totals
+          ran.append(statement)
+        }
+        let inView = known[key] ?? [:]
+        let inReport = Dictionary(tie.totals.map { ($0.currency, $0.sum) }, uniquingKeysWith: { first, _ in first })
+        for currency in Set(inView.keys).union(inReport.keys).sorted() {
+          let x = inView[currency] ?? .zero
+          let y: ExactDecimal? = inReport[currency].map { $0.flatMap { ExactDecimal($0) } } ?? .zero
+          let difference = y.flatMap { $0.subtracting(x) }
+          lines.append([
+            .text(report), .text(tie.section), .text(tie.column), .text("\(tie.relation).\(tie.figure)"),
+            .text(currency), .number(x), y.map { .number($0) } ?? .missing,
+            difference.map { .number($0) } ?? .missing,
+          ])
+        }
+      }
+    }
+    let columns = [
+      DatasetColumn(name: "report", label: "Report", format: .text),
+      DatasetColumn(name: "section", label: "Section", format: .text),
+      DatasetColumn(name: "column", label: "Column", format: .text),
+      DatasetColumn(name: "ties_to", label: "Ties to", format: .text),
+      DatasetColumn(name: "currency", label: "Currency", format: .text),
+      DatasetColumn(name: "view_total", label: "In the view", format: .money(currencyColumn: 4)),
+      DatasetColumn(name: "report_total", label: "In the report", format: .money(currencyColumn: 4)),
+      DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 4)),
+    ]
+    var dataset = try Dataset(columns: columns, rows: lines, shown: 500, csvPath: "data/report_totals.csv")
+    dataset.statement = RanStatement(of: ran)
+    return dataset
+  }
+
+  private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
+    let relation = QualifiedName(schema: queries.project.database.schema, name: tie.relation)
+    let currency = tie.currencyColumn.isEmpty ? "''" : "coalesce(\(quoteIdentifier(tie.currencyColumn))::text, '')"
+    let template = StatementTemplate(tie.condition.map { " WHERE \($0)" } ?? "")
+    let (rows, statement) = try await summed(
+      """
+      SELECT \(currency), coalesce(sum(\(quoteIdentifier(tie.figure))), 0)::numeric FROM \(relation.quoted)
+      \(template.sql) GROUP BY 1 ORDER BY 1
+      """, template.values(asOf: queries.asOf, timeZone: queries.project.calendar.timeZone), tie, report)
+    var result: [String: ExactDecimal] = [:]
+    for row in rows { result[try row.decode(0)] = Figure(try row.value(at: 1)).number ?? .zero }
+    return (result, statement)
+  }
+
+  /// The rows, or what is wrong with the definition that asked for them.
+  private func summed(
+    _ sql: String, _ values: [PostgresValue], _ tie: ReportTie, _ report: String
+  ) async throws -> (PostgresRows, RanStatement) {
+    do {
+      return try await queries.told(sql, values)
+    } catch {
+      guard error.kind == .server, !error.isTransient else { throw error }
+      throw ReportError.statement(
+        Diagnostic(
+          .error, code: "report_statement", at: queries.project.report(named: report)?.position,
+          "report \(report), \"\(tie.section)\": the column \(tie.column) ties to \(tie.relation).\(tie.figure), which "
+            + "cannot be added up: \(error.message)", notes: error.sqlState.map { ["SQLSTATE \($0)"] } ?? [],
+          fix: error.hint))
+    }
+  }
+
+  /// Why the figures are not final when reports and views disagree, in words; nil when they agree.
+  static func draftReason(reports: Dataset) -> String? {
+    let off = differing(reports)
+    guard off > 0 else { return nil }
+    return "\(off) of \(reports.rows.count) totals of reports differ from their views; Reconciliation lists them."
+  }
+
+  /// How many rows of a comparison have a difference that is not zero.
+  static func differing(_ comparison: Dataset) -> Int {
+    guard let place = comparison.index(of: "difference") else { return 0 }
+    return comparison.rows.count { $0[place].number?.isZero != true }
+  }
+}
