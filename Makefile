@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -euc
 .DEFAULT_GOAL := help
-.PHONY: help nightly test build lint soak clean packages toolchain
+.PHONY: help nightly test build lint soak browser clean packages toolchain
 
 program := .build/release/daybook
 inbox := $(or $(DAYBOOK_INBOX),.daybook/inbox)
@@ -23,7 +23,17 @@ needs := \
   libzstd-dev=/usr/include/zstd.h \
   libssl-dev=/usr/include/openssl/evp.h \
   postgresql-15=/usr/lib/postgresql/15/bin/postgres
-missing := $(foreach need,$(needs),$(if $(wildcard $(lastword $(subst =, ,$(need)))),,$(firstword $(subst =, ,$(need)))))
+# What only the tests need besides.
+test_needs := \
+  libxml2-utils=/usr/bin/xmllint \
+  tidy=/usr/bin/tidy
+# What the tests of the pages in a browser need; without it they are skipped and say so.
+browser_needs := \
+  chromium=/usr/bin/chromium \
+  poppler-utils=/usr/bin/pdftotext
+wanted := $(needs) $(if $(filter test soak browser,$(MAKECMDGOALS)),$(test_needs)) \
+  $(if $(filter browser,$(MAKECMDGOALS)),$(browser_needs))
+missing := $(foreach need,$(wanted),$(if $(wildcard $(lastword $(subst =, ,$(need)))),,$(firstword $(subst =, ,$(need)))))
 
 # Directories are listed too: their time changes when a file in them comes or goes.
 sources := $(shell find Sources Package.swift $(wildcard Package.resolved))
@@ -53,6 +63,10 @@ soak: packages toolchain ## run the crash and end-to-end tests ROUNDS times (5),
 	@for round in $$(seq $(ROUNDS)); do \
 	  DAYBOOK_FAULT_TRIALS=$(FAULTS) swift test --skip-build --disable-xctest --filter 'Crash|EndToEnd' 2>&1 | sed -n "s/.*Test run with/round $$round:/p"; \
 	done
+
+browser: packages toolchain ## install Chromium (360 MB) and test the pages in it; later make test does it too
+	@swift build --build-tests
+	@swift test --skip-build --disable-xctest --filter PageTests
 
 clean: ## remove what was built; the database in .daybook and the reports stay
 	@rm -rf .build

@@ -29,7 +29,7 @@ struct ReportReader {
 
   private static let kinds = ["kpi", "table", "chart", "text", "note"]
   private static let dataKeys = ["query", "view", "columns", "top", "order_by", "csv"]
-  private static let chartKeys = ["type", "x", "y", "series"]
+  private static let chartKeys = ["type", "x", "y", "series", "value"]
 
   func read(_ node: DefinitionNode) -> ReportDraft? {
     guard
@@ -175,22 +175,6 @@ struct ReportReader {
     return before.isSymbol("[") || before.kind == .number && index > 1 && sql.tokens[index - 2].isSymbol("[")
   }
 
-  private func readChart(_ reader: MappingReader, into draft: inout SectionDraft) {
-    let y = reader.identifiers("y", .column)
-    let chart = ChartDefinition(
-      type: reader.word("type") ?? .line, x: reader.identifier("x", .column) ?? "", y: y.map(\.name),
-      series: reader.identifier("series", .column))
-    if chart.series != nil, y.count > 1 {
-      findings.error(
-        "too_many_keys", at: reader.position(of: "series"),
-        "a chart has several columns in \"y\", or one and a \"series\"")
-    }
-    draft.section.kind = .chart(chart)
-    if reader.has("x") { draft.columnUses.append((chart.x, reader.position(of: "x"))) }
-    draft.columnUses += y.map { ($0.name, $0.position) }
-    if let series = chart.series { draft.columnUses.append((series, reader.position(of: "series"))) }
-  }
-
   private func readOrder(_ reader: MappingReader, into draft: inout SectionDraft) {
     guard let node = reader.node("order_by") else { return }
     var nodes = [node]
@@ -233,44 +217,16 @@ struct ReportReader {
       }
       var kind = ColumnFormat.Kind.text
       if let formatNode, let scalar = formatNode.scalar(as: entry.key, findings) {
-        if let read = format(scalar.text) {
+        if let read = ColumnFormat.Kind(definition: scalar.text) {
           kind = read
           if case .money(let currency) = read { draft.columnUses.append((currency, formatNode.position)) }
         } else {
           findings.error(
             "unknown_word", at: formatNode.position, "\"\(scalar.shown)\" is not a format",
-            fix: formatFix(scalar))
+            fix: ColumnFormat.Kind.fix(for: scalar))
         }
       }
       draft.section.columns.append(ColumnFormat(column: entry.key, label: label, kind: kind))
-    }
-  }
-
-  private func format(_ text: String) -> ColumnFormat.Kind? {
-    switch text {
-    case "integer": return .integer
-    case "percent": return .percent
-    case "date": return .date
-    case "text": return .text
-    default: break
-    }
-    guard text.hasSuffix(")"), let open = text.firstIndex(of: "(") else { return nil }
-    let argument = String(text[text.index(after: open)...].dropLast())
-    switch text[..<open] {
-    case "money" where NameKind.column.problem(with: argument) == nil: return .money(currencyColumn: argument)
-    case "decimal": return Int(argument).flatMap { (0...12).contains($0) ? .decimal($0) : nil }
-    default: return nil
-    }
-  }
-
-  private func formatFix(_ scalar: DefinitionNode.Scalar) -> String? {
-    switch scalar.text {
-    case "money": "name the column of the currency: money(currency)"
-    case "decimal": "say how many digits stand behind the point: decimal(2)"
-    default:
-      scalar.usesEnvironment
-        ? nil
-        : suggestion(for: scalar.text, among: ["money(currency)", "integer", "percent", "date", "text", "decimal(2)"])
     }
   }
 }
