@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -euc
 .DEFAULT_GOAL := help
-.PHONY: help nightly test build lint soak clean packages toolchain
+.PHONY: help nightly test build lint soak browser clean packages toolchain
 
 program := .build/release/daybook
 inbox := $(or $(DAYBOOK_INBOX),.daybook/inbox)
@@ -26,8 +26,15 @@ needs := \
   postgresql-15=/usr/lib/postgresql/15/bin/postgres
 # What only the tests need besides.
 test_needs := \
-  python3-openpyxl=/usr/lib/python3/dist-packages/openpyxl/__init__.py
-wanted := $(needs) $(if $(filter test soak,$(MAKECMDGOALS)),$(test_needs))
+  python3-openpyxl=/usr/lib/python3/dist-packages/openpyxl/__init__.py \
+  libxml2-utils=/usr/bin/xmllint \
+  tidy=/usr/bin/tidy
+# What the tests of the pages in a browser need; without it they are skipped and say so.
+browser_needs := \
+  chromium=/usr/bin/chromium \
+  poppler-utils=/usr/bin/pdftotext
+wanted := $(needs) $(if $(filter test soak browser,$(MAKECMDGOALS)),$(test_needs)) \
+  $(if $(filter browser,$(MAKECMDGOALS)),$(browser_needs))
 missing := $(foreach need,$(wanted),$(if $(wildcard $(lastword $(subst =, ,$(need)))),,$(firstword $(subst =, ,$(need)))))
 
 # Directories are listed too: their time changes when a file in them comes or goes.
@@ -58,6 +65,10 @@ soak: packages toolchain ## run the crash and end-to-end tests ROUNDS times (5),
 	@for round in $$(seq $(ROUNDS)); do \
 	  DAYBOOK_FAULT_TRIALS=$(FAULTS) swift test --skip-build --disable-xctest --filter 'Crash|EndToEnd' 2>&1 | sed -n "s/.*Test run with/round $$round:/p"; \
 	done
+
+browser: packages toolchain ## install Chromium (360 MB) and test the pages in it; later make test does it too
+	@swift build --build-tests
+	@swift test --skip-build --disable-xctest --filter PageTests
 
 clean: ## remove what was built; the database in .daybook and the reports stay
 	@rm -rf .build

@@ -63,6 +63,9 @@ public struct Attribute: Sendable, Hashable {
   static func y2(_ value: Double) -> Attribute { number("y2", value) }
   static func d(_ path: String) -> Attribute { Attribute("d", path) }
   static func textAnchor(_ anchor: String) -> Attribute { Attribute("text-anchor", anchor) }
+  /// The width that a text is squeezed or spaced to.
+  static func textLength(_ value: Double) -> Attribute { number("textLength", value) }
+  static let squeezedGlyphs = Attribute("lengthAdjust", "spacingAndGlyphs")
 }
 
 /// What a header cell heads.
@@ -92,9 +95,9 @@ public struct Link: Sendable, Hashable {
     return Link(text: encoded)
   }
 
-  /// A link to an element of another page: the path of its file and the element's identifier.
+  /// A link to an element of another page of the set, for example `definitions/revenue.html#section-3`.
   public static func file(_ path: String, fragment identifier: String) -> Link {
-    identifier.isEmpty ? file(path) : Link(text: file(path).text + "#" + file(identifier).text)
+    identifier.isEmpty ? file(path) : Link(text: file(path).text + fragment(identifier).text)
   }
 
   /// A link to an element of the same page.

@@ -121,6 +121,9 @@ public struct Chart: Sendable, Hashable {
     }
   }
 
+  /// What the picture of this kind leaves out, in a sentence; nil when it leaves out nothing.
+  public func thinningNote(_ kind: Kind) -> String? { thinned(keepingExtremes: kind == .line).note }
+
   /// The chart with at most `maximumPositions` positions, and a sentence when some were left out.
   ///
   /// Lines keep the lowest and highest point of each series in every stretch, so no peak disappears;
@@ -161,23 +164,16 @@ public struct Chart: Sendable, Hashable {
   func frame(
     _ name: String = "chart", width: Double, height: Double, note: String?, @MarkupBuilder content: () -> [Node]
   ) -> Node {
-    SVG.svg(
-      .svgNamespace, .class(name), .viewBox(width, height), .role("img"),
-      .ariaLabelledBy("\(identifier)-title \(identifier)-desc")
-    ) {
-      SVG.title(.id("\(identifier)-title")) { title }
-      SVG.desc(.id("\(identifier)-desc")) { [finding, note].compactMap { $0 }.joined(separator: " ") }
-      content()
-      if let note { SVG.text(.class("note"), .x(width - 12), .y(height - 4), .textAnchor("end")) { note } }
-    }
+    PictureFrame(identifier: identifier, title: title, finding: finding)
+      .svg(name, width: width, height: height, note: note, content: content)
   }
 
   func tooltip(_ index: Int) -> String {
     let lines = series.compactMap { row -> String? in
       guard index < row.values.count, let value = row.values[index] else { return nil }
       let figure = format.spelled(value) + (unit.isEmpty ? "" : " \(unit)")
-      return row.name.isEmpty ? figure : "\(row.name): \(figure)"
+      return row.name.isEmpty ? figure : "\(isolated(shortened(row.name, to: 120))): \(figure)"
     }
-    return ([axis.label(index)] + lines).joined(separator: "\n")
+    return ([isolated(shortened(axis.label(index), to: 200))] + lines).joined(separator: "\n")
   }
 }

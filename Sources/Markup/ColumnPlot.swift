@@ -12,7 +12,6 @@ struct ColumnPlot: Sendable {
 
   init(chart: Chart, isStacked: Bool) {
     self.chart = chart
-    area = PlotArea(chart: chart)
     self.isStacked = isStacked
     var values = chart.series.flatMap { $0.values.compactMap { $0 } }
     if isStacked {
@@ -22,6 +21,7 @@ struct ColumnPlot: Sendable {
       }
     }
     scale = PlotScale(values: values, includesZero: true)
+    area = PlotArea(chart: chart, scale: scale)
   }
 
   private static func sum(_ values: [ExactDecimal]) -> ExactDecimal {

@@ -117,11 +117,18 @@ func grouped(_ value: ExactDecimal) -> String {
   return parts.count > 1 ? result + notation.decimalMark + parts[1] : result
 }
 
-/// A number short enough for an axis: `1.2M`, `850K`, `−40`. Never used where a figure is read off.
+/// A number short enough for an axis: `1.2M`, `850K`, `−40`, `1e21`. Never used where a figure is read off.
 func abbreviated(_ value: ExactDecimal) -> String {
   if value.isZero { return "0" }
   let magnitude = value.isNegative ? -value : value
   let sign = value.isNegative ? "−" : ""
+  if let text = magnitude.rounded(scale: 0)?.description, text.utf8.count > 15 {
+    // Beyond thousands of billions: the first digits and the power of ten.
+    let digits = Array(text.utf8)
+    let fraction = String(decoding: digits[1...2], as: UTF8.self)
+    let head = String(decoding: digits[...0], as: UTF8.self) + (fraction == "00" ? "" : "." + fraction)
+    return "\(sign)\(head)e\(digits.count - 1)"
+  }
   let units: [(suffix: String, exponent: Int)] = [("T", 12), ("B", 9), ("M", 6), ("K", 3)]
   for unit in units {
     guard let size = ExactDecimal(coefficient: tenTo(unit.exponent), scale: 0), magnitude >= size else { continue }

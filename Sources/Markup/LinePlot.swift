@@ -11,8 +11,8 @@ struct LinePlot: Sendable {
 
   init(chart: Chart) {
     self.chart = chart
-    area = PlotArea(chart: chart)
     scale = PlotScale(values: chart.series.flatMap { $0.values.compactMap { $0 } }, includesZero: true)
+    area = PlotArea(chart: chart, scale: scale)
   }
 
   func svg(note: String?) -> Node {

@@ -10,30 +10,38 @@ struct PlotArea: Sendable {
   var height = 280.0
   var left = 62.0
   var right = 14.0
-  var top = 40.0
+  var top = 46.0
   var bottom = 36.0
+  /// The size of the letters in the legend on a phone.
+  var letter = PlotArea.letter
 
-  /// An area with room for the legend of `chart` above the plot.
-  init(chart: Chart) {
+  /// The size of the letters on a phone, where the picture is half as wide.
+  static let letter = 24.0
+
+  /// An area with room for the labels of `scale` at the left and for the legend of `chart` above the plot.
+  init(chart: Chart, scale: PlotScale) {
+    let widest = scale.ticks.map { ems(Self.tickLabel($0, format: chart.format)) }.max() ?? 0
+    left = min(max(left, widest * (Self.letter - 2) + 12), 200)
     let lines = legendPlaces(chart).map(\.line).max() ?? 0
     top += Double(lines) * Self.legendLine
     height += Double(lines) * Self.legendLine
   }
 
   /// An area of a given width, for plots that have their own rows.
-  init(width: Double, left: Double) {
+  init(width: Double, left: Double, letter: Double) {
     self.width = width
     self.left = left
+    self.letter = letter
   }
 
-  static let legendLine = 24.0
+  static let legendLine = 28.0
 
   /// Where each name of the legend starts. Widths are those of the larger type that phones get.
   func legendPlaces(_ chart: Chart) -> [(x: Double, line: Int)] {
     var places: [(x: Double, line: Int)] = []
     var (x, line) = (left, 0)
     for series in chart.series where !series.name.isEmpty {
-      let room = Double(min(series.name.count, Self.longestName)) * 10.5 + 62
+      let room = ems(fitted(series.name, ems: Self.longestName)) * letter + 62
       if x > left, x + room > width - right {
         x = left
         line += 1
@@ -44,7 +52,8 @@ struct PlotArea: Sendable {
     return places
   }
 
-  static let longestName = 24
+  /// The most room that a name gets, in ems.
+  static let longestName = 15.0
 
   var plotWidth: Double { width - left - right }
   var plotHeight: Double { height - top - bottom }
@@ -56,19 +65,18 @@ extension PlotArea {
   func valueAxis(_ scale: PlotScale, format: FigureFormat) -> [Node] {
     scale.ticks.enumerated().flatMap { index, tick -> [Node] in
       let y = y(scale.fraction(tick))
-      let label: String
-      if case .percent = format {
-        label = FigureFormat.percent(decimals: 0).axisText(tick)
-      } else {
-        label = abbreviated(tick)
-      }
       return [
         SVG.line(.class(tick.isZero ? "axis" : "grid"), .x1(left), .y1(y), .x2(width - right), .y2(y)),
         SVG.text(
           .class(index % 2 == 0 ? "tick" : "tick minor"), .x(left - 8), .y(y + 4), .textAnchor("end")
-        ) { label },
+        ) { Self.tickLabel(tick, format: format) },
       ]
     }
+  }
+
+  static func tickLabel(_ tick: ExactDecimal, format: FigureFormat) -> String {
+    if case .percent = format { return FigureFormat.percent(decimals: 0).axisText(tick) }
+    return abbreviated(tick)
   }
 
   /// Labels under the plot: at most eight, the first and the last always among them.
@@ -106,7 +114,7 @@ extension PlotArea {
       let date = dates[index]
       return axis.count > 45 ? DateText.month(date) : "\(date.day) \(DateText.months[date.month - 1])"
     case .months(let dates): return DateText.month(dates[index])
-    case .categories(let names): return shortened(names[index], to: 12)
+    case .categories(let names): return fitted(names[index], ems: 6.5)
     }
   }
 
@@ -118,7 +126,7 @@ extension PlotArea {
       ? []
       : [
         SVG.text(
-          .class("tick"), .x(places.isEmpty ? left : width - right), .y(20),
+          .class("tick"), .x(places.isEmpty ? left : width - right), .y(23),
           .textAnchor(places.isEmpty ? "start" : "end")
         ) { chart.unit }
       ]
@@ -126,14 +134,14 @@ extension PlotArea {
     return unit
       + zip(chart.series, places).enumerated().flatMap { index, entry -> [Node] in
         let (series, place) = entry
-        let y = 15 + Double(place.line) * Self.legendLine
+        let y = 18 + Double(place.line) * Self.legendLine
         let swatch: [Node] =
           lines
           ? [
             SVG.line(.class("line s\(index + 1)"), .x1(place.x), .y1(y), .x2(place.x + 26), .y2(y)),
             marker(index, x: place.x + 13, y: y),
           ] : [SVG.rect(.class("fill s\(index + 1)"), .x(place.x), .y(y - 6), .width(14), .height(12))]
-        let name = shortened(series.name, to: Self.longestName)
+        let name = fitted(series.name, ems: Self.longestName)
         return swatch + [SVG.text(.class("legend"), .x(place.x + (lines ? 33 : 20)), .y(y + 5)) { name }]
       }
   }
@@ -162,9 +170,4 @@ func marker(_ series: Int, x: Double, y: Double, size: Double = 4) -> Node {
     return SVG.path(.class("\(name) hollow"), .d("M\(at(-size, 0))L\(at(size, 0))M\(at(0, -size))L\(at(0, size))"))
   default: return SVG.circle(.class(name), .cx(x), .cy(y), .r(size))
   }
-}
-
-/// `text` cut to `limit` characters with an ellipsis; the full text stands in the tooltip and the table.
-func shortened(_ text: String, to limit: Int) -> String {
-  text.count > limit ? text.prefix(limit - 1) + "…" : text
 }

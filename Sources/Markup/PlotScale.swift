@@ -41,8 +41,11 @@ struct PlotScale: Sendable {
   /// Where `value` lies between the ends, 0 to 1.
   func fraction(_ value: ExactDecimal) -> Double {
     guard high > low else { return 0 }
-    return (Double(value.coefficient) / Double(tenTo(value.scale)) - low) / (high - low)
+    return (Self.double(value) - low) / (high - low)
   }
+
+  /// About how much it is, for a position in pixels and nothing else.
+  static func double(_ value: ExactDecimal) -> Double { Double(value.coefficient) / Double(tenTo(value.scale)) }
 
   private static func whole(_ value: ExactDecimal, _ scale: Int) -> Int128? {
     guard let rounded = value.rounded(scale: min(scale, value.scale)) else { return nil }

@@ -4,6 +4,7 @@
 
 internal import CSV
 internal import Definitions
+internal import Markup
 internal import Money
 
 /// A column of a dataset.
@@ -165,6 +166,7 @@ struct Dataset: Sendable {
     case .percent: return .percent
     case .date: return .date
     case .text: return .text
+    case .sparkline: return .sparkline
     case .decimal(let places): return .decimal(places)
     case nil: break
     }
@@ -193,6 +195,35 @@ struct Dataset: Sendable {
   /// A cell as a reader sees it.
   func text(_ row: [Figure], _ column: Int) -> String {
     columns[column].format.text(row[column], currency: currency(of: column, in: row))
+  }
+
+  /// The line of a sparkline's cell, written like the column it belongs to: that whose name its own begins with.
+  /// Nil when the cell is no list of numbers.
+  func sparkline(_ row: [Figure], _ column: Int) -> Sparkline? {
+    let values: [ExactDecimal?]
+    switch row[column] {
+    case .number(let number): values = [number]
+    case .text(let text):
+      let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+        String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+      }
+      values = parts.map { ExactDecimal($0) }
+      guard zip(parts, values).allSatisfy({ $0.0.isEmpty || $0.1 != nil }), values.contains(where: { $0 != nil }) else {
+        return nil
+      }
+    default: return nil
+    }
+    let owner = owner(ofSparkline: column) ?? column
+    let currency = currency(of: owner, in: row)
+    return Sparkline(
+      label: columns[column].label, values: values, format: columns[owner].format.figureFormat(currency: currency),
+      unit: currency ?? "")
+  }
+
+  /// The numeric column whose name and `_` a sparkline's name begins with; the longest of several.
+  func owner(ofSparkline column: Int) -> Int? {
+    columns.indices.filter { columns[$0].format.isNumeric && columns[column].name.hasPrefix(columns[$0].name + "_") }
+      .max { columns[$0].name.utf8.count < columns[$1].name.utf8.count }
   }
 
   /// "25 of 4,812", when not all rows are shown.

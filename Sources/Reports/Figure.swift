@@ -77,6 +77,8 @@ enum CellFormat: Sendable, Hashable {
   case text
   /// A number that names something: digits without grouping.
   case identifier
+  /// A list of numbers, drawn as a small line.
+  case sparkline
   /// What ought to be zero, so zero is spelt out: `0.00`; the currency as in `money`, or whole rows.
   case difference(currencyColumn: Int?)
   case rowDifference
@@ -84,7 +86,7 @@ enum CellFormat: Sendable, Hashable {
   var isNumeric: Bool {
     switch self {
     case .money, .integer, .percent, .decimal, .plain, .difference, .rowDifference: true
-    case .date, .month, .text, .identifier: false
+    case .date, .month, .text, .identifier, .sparkline: false
     }
   }
 
@@ -94,7 +96,7 @@ enum CellFormat: Sendable, Hashable {
     case .integer, .rowDifference: .integer
     case .percent: .percent(decimals: 1)
     case .decimal(let places): .decimal(places: places)
-    case .plain, .date, .month, .text, .identifier: .plain
+    case .plain, .date, .month, .text, .identifier, .sparkline: .plain
     }
   }
 
@@ -116,6 +118,7 @@ enum CellFormat: Sendable, Hashable {
     case .date, .month: "date"
     case .text: "text"
     case .identifier: "identifier"
+    case .sparkline: "sparkline"
     }
   }
 

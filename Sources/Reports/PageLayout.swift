@@ -11,14 +11,17 @@ struct PageLayout: Sendable {
   let context: PageContext
   /// Longer texts are cut in a cell; the CSV has them whole.
   static let longestCell = 100
+  /// Longer headings of columns are cut.
+  static let longestLabel = 60
 
   /// The bytes of the page.
   func page(_ content: ReportContent) -> [UInt8] {
     let document = HTMLDocument(
       title: "\(content.title) – \(context.project), \(DateText.day(context.asOf))", style: PageStyle.sheet
     ) {
+      HTML.a(.class("skip"), .href(.fragment("main"))) { "Skip to the content" }
       head(content)
-      HTML.main {
+      HTML.main(.id("main")) {
         banner
         content.blocks.enumerated().map { section($1, number: $0 + 1) }
       }
@@ -120,16 +123,21 @@ struct PageLayout: Sendable {
     let id = "section-\(number)"
     switch block.body {
     case .words(let paragraphs, let isNote):
-      return HTML.section(.class(isNote ? "note" : "words")) {
+      return HTML.section(.class(isNote ? "note" : "words"), .id(id)) {
         if !block.title.isEmpty { HTML.h2 { block.title } }
+        sources(block)
         paragraphs.map { HTML.p($0) }
       }
     case .verdict(let isGood, let text):
-      return HTML.section(.class(isGood ? "verdict good" : "verdict bad")) {
+      return HTML.section(
+        .class(isGood ? "verdict good" : "verdict bad"), .id(id),
+        .ariaLabel("\(block.title): \(isGood ? "in order" : "not in order")")
+      ) {
         HTML.p {
           HTML.span(.class("sign"), .ariaHidden) { isGood ? "✓" : "!" }
           HTML.span { text }
         }
+        sources(block)
       }
     case .links(let links):
       return HTML.section(.ariaLabelledBy(id)) {
@@ -146,6 +154,7 @@ struct PageLayout: Sendable {
     case .tiles(let groups):
       return HTML.section(.ariaLabelledBy(id)) {
         HTML.h2(.id(id)) { block.title }
+        sources(block)
         lead(block)
         if groups.isEmpty { emptyNotice }
         groups.map(tiles)
@@ -154,24 +163,65 @@ struct PageLayout: Sendable {
     case .table:
       return HTML.section(.ariaLabelledBy(id)) {
         HTML.h2(.id(id)) { block.title }
+        sources(block)
         lead(block)
         if let dataset = block.dataset { table(dataset, label: block.title, wrapped: block.wrapped) }
       }
     case .chart(let chart, let kind, let note):
       return HTML.section(.ariaLabelledBy(id)) {
         HTML.h2(.id(id)) { block.title }
+        sources(block)
         lead(block)
         HTML.figure {
           chart.svg(kind)
-          HTML.figcaption { [chart.finding, note].compactMap { $0 }.joined(separator: " ") }
+          HTML.figcaption { [chart.finding, chart.thinningNote(kind), note].compactMap { $0 }.joined(separator: " ") }
         }
-        if let dataset = block.dataset, !dataset.rows.isEmpty {
-          HTML.details {
-            HTML.summary { "Figures of this chart" }
-            table(dataset, label: "Figures of \(block.title)", wrapped: block.wrapped)
-          }
-        }
+        figures(block)
       }
+    case .panels(let panels, let note):
+      return HTML.section(.ariaLabelledBy(id)) {
+        HTML.h2(.id(id)) { block.title }
+        sources(block)
+        lead(block)
+        if panels.isEmpty { emptyNotice }
+        HTML.div(.class(panels.contains(where: \.isWide) ? "panels wide" : "panels")) { panels.map(panel) }
+        if let note { HTML.p(.class("more")) { note } }
+        figures(block)
+      }
+    }
+  }
+
+  /// One picture of several. A heat map keeps its size and scrolls where it has no room.
+  private func panel(_ panel: ChartPanel) -> Node {
+    HTML.figure {
+      if !panel.name.isEmpty { HTML.h3 { HTML.bdi { shortened(panel.name, to: Self.longestCell) } } }
+      switch panel.drawing {
+      case .waterfall(let waterfall): waterfall.svg()
+      case .heatMap(let map):
+        HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(map.title)) { map.svg() }
+      }
+      HTML.figcaption { [panel.finding, panel.thinningNote].compactMap { $0 }.joined(separator: " ") }
+    }
+  }
+
+  /// The table that a reader may open below a picture.
+  private func figures(_ block: ContentBlock) -> Node {
+    guard let dataset = block.dataset, !dataset.rows.isEmpty else { return .empty }
+    return HTML.details {
+      HTML.summary { "Figures of this chart" }
+      table(dataset, label: "Figures of \(block.title)", wrapped: block.wrapped)
+    }
+  }
+
+  /// Where the figures of a section come from: its definition and SQL, and all its rows.
+  private func sources(_ block: ContentBlock) -> Node {
+    var links = block.sources.map { ($0.words, Link.file($0.path, fragment: $0.fragment)) }
+    if let dataset = block.dataset, !block.sources.contains(where: { $0.path == dataset.csvPath }) {
+      links.append(("CSV", .file(dataset.csvPath)))
+    }
+    if links.isEmpty { return .empty }
+    return HTML.ul(.class("sources"), .ariaLabel("Where these figures come from: \(block.title)")) {
+      links.map { words, link in HTML.li { HTML.a(.href(link)) { words } } }
     }
   }
 
@@ -183,15 +233,18 @@ struct PageLayout: Sendable {
 
   private func tiles(_ group: TileGroup) -> Node {
     HTML.div(.class("group")) {
-      if !group.name.isEmpty { HTML.h3 { HTML.bdi { group.name } } }
+      if !group.name.isEmpty { HTML.h3 { HTML.bdi { shortened(group.name, to: Self.longestCell) } } }
       HTML.ul(.class("tiles")) {
         group.tiles.map { tile in
           HTML.li {
             HTML.span(.class("label")) { tile.label }
-            HTML.span(.class("value")) {
-              tile.value.isEmpty ? "no figure" : tile.value
-              if !tile.unit.isEmpty, !tile.value.isEmpty { HTML.small { " " + tile.unit } }
+            if !tile.value.isEmpty || tile.sparkline == nil {
+              HTML.span(.class("value")) {
+                tile.value.isEmpty ? "no figure" : tile.value
+                if !tile.unit.isEmpty, !tile.value.isEmpty { HTML.small { " " + tile.unit } }
+              }
             }
+            if let sparkline = tile.sparkline { sparkline.svg() }
             tile.comparisons.map(comparison)
           }
         }
@@ -211,19 +264,26 @@ struct PageLayout: Sendable {
 
   private func table(_ dataset: Dataset, label: String, wrapped: Set<String>) -> Node {
     if dataset.rows.isEmpty { return emptyNotice }
+    // What names a row, for a reader who hears it: the first column that is not a figure.
+    let naming = dataset.columns.firstIndex { !$0.format.isNumeric && $0.format != .sparkline }
     return .fragment([
       HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(label)) {
         HTML.table {
+          HTML.caption(.class("unseen")) { label }
           HTML.thead {
             HTML.tr {
               dataset.columns.map { column in
-                HTML.th(.scope(.column), .class(column.format.isNumeric ? "n" : "t")) { column.label }
+                HTML.th(.scope(.column), .class(column.format.isNumeric ? "n" : "t")) {
+                  shortened(column.label, to: Self.longestLabel)
+                }
               }
             }
           }
           HTML.tbody {
             dataset.rows.map { row in
-              HTML.tr { dataset.columns.indices.map { cell(dataset, row, $0, wrapped: wrapped) } }
+              HTML.tr {
+                dataset.columns.indices.map { cell(dataset, row, $0, names: $0 == naming, wrapped: wrapped) }
+              }
             }
           }
         }
@@ -232,20 +292,26 @@ struct PageLayout: Sendable {
     ])
   }
 
-  private func cell(_ dataset: Dataset, _ row: [Figure], _ index: Int, wrapped: Set<String>) -> Node {
+  private func cell(
+    _ dataset: Dataset, _ row: [Figure], _ index: Int, names isHeader: Bool, wrapped: Set<String>
+  ) -> Node {
     let column = dataset.columns[index]
     let text = dataset.text(row, index)
-    if column.format.isNumeric, row[index].number != nil || row[index] == .missing {
-      return HTML.td(.class(text.hasPrefix("(") ? "n neg" : "n")) { text }
+    func made(_ name: String, @MarkupBuilder content: () -> [Node]) -> Node {
+      isHeader ? HTML.th(.scope(.row), .class(name), content: content) : HTML.td(.class(name), content: content)
     }
-    guard case .text = row[index], column.format != .identifier else { return HTML.td(.class("t nowrap")) { text } }
-    let isLong = text.count > Self.longestCell
-    let shown = isLong ? text.prefix(Self.longestCell) + "…" : text
-    return HTML.td(.class(isLong || wrapped.contains(column.name) ? "t long" : text.count > 24 ? "t wrap" : "t")) {
-      HTML.bdi { shown }
+    if column.format.isNumeric, row[index].number != nil || row[index] == .missing {
+      return made(text.hasPrefix("(") ? "n neg" : "n") { text }
+    }
+    if column.format == .sparkline, let line = dataset.sparkline(row, index) { return made("t") { line.svg() } }
+    guard case .text = row[index], column.format != .identifier else { return made("t nowrap") { text } }
+    let shown = shortened(text, to: Self.longestCell)
+    let isLong = shown != text
+    return made(isLong || wrapped.contains(column.name) ? "t long" : text.count > 24 ? "t wrap" : "t") {
+      if !shown.isEmpty { HTML.bdi { shown } }
       if isLong {
         HTML.small {
-          " \(FigureFormat.integer.text(ExactDecimal(text.count))) characters"
+          " \(FigureFormat.integer.text(ExactDecimal(text.unicodeScalars.count))) characters"
           if dataset.isWritten { "; all in \(dataset.csvPath)" }
         }
       }

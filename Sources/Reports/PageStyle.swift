@@ -14,7 +14,7 @@ enum PageStyle {
       --page: #f4f5f7; --card: #ffffff; --ink: #1b2026; --muted: #58616b; --line: #dfe3e8; --hover: rgba(0, 60, 120, .07);
       --link: #00568c; --good: #0b6b46; --good-back: #e5f4ec; --warn: #7a4d00; --warn-back: #fdf1d8; --bad: #a3231b;
     }
-    @media (prefers-color-scheme: dark) {
+    @media screen and (prefers-color-scheme: dark) {
       :root {
         --page: #0e1116; --card: #171b21; --ink: #e6e9ed; --muted: #a0a9b4; --line: #2b323b;
         --hover: rgba(160, 200, 255, .10); --link: #7cc0f4; --good: #63d3a3; --good-back: #10281f; --warn: #f0bf62;
@@ -24,9 +24,13 @@ enum PageStyle {
     * { box-sizing: border-box; }
     html { -webkit-text-size-adjust: 100%; }
     body { margin: 0 auto; padding: 0 1.25rem 3rem; max-width: 76rem; background: var(--page); color: var(--ink);
-      font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
+      font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
+      overflow-wrap: anywhere; }
+    .skip { position: absolute; left: -100rem; padding: .5rem .9rem; background: var(--card); color: var(--link); z-index: 1; }
+    .skip:focus { left: .5rem; top: .5rem; }
+    .unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
     a { color: var(--link); text-underline-offset: .15em; }
-    a:focus-visible, .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+    a:focus-visible, .scroll:focus-visible, summary:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
     h1 { margin: 0; font-size: 2rem; line-height: 1.2; letter-spacing: -.015em; overflow-wrap: anywhere; }
     h2 { margin: 0 0 .75rem; font-size: 1.2rem; line-height: 1.3; overflow-wrap: anywhere; }
     h3 { margin: 1.25rem 0 .5rem; font-size: .95rem; color: var(--muted); overflow-wrap: anywhere; }
@@ -61,29 +65,36 @@ enum PageStyle {
       color: var(--card); font-size: .85rem; }
     .verdict.good .sign { background: var(--good); } .verdict.bad .sign { background: var(--bad); }
     .verdict.bad { border-color: var(--bad); }
-    .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(12.2rem, 1fr)); gap: .75rem; margin: 0;
+    .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .75rem; margin: 0;
       padding: 0; list-style: none; }
     .tiles li { display: flex; flex-direction: column; padding: .8rem 1rem .9rem; border: 1px solid var(--line);
       border-radius: .5rem; min-width: 0; }
     .tiles .label { color: var(--muted); font-size: .85rem; }
     .tiles .value { font-size: 1.4rem; font-weight: 650; line-height: 1.35; letter-spacing: -.01em;
       font-variant-numeric: tabular-nums; overflow-wrap: anywhere; margin-bottom: .15rem; }
-    .tiles .value small { font-size: .8rem; font-weight: 500; color: var(--muted); letter-spacing: 0; }
+    .tiles .value small { white-space: nowrap; font-size: .8rem; font-weight: 500; color: var(--muted); letter-spacing: 0; }
     .comparison { font-size: .82rem; color: var(--muted); font-variant-numeric: tabular-nums; line-height: 1.45; }
-    .comparison strong { color: var(--ink); font-weight: 600; } .arrow { font-size: .7em; }
+    .comparison strong { color: var(--ink); font-weight: 600; } .arrow { font-size: .8em; }
     .group:first-of-type h3 { margin-top: 0; }
-    figure { margin: 0; } figcaption { margin-top: .6rem; color: var(--muted); font-size: .88rem; max-width: 60rem; }
-    .scroll { overflow-x: auto; margin: 0 -.4rem; }
-    table { border-collapse: collapse; min-width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+    .sources { display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: -.45rem 0 .8rem; padding: 0; list-style: none;
+      font-size: .82rem; }
+    .sources a { color: var(--muted); } .sources a:hover { color: var(--link); }
+    .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1.5rem 2.5rem; }
+    .panels.wide { grid-template-columns: minmax(0, 1fr); } .panels figure { min-width: 0; } .panels h3 { margin-top: 0; }
+    figure { margin: 0; } figcaption { margin-top: .6rem; color: var(--muted); font-size: .88rem; max-width: 60rem;
+      overflow-wrap: anywhere; }
+    .scroll { position: relative; overflow-x: auto; margin: 0 -.4rem; }
+    table { overflow-wrap: break-word; border-collapse: collapse; min-width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
     th, td { padding: .38rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
     th { color: var(--muted); font-weight: 600; font-size: .82rem; vertical-align: bottom; white-space: nowrap; }
     thead th { border-bottom-color: var(--muted); }
-    tbody tr:hover { background: var(--hover); } tbody tr:last-child td { border-bottom: 0; }
+    tbody th { color: inherit; font-weight: inherit; font-size: inherit; vertical-align: top; white-space: normal; }
+    tbody tr:hover { background: var(--hover); } tbody tr:last-child > * { border-bottom: 0; }
     .n { text-align: right; white-space: nowrap; } td.n { padding-right: .8rem; } td.neg { padding-right: .45rem; }
     th.n { padding-right: .8rem; }
-    td.t { white-space: nowrap; } td.wrap, td.long { white-space: normal; overflow-wrap: anywhere; }
-    td.wrap { min-width: 11rem; } td.long { min-width: 16rem; max-width: 30rem; }
-    td small { color: var(--muted); }
+    tbody .t { white-space: nowrap; } tbody .wrap, tbody .long { white-space: normal; overflow-wrap: anywhere; }
+    tbody .wrap { min-width: 11rem; } tbody .long { min-width: 16rem; max-width: 30rem; }
+    tbody small { color: var(--muted); }
     .more { margin: .7rem 0 0; color: var(--muted); font-size: .88rem; }
     .empty { margin: 0; color: var(--muted); }
     details { margin-top: .8rem; } summary { cursor: pointer; color: var(--link); font-size: .9rem; }
@@ -102,24 +113,25 @@ enum PageStyle {
       .facts { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem 1rem; }
       main section { padding: 1rem .9rem; } .tiles { grid-template-columns: 1fr; gap: .5rem; }
       .tiles li { padding: .5rem .75rem; } .tiles .value { font-size: 1.15rem; margin: 0; }
-      .scroll { margin: 0 -.9rem; padding: 0 .4rem; } td.long { min-width: 13rem; }
+      .scroll { margin: 0 -.9rem; padding: 0 .4rem; } tbody .long { min-width: 13rem; }
     }
     @media print {
       @page { size: landscape; margin: 12mm; }
-      :root { --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb; --link: #000; --good: #0b6b46;
-        --good-back: #fff; --warn: #7a4d00; --warn-back: #fff; --bad: #a3231b; --hover: transparent;
-        --s1: #0072b2; --s2: #b34f00; --s3: #007a59; --s4: #a04877; --s5: #7d6608; --s6: #3d3d3d; }
-      body { padding: 0; max-width: none; font-size: 10pt; } nav, footer p:has(a) { display: none; }
+      :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb; --link: #000;
+        --good: #0b6b46; --good-back: #fff; --warn: #7a4d00; --warn-back: #fff; --bad: #a3231b; --hover: transparent; }
+      body { padding: 0; max-width: none; font-size: 10pt; }
+      nav, .skip, .sources, footer p:has(a) { display: none; }
       main section { border: 0; padding: 0; margin: 6mm 0; } .banner { border: 1px solid; }
       .scroll { overflow: visible; margin: 0; } table { font-size: 7.5pt; min-width: 0; width: 100%; }
       th, td { padding: .2rem .35rem; } td.n, th.n { padding-right: .45rem; } td.neg { padding-right: .2rem; }
-      td.t, th { white-space: normal; } th { font-size: 7.5pt; } td.nowrap { white-space: nowrap; }
-      td.wrap { min-width: 30mm; } td.long { min-width: 45mm; max-width: none; }
+      tbody .t, thead .t, thead .n { white-space: normal; } thead th { min-width: 11mm; font-size: 7.5pt; overflow-wrap: anywhere; }
+      tbody .nowrap { white-space: nowrap; } tbody .wrap { min-width: 22mm; } tbody .long { min-width: 28mm; max-width: none; }
       thead { display: table-header-group; } tr, .tiles li, figure, .verdict { break-inside: avoid; }
-      h2, h3 { break-after: avoid; } .tiles { grid-template-columns: repeat(4, 1fr); gap: 2mm; }
+      h2, h3 { break-after: avoid; } .group { break-inside: avoid; }
+      .tiles { grid-template-columns: repeat(auto-fit, minmax(46mm, 1fr)); gap: 2mm; }
       .tiles .value { font-size: 12pt; } details::details-content { display: block; content-visibility: visible; }
       summary { list-style: none; color: var(--muted); }
-      svg.chart { max-height: 110mm; }
+      svg.chart { max-height: 90mm; }
     }
     """)
 }

@@ -30,6 +30,8 @@ struct ContentBlock: Sendable {
     case tiles([TileGroup])
     case table
     case chart(Chart, Chart.Kind, note: String?)
+    /// Waterfalls or heat maps, one for each row or series.
+    case panels([ChartPanel], note: String?)
     /// Paragraphs.
     case words([String], isNote: Bool)
     /// Other pages of the set, with what each is about.
@@ -45,7 +47,7 @@ struct ContentBlock: Sendable {
   var lead: String = ""
   /// Columns that may hold long foreign text and are shown in a narrower, wrapping cell.
   var wrapped: Set<String> = []
-  /// Where the figures come from: their definition and their SQL.
+  /// Where the figures come from, as small links under the heading; the CSV is added by the layout.
   var sources: [SourceLink] = []
   /// The statement that gave the rows, as it ran.
   var statement: RanStatement?
@@ -60,11 +62,45 @@ struct ContentBlock: Sendable {
   var origin: RanStatement? { statement ?? dataset?.statement }
 }
 
-/// A way from figures to where they come from.
+/// A way to what the figures of a section are made from: its definition, its SQL.
 struct SourceLink: Sendable, Hashable {
   var words: String
+  /// A file of the set.
   var path: String
-  var fragment = ""
+  /// A place in it; empty for all of it.
+  var fragment: String = ""
+}
+
+/// One picture of several in a section.
+struct ChartPanel: Sendable, Hashable {
+  enum Drawing: Sendable, Hashable {
+    case waterfall(Waterfall)
+    case heatMap(HeatMap)
+  }
+
+  /// What tells it from the others, for example a currency; empty when it is the only one.
+  var name: String
+  var drawing: Drawing
+
+  var finding: String {
+    switch drawing {
+    case .waterfall(let waterfall): waterfall.findingText
+    case .heatMap(let map): map.finding
+    }
+  }
+
+  /// Whether it has no room beside another.
+  var isWide: Bool {
+    if case .heatMap = drawing { true } else { false }
+  }
+
+  /// What the picture leaves out.
+  var thinningNote: String? {
+    switch drawing {
+    case .waterfall(let waterfall): waterfall.thinningNote
+    case .heatMap(let map): map.thinningNote
+    }
+  }
 }
 
 /// A way to another page of the set.
@@ -120,6 +156,8 @@ struct Tile: Sendable, Hashable {
   var value: String
   var unit: String
   var comparisons: [Comparison]
+  /// How the figure came to be, as a small line.
+  var sparkline: Sparkline?
 
   /// The figure with its changes in one line.
   var line: String {
@@ -163,7 +201,7 @@ extension ContentBlock {
     switch body {
     case .tiles: "kpi"
     case .table: "table"
-    case .chart: "chart"
+    case .chart, .panels: "chart"
     case .words(_, let isNote): isNote ? "note" : "text"
     case .verdict: "verdict"
     case .links: "links"
@@ -182,6 +220,9 @@ extension ContentBlock {
       add("passed", .bool(isGood))
       add("text", .string(text))
     case .chart(let chart, _, _): add("finding", .string(chart.finding))
+    case .panels(let panels, _):
+      let sentences = panels.map { $0.name.isEmpty ? $0.finding : "\(isolated($0.name)): \($0.finding)" }
+      add("finding", .string(sentences.isEmpty ? "No data." : sentences.joined(separator: " ")))
     case .links(let links): add("pages", .array(links.map { .string($0.name) }))
     case .tiles, .table: break
     }

@@ -67,16 +67,28 @@ struct SectionRendering {
 
   private func tiles(_ dataset: Dataset) -> [TileGroup] {
     let compared = Set(dataset.columns.flatMap { comparisons(of: $0, in: dataset) })
-    let named = dataset.columns.indices.filter { !dataset.columns[$0].format.isNumeric }
+    let lines = dataset.columns.indices.filter { dataset.columns[$0].format == .sparkline }
+    let named = dataset.columns.indices.filter { index in
+      !dataset.columns[index].format.isNumeric && !lines.contains(index)
+    }
     return dataset.rows.map { row in
-      let tiles = dataset.columns.indices.filter { dataset.columns[$0].format.isNumeric && !compared.contains($0) }
-        .map { index in tile(index, row: row, dataset: dataset) }
+      let figures = dataset.columns.indices.filter {
+        dataset.columns[$0].format.isNumeric && !compared.contains($0)
+      }
+      let tiles =
+        figures.map { index in tile(index, row: row, dataset: dataset, lines: lines) }
+        // A line that belongs to no figure has a tile of its own.
+        + lines.filter { dataset.owner(ofSparkline: $0) == nil }.compactMap { index in
+          dataset.sparkline(row, index).map {
+            Tile(label: dataset.columns[index].label, value: "", unit: "", comparisons: [], sparkline: $0)
+          }
+        }
       let name = named.map { dataset.text(row, $0) }.filter { !$0.isEmpty }.joined(separator: ", ")
       return TileGroup(name: name, tiles: tiles)
     }
   }
 
-  private func tile(_ index: Int, row: [Figure], dataset: Dataset) -> Tile {
+  private func tile(_ index: Int, row: [Figure], dataset: Dataset, lines: [Int]) -> Tile {
     let column = dataset.columns[index]
     let currency = dataset.currency(of: index, in: row)
     return Tile(
@@ -89,7 +101,8 @@ struct SectionRendering {
           label: dataset.columns[other].label,
           base: row[other].number.map { column.format.figureFormat(currency: currency).spelled($0) } ?? "",
           change: change.ratio, delta: change.delta, judgement: change.judgement)
-      })
+      },
+      sparkline: lines.first { dataset.owner(ofSparkline: $0) == index }.flatMap { dataset.sparkline(row, $0) })
   }
 
   // MARK: Charts
@@ -102,6 +115,16 @@ struct SectionRendering {
     for name in definition.y { ys.append(try place(name, section: section, dataset: dataset)) }
     var by: Int?
     if let series = definition.series { by = try place(series, section: section, dataset: dataset) }
+    switch definition.type {
+    case .waterfall:
+      return panels(waterfalls(x: x, ys: ys, section: section, index: index, dataset: dataset), section, dataset)
+    case .heatMap:
+      let value = try place(definition.value ?? "", section: section, dataset: dataset)
+      return panels(
+        heatMaps(x: x, y: ys.first ?? x, value: value, by: by, section: section, index: index, dataset: dataset),
+        section, dataset)
+    case .line, .bar, .stackedBar: break
+    }
     var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
     let note = points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath)
     let format = dataset.columns[ys.first ?? x].format.figureFormat
@@ -114,9 +137,9 @@ struct SectionRendering {
     else { return ContentBlock(title: section.title, body: .table, dataset: dataset) }
     let kind: Chart.Kind =
       switch definition.type {
-      case .line: .line
       case .bar: .bar
       case .stackedBar: .stackedBar
+      case .line, .waterfall, .heatMap: .line
       }
     var block = ContentBlock(title: section.title, body: .chart(chart, kind, note: note), dataset: dataset)
     block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
@@ -220,17 +243,19 @@ struct ChartFinding {
     format.spelled(value) + (unit.isEmpty ? "" : " \(unit)")
   }
 
+  private func label(_ index: Int) -> String { isolated(shortened(axis.label(index), to: 60)) }
+
   private func sentence(_ series: ChartSeries) -> String? {
     let present = series.values.indices.compactMap { index in series.values[index].map { (index, $0) } }
     guard let last = present.last, let high = present.max(by: { $0.1 < $1.1 }),
       let low = present.min(by: { $0.1 < $1.1 })
     else { return nil }
-    let name = series.name.isEmpty ? "" : "\(series.name): "
-    if present.count == 1 { return "\(name)\(figure(last.1)), \(axis.label(last.0))." }
+    let name = series.name.isEmpty ? "" : "\(isolated(shortened(series.name, to: 60))): "
+    if present.count == 1 { return "\(name)\(figure(last.1)), \(label(last.0))." }
     if low.1 == high.1 { return "\(name)\(figure(last.1)) throughout." }
     if case .categories = axis {
-      return "\(name.isEmpty ? "Highest" : name + "highest") \(axis.label(high.0)) with \(figure(high.1)), "
-        + "lowest \(axis.label(low.0)) with \(figure(low.1))."
+      return "\(name.isEmpty ? "Highest" : name + "highest") \(label(high.0)) with \(figure(high.1)), "
+        + "lowest \(label(low.0)) with \(figure(low.1))."
     }
     let on = if case .days = axis { "on" } else { "in" }
     return "\(name)\(figure(last.1)) \(on) \(axis.label(last.0)); highest \(figure(high.1)) (\(axis.label(high.0))), "

@@ -115,7 +115,7 @@ extension GoldenCase {
       ],
       says: """
         error: Jobs/reports/money.yaml:6:11: "pie" is not a value of "type"
-          fix: use one of: line, bar, stacked_bar
+          fix: use one of: line, bar, stacked_bar, waterfall, heat_map
         error: Jobs/reports/money.yaml:9:13: a chart has several columns in "y", or one and a "series"
         error: Jobs/reports/money.yaml:10:5: the chart section has no "type"
           fix: add type: …
@@ -123,6 +123,57 @@ extension GoldenCase {
           fix: add x: …
         error: Jobs/reports/money.yaml:10:5: the chart section has no "y"
           fix: add y: …
+        """),
+    GoldenCase(
+      name: "waterfalls and heat maps that cannot be drawn",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - chart: A
+            view: payments
+            type: waterfal
+            x: currency
+            y: amount
+          - chart: B
+            view: payments
+            type: waterfall
+            x: currency
+            y: [amount, currency]
+            series: currency
+            value: amount
+          - chart: C
+            view: payments
+            type: heat_map
+            x: currency
+            y: [currency, amount]
+          - chart: D
+            view: payments
+            type: heat_map
+            x: currency
+            y: currency
+            value: amout
+            columns: { amount: sparklin }
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:6:11: "waterfal" is not a value of "type"
+          fix: did you mean "waterfall"?
+        error: Jobs/reports/money.yaml:13:8: a waterfall has an opening, its steps and a closing in "y": at least three columns
+          fix: write y: [opening, new, lost, closing], the steps with their signs
+        error: Jobs/reports/money.yaml:14:5: a waterfall has no "series": each row of its source is one
+          fix: name the rows by x, such as x: currency
+        error: Jobs/reports/money.yaml:15:5: only a heat map has a "value"
+          fix: write type: heat_map, or remove the key
+        error: Jobs/reports/money.yaml:16:5: the heat map has no "value"
+          fix: say which column stands in its cells: value: …
+        error: Jobs/reports/money.yaml:20:19: a heat map has one column in "y": the names of its rows
+        error: Jobs/reports/money.yaml:26:12: the feed "payments" has no column "amout"
+          fix: did you mean "amount"?
+        error: Jobs/reports/money.yaml:27:24: "sparklin" is not a format
+          fix: did you mean "sparkline"?
         """),
     GoldenCase(
       name: "columns that do not exist",
@@ -155,7 +206,7 @@ extension GoldenCase {
         error: Jobs/reports/money.yaml:11:7: the feed "payments" has no column "curency"
           fix: did you mean "currency"?
         error: Jobs/reports/money.yaml:12:27: "dollars" is not a format
-          fix: use one of: money(currency), integer, percent, date, text, decimal(2)
+          fix: use one of: money(currency), integer, percent, date, text, decimal(2), sparkline
         error: Jobs/reports/money.yaml:12:36: unknown key "widht" in the column "currency"
           fix: use one of: label, format, better, ties_to
         """),

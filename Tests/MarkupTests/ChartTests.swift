@@ -163,6 +163,30 @@ private func chart(
     }
   }
 
+  @Test func figuresInAHeatMapCanBeReadAndItsShadesRiseInOneDirection() {
+    for (index, shade) in ChartStyle.shades.enumerated() {
+      #expect(contrast(shade.cell.light, shade.figure.light) >= 4.5, "\(index)")
+      #expect(contrast(shade.cell.dark, shade.figure.dark) >= 4.5, "\(index)")
+      for (name, ink) in [("h", shade.cell), ("v", shade.figure)] {
+        #expect(ChartStyle.sheet.text.contains("--\(name)\(index): \(ink.light);"))
+        #expect(ChartStyle.sheet.text.contains("--\(name)\(index): \(ink.dark);"))
+      }
+    }
+    // Each shade is further from the paper than the one below it, in grey too.
+    let light = ChartStyle.shades.map { contrast($0.cell.light, ChartStyle.paper.light) }
+    let dark = ChartStyle.shades.map { contrast($0.cell.dark, ChartStyle.paper.dark) }
+    for row in [light, dark] {
+      #expect(zip(row, row.dropFirst()).allSatisfy { $0 * 1.1 < $1 }, "\(row)")
+    }
+  }
+
+  @Test func neighboursOfAStackDifferInGrey() {
+    for (index, ink) in ChartStyle.printed.enumerated() {
+      #expect(ChartStyle.sheet.text.contains("svg .fill.s\(index + 1) { fill: \(ink); }"))
+      if index > 0 { #expect(contrast(ink, ChartStyle.printed[index - 1]) >= 2, "\(index)") }
+    }
+  }
+
   /// WCAG 2.2, contrast ratio.
   private func contrast(_ a: String, _ b: String) -> Double {
     func luminance(_ hex: String) -> Double {

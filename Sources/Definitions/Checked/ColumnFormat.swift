@@ -18,6 +18,8 @@ public struct ColumnFormat: Sendable, Hashable {
     case text
     /// A number with so many digits behind the point: `decimal(2)`.
     case decimal(Int)
+    /// A list of numbers, drawn as a small line: `array_agg(net order by month)::text[]`.
+    case sparkline
   }
 
   /// Which way a figure should go.
@@ -96,22 +98,30 @@ public struct ChartDefinition: Sendable, Hashable {
     case bar
     /// The same, one upon the other.
     case stackedBar = "stacked_bar"
+    /// From an opening to a closing figure by steps: one for each row.
+    case waterfall
+    /// A cell for each `x` and `y`, shaded by its `value`.
+    case heatMap = "heat_map"
   }
 
   /// The form.
   public var type: ChartType
-  /// The column along the horizontal axis.
+  /// The column along the horizontal axis; of a waterfall, what names each row.
   public var x: String
-  /// The columns drawn; at least one, and exactly one when there is a `series`.
+  /// The columns drawn; at least one, and exactly one when there is a `series`. Of a waterfall the opening, the steps
+  /// with their signs, and the closing; of a heat map the one column along its side.
   public var y: [String]
-  /// The column whose values each make a line or a group of bars; nil for none.
+  /// The column whose values each make a line, a group of bars or a heat map; nil for none.
   public var series: String?
+  /// The column whose figures stand in the cells of a heat map; nil for all other charts.
+  public var value: String?
 
   /// Creates a chart.
-  public init(type: ChartType, x: String, y: [String], series: String? = nil) {
+  public init(type: ChartType, x: String, y: [String], series: String? = nil, value: String? = nil) {
     self.type = type
     self.x = x
     self.y = y
     self.series = series
+    self.value = value
   }
 }

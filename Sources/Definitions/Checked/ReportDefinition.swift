@@ -27,6 +27,17 @@ public import Finding
 ///     x: business_date
 ///     y: net                              # or a list
 ///     series: currency                    # one line per currency
+///   - chart: The month
+///     query: select currency, opening, new, -churn as churn, closing from …
+///     type: waterfall                     # one for each row
+///     x: currency                         # what names the row
+///     y: [opening, new, churn, closing]   # the steps with their signs; what does not tie is said
+///   - chart: Customers who came back
+///     query: select cohort_month, months_since, customers_retained from …
+///     type: heat_map
+///     x: months_since
+///     y: cohort_month
+///     value: customers_retained           # series: one map for each of its values
 ///   - table: Top customers
 ///     view: customer_value
 ///     order_by: total_paid desc           # or a list
@@ -35,6 +46,7 @@ public import Finding
 ///     columns:
 ///       customer_id: { label: Customer, format: text }
 ///       total_paid: money(currency)
+///       total_paid_trend: sparkline       # a list of numbers: array_agg(net order by month)::text[]
 ///   - text: Refunds count on the day they are made.    # text and note: the value is the text
 ///     title: How to read this
 ///   - note: Figures of the last three days may still change.

@@ -31,7 +31,7 @@ struct ReportReader {
 
   private static let kinds = ["kpi", "moves", "table", "chart", "text", "note"]
   private static let dataKeys = ["query", "view", "columns", "top", "order_by", "csv"]
-  private static let chartKeys = ["type", "x", "y", "series"]
+  private static let chartKeys = ["type", "x", "y", "series", "value"]
   private static let movesKeys = ["now", "before", "against"]
 
   func read(_ node: DefinitionNode) -> ReportDraft? {
@@ -206,22 +206,6 @@ struct ReportReader {
     return before.isSymbol("[") || before.kind == .number && index > 1 && sql.tokens[index - 2].isSymbol("[")
   }
 
-  private func readChart(_ reader: MappingReader, into draft: inout SectionDraft) {
-    let y = reader.identifiers("y", .column)
-    let chart = ChartDefinition(
-      type: reader.word("type") ?? .line, x: reader.identifier("x", .column) ?? "", y: y.map(\.name),
-      series: reader.identifier("series", .column))
-    if chart.series != nil, y.count > 1 {
-      findings.error(
-        "too_many_keys", at: reader.position(of: "series"),
-        "a chart has several columns in \"y\", or one and a \"series\"")
-    }
-    draft.section.kind = .chart(chart)
-    if reader.has("x") { draft.columnUses.append((chart.x, reader.position(of: "x"))) }
-    draft.columnUses += y.map { ($0.name, $0.position) }
-    if let series = chart.series { draft.columnUses.append((series, reader.position(of: "series"))) }
-  }
-
   private func readMoves(_ reader: MappingReader, into draft: inout SectionDraft) {
     let moves = MovesDefinition(
       now: reader.identifier("now", .column) ?? "", before: reader.identifier("before", .column) ?? "",
@@ -277,13 +261,13 @@ struct ReportReader {
       }
       var kind = ColumnFormat.Kind.text
       if let formatNode, let scalar = formatNode.scalar(as: entry.key, findings) {
-        if let read = format(scalar.text) {
+        if let read = ColumnFormat.Kind(definition: scalar.text) {
           kind = read
           if case .money(let currency) = read { draft.columnUses.append((currency, formatNode.position)) }
         } else {
           findings.error(
             "unknown_word", at: formatNode.position, "\"\(scalar.shown)\" is not a format",
-            fix: formatFix(scalar))
+            fix: ColumnFormat.Kind.fix(for: scalar))
         }
       }
       let tie = described.flatMap { readTie($0, of: entry.key, kind, into: &draft) }
@@ -322,7 +306,7 @@ struct ReportReader {
     switch kind {
     case .money(let column): currency = column
     case .integer, .decimal: break
-    case .percent, .date, .text:
+    case .percent, .date, .text, .sparkline:
       findings.error(
         "bad_tie", at: figure.position, "\"\(name)\" has no sum that could tie to another: it is no amount or count",
         fix: "give it the format money(currency) or integer, or remove ties_to")
@@ -331,33 +315,5 @@ struct ReportReader {
     let tie = FigureTie(relation: parts[0], column: parts[1], condition: condition)
     draft.ties.append((tie, currency, figure.position))
     return tie
-  }
-
-  private func format(_ text: String) -> ColumnFormat.Kind? {
-    switch text {
-    case "integer": return .integer
-    case "percent": return .percent
-    case "date": return .date
-    case "text": return .text
-    default: break
-    }
-    guard text.hasSuffix(")"), let open = text.firstIndex(of: "(") else { return nil }
-    let argument = String(text[text.index(after: open)...].dropLast())
-    switch text[..<open] {
-    case "money" where NameKind.column.problem(with: argument) == nil: return .money(currencyColumn: argument)
-    case "decimal": return Int(argument).flatMap { (0...12).contains($0) ? .decimal($0) : nil }
-    default: return nil
-    }
-  }
-
-  private func formatFix(_ scalar: DefinitionNode.Scalar) -> String? {
-    switch scalar.text {
-    case "money": "name the column of the currency: money(currency)"
-    case "decimal": "say how many digits stand behind the point: decimal(2)"
-    default:
-      scalar.usesEnvironment
-        ? nil
-        : suggestion(for: scalar.text, among: ["money(currency)", "integer", "percent", "date", "text", "decimal(2)"])
-    }
   }
 }

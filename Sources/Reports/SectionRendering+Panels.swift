@@ -1,0 +1,162 @@
+// From rows to waterfalls and heat maps: a waterfall for each row, a heat map for each series.
+// Invariant: nothing is added up, so figures of two currencies never meet in one picture; what is not drawn is said,
+// with the CSV that has it all.
+
+internal import Definitions
+internal import Markup
+internal import Money
+
+extension SectionRendering {
+  /// How many pictures a section has at most.
+  static let mostPanels = 6
+  /// How many rows stand beside them.
+  static let rowsBesidePanels = 400
+
+  func panels(
+    _ drawn: (panels: [ChartPanel], note: String?), _ section: ReportSection, _ dataset: Dataset
+  ) -> ContentBlock {
+    var block = ContentBlock(title: section.title, body: .panels(drawn.panels, note: drawn.note), dataset: dataset)
+    block.dataset?.rows = Array(dataset.rows.prefix(Self.rowsBesidePanels))
+    return block
+  }
+
+  // MARK: Waterfalls
+
+  /// - Parameter ys: the columns of the opening, the steps and the closing.
+  func waterfalls(
+    x: Int, ys: [Int], section: ReportSection, index: Int, dataset: Dataset
+  ) -> (panels: [ChartPanel], note: String?) {
+    guard let first = ys.first, let last = ys.last, ys.count > 1 else { return ([], nil) }
+    let rows = dataset.rows.prefix(Self.mostPanels)
+    let panels = rows.enumerated().map { place, row in
+      let currency = dataset.currency(of: first, in: row)
+      func figure(_ column: Int) -> Waterfall.Row {
+        Waterfall.Row(label: dataset.columns[column].label, value: row[column].number)
+      }
+      let name = dataset.text(row, x)
+      return ChartPanel(
+        name: name,
+        drawing: .waterfall(
+          Waterfall(
+            identifier: "\(report.name)-\(index + 1)-\(place + 1)", title: title(section, name),
+            opening: figure(first), steps: ys.dropFirst().dropLast().map(figure), closing: figure(last),
+            format: dataset.columns[first].format.figureFormat(currency: currency), unit: currency ?? "")))
+    }
+    return (panels, note(rows.count, of: dataset.totalRows, dataset))
+  }
+
+  // MARK: Heat maps
+
+  func heatMaps(
+    x: Int, y: Int, value: Int, by: Int?, section: ReportSection, index: Int, dataset: Dataset
+  ) -> (panels: [ChartPanel], note: String?) {
+    var names: [String] = []
+    var groups: [String: [[Figure]]] = [:]
+    for row in dataset.rows where row[x] != .missing && row[y] != .missing {
+      let name = by.map { dataset.text(row, $0) } ?? ""
+      if groups[name] == nil { names.append(name) }
+      groups[name, default: []].append(row)
+    }
+    var repeated = 0
+    let panels = names.prefix(Self.mostPanels).enumerated().map { place, name in
+      let rows = groups[name] ?? []
+      let grid = FigureGrid(rows: rows, x: x, y: y, value: value)
+      repeated += grid.repeated
+      let currencies = Set(rows.compactMap { dataset.currency(of: value, in: $0) })
+      let unit = currencies.count == 1 ? currencies.first ?? "" : ""
+      let format = dataset.columns[value].format.figureFormat(currency: unit.isEmpty ? nil : unit)
+      let columns = grid.columns.map { dataset.columns[x].format.text($0) }
+      let sides = grid.sides.map { dataset.columns[y].format.text($0) }
+      return ChartPanel(
+        name: name,
+        drawing: .heatMap(
+          HeatMap(
+            identifier: "\(report.name)-\(index + 1)-\(place + 1)", title: title(section, name),
+            finding: grid.finding(
+              columns: columns, sides: sides, titles: (dataset.columns[x].label, dataset.columns[y].label),
+              format: format, unit: unit),
+            columnTitle: dataset.columns[x].label, rowTitle: dataset.columns[y].label, columns: columns, rows: sides,
+            cells: grid.cells, format: format, unit: unit)))
+    }
+    var notes = [note(panels.count, of: names.count, dataset)].compactMap { $0 }
+    if repeated > 0 {
+      notes.append("Several rows for one cell, \(repeated) in all, are not drawn: the last of each is.")
+    }
+    if dataset.totalRows > dataset.rows.count {
+      notes.append(
+        "Drawn from the first \(FigureFormat.integer.text(ExactDecimal(dataset.rows.count))) of "
+          + "\(FigureFormat.integer.text(ExactDecimal(dataset.totalRows))) rows; all in \(dataset.csvPath).")
+    }
+    return (panels, notes.isEmpty ? nil : notes.joined(separator: " "))
+  }
+
+  private func title(_ section: ReportSection, _ name: String) -> String {
+    name.isEmpty ? section.title : "\(section.title): \(isolated(shortened(name, to: 60)))"
+  }
+
+  private func note(_ drawn: Int, of all: Int, _ dataset: Dataset) -> String? {
+    drawn < all ? "The first \(drawn) of \(all) are drawn; all in \(dataset.csvPath)." : nil
+  }
+}
+
+/// Rows turned into a grid: names along the top and the side, dates and numbers in their order, others as they come.
+struct FigureGrid: Sendable {
+  var columns: [Figure]
+  var sides: [Figure]
+  var cells: [[ExactDecimal?]]
+  /// How many cells had more than one row.
+  var repeated = 0
+
+  init(rows: [[Figure]], x: Int, y: Int, value: Int) {
+    columns = Self.ordered(rows.map { $0[x] })
+    sides = Self.ordered(rows.map { $0[y] })
+    let across = Dictionary(uniqueKeysWithValues: columns.enumerated().map { ($0.element, $0.offset) })
+    let down = Dictionary(uniqueKeysWithValues: sides.enumerated().map { ($0.element, $0.offset) })
+    var cells = [[ExactDecimal?]](
+      repeating: [ExactDecimal?](repeating: nil, count: columns.count), count: sides.count)
+    var filled: Set<[Int]> = []
+    for row in rows {
+      guard let column = across[row[x]], let side = down[row[y]] else { continue }
+      if !filled.insert([side, column]).inserted { repeated += 1 }
+      cells[side][column] = row[value].number
+    }
+    self.cells = cells
+  }
+
+  private static func ordered(_ figures: [Figure]) -> [Figure] {
+    var seen: Set<Figure> = []
+    let distinct = figures.filter { seen.insert($0).inserted }
+    let numbers = distinct.compactMap(\.number)
+    if numbers.count == distinct.count { return numbers.sorted().map { .number($0) } }
+    let dates = distinct.compactMap { figure -> CivilDate? in
+      if case .date(let date) = figure { date } else { nil }
+    }
+    return dates.count == distinct.count ? dates.sorted().map { .date($0) } : distinct
+  }
+
+  /// The highest and the lowest figure and where they stand.
+  func finding(
+    columns: [String], sides: [String], titles: (x: String, y: String), format: FigureFormat, unit: String
+  ) -> String {
+    var (count, high, low): (Int, (Int, Int, ExactDecimal)?, (Int, Int, ExactDecimal)?) = (0, nil, nil)
+    for (side, row) in cells.enumerated() {
+      for (column, value) in row.enumerated() {
+        guard let value else { continue }
+        count += 1
+        if high.map({ $0.2 < value }) ?? true { high = (side, column, value) }
+        if low.map({ value < $0.2 }) ?? true { low = (side, column, value) }
+      }
+    }
+    guard let high, let low else { return "No data." }
+    func said(_ cell: (Int, Int, ExactDecimal)) -> String {
+      "\(format.spelled(cell.2))\(unit.isEmpty ? "" : " \(unit)") (\(titles.y) \(name(sides[cell.0])), "
+        + "\(titles.x) \(name(columns[cell.1])))"
+    }
+    let figures = "\(FigureFormat.integer.text(ExactDecimal(count))) figures"
+    if count == 1 { return "One figure: \(said(high))." }
+    if high.2 == low.2 { return "\(figures), all \(format.spelled(high.2))\(unit.isEmpty ? "" : " \(unit)")." }
+    return "\(figures): highest \(said(high)), lowest \(said(low))."
+  }
+
+  private func name(_ text: String) -> String { isolated(shortened(text, to: 60)) }
+}
