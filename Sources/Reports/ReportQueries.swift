@@ -2,6 +2,7 @@
 // A statement that the server refuses becomes a diagnostic at the line of its section.
 // What becomes of the rows is elsewhere: SectionRendering.
 
+internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
@@ -13,6 +14,8 @@ struct ReportQueries: Sendable {
   let project: Project
   let asOf: CivilDate
   let connection: PostgresConnection
+  /// Through which the rows of sections are asked for; nil asks the server itself.
+  var cache: SectionCache?
 
   /// Makes the session read the project's schema in the project's time zone, until the transaction ends.
   ///
@@ -30,17 +33,32 @@ struct ReportQueries: Sendable {
     return (minutes(moment), try rows.first?.decode(2, as: String.self) ?? "")
   }
 
-  /// The dataset of a section; nil for words.
-  func dataset(_ section: ReportSection, of report: ReportDefinition, csvPath: String) async throws -> Dataset? {
+  /// The figures of a section; none for words.
+  func figures(_ section: ReportSection, of report: ReportDefinition, csvPath: String) async throws -> SectionFigures {
+    guard let (rows, source) = try await rows(section, of: report) else { return SectionFigures() }
+    let dataset = try Self.dataset(
+      rows, described: section.columns, shown: SectionRendering.keptRows(section), csvPath: csvPath)
+    guard case .stale(let since, let error) = source else { return SectionFigures(dataset: dataset) }
+    let reason = (error as? PostgresError)?.message ?? "\(error)"
+    return SectionFigures(
+      dataset: dataset,
+      stale: StaleFigures(section: SectionCache.label(section, of: report), since: since, reason: reason))
+  }
+
+  /// The rows of a section, kept or asked for; nil for words.
+  func rows(_ section: ReportSection, of report: ReportDefinition) async throws
+    -> (rows: ResultRows, source: QueryCache.Source)?
+  {
     guard let (sql, values) = try statement(section, of: report) else { return nil }
-    let rows: PostgresRows
     do {
-      rows = try await connection.query(sql, values)
-    } catch {
+      if let cache, section.isSteady {
+        return try await cache.rows(section, of: report, sql, values, on: connection)
+      }
+      let rows = try ResultRows(try await connection.query(sql, values))
+      return (rows, .past(reason: "it reads more than feeds and views"))
+    } catch let error as PostgresError {
       throw failure(error, section: section, report: report)
     }
-    return try Self.dataset(
-      rows, described: section.columns, shown: SectionRendering.keptRows(section), csvPath: csvPath)
   }
 
   /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.
@@ -51,9 +69,15 @@ struct ReportQueries: Sendable {
 
   /// A dataset of rows as the server sent them.
   static func dataset(_ rows: PostgresRows, described: [ColumnFormat], shown: Int, csvPath: String) throws -> Dataset {
-    let names = rows.columnNames
-    let figures = try rows.map { row in try names.indices.map { Figure(try row.value(at: $0)) } }
-    return try Dataset(names: names, rows: figures, described: described, shown: shown, csvPath: csvPath)
+    try dataset(try ResultRows(rows), described: described, shown: shown, csvPath: csvPath)
+  }
+
+  private static func dataset(
+    _ rows: ResultRows, described: [ColumnFormat], shown: Int, csvPath: String
+  ) throws -> Dataset {
+    try Dataset(
+      names: rows.columns, rows: rows.rows.map { $0.map(Figure.init) }, described: described, shown: shown,
+      csvPath: csvPath)
   }
 
   private func statement(_ section: ReportSection, of report: ReportDefinition) throws(ReportError)

@@ -35,7 +35,7 @@ struct SetManifest: Sendable, Hashable, Codable {
   var schemaVersion: Int = SetManifest.currentSchemaVersion
   var project: String
   var asOf: String
-  /// COMPLETE or DRAFT.
+  /// COMPLETE, DRAFT or STALE.
   var state: String
   /// The run that published the set.
   var runID: String

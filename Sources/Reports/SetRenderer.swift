@@ -2,6 +2,7 @@
 // Invariant: a page that is kept was rendered from exactly the inputs that it has now, so kept and new pages of a set
 // show the same state.
 
+internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
@@ -14,6 +15,8 @@ struct SetPlan: Sendable {
   var files: [(path: String, content: OutputFolder.Content)] = []
   /// The pages that were rendered; all others are kept.
   var rendered: Set<String> = []
+  /// Figures of the set that are from before the last change.
+  var stale: [StaleFigures] = []
 }
 
 /// Renders what has changed of one set.
@@ -24,6 +27,10 @@ struct SetRenderer: Sendable {
   let folder: OutputFolder
   let previous: SetManifest?
   let connection: PostgresConnection
+  /// Where the rows of sections are kept; nil keeps none.
+  var cache: TieredCache?
+  /// How far the server's log had come before the snapshot was taken.
+  var position: Int64?
 
   /// No report has one of these names: `ReportDefinition.builtInPages`.
   static let builtIns: Set<String> = [IndexPage.name, ReconciliationPage.name, RunPage.name]
@@ -53,26 +60,35 @@ struct SetRenderer: Sendable {
     if stale.isEmpty, isSamePages { return nil }
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
-    return try await render(stale, wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
+    return try await render(
+      stale, forced: force ? names : .named([]), wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
   }
 
   // MARK: Rendering
 
   private func render(
-    _ stale: Set<String>, wanted: [String: String], state: LedgerState, pages: [PageContext.Page],
-    fingerprints: PageFingerprints
+    _ stale: Set<String>, forced: ReportSelection, wanted: [String: String], state: LedgerState,
+    pages: [PageContext.Page], fingerprints: PageFingerprints
   ) async throws -> SetPlan {
-    let queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
+    var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
+    if let cache {
+      queries.cache = try await .begin(cache, project: project, state: state, position: position, on: connection)
+      queries.cache?.forced = forced
+    }
+    let figures = try await figures(stale, queries: queries)
+    let old = figures.values.flatMap { $0.values.compactMap(\.stale) }.sorted { $0.section < $1.section }
     let reach = try await queries.reach(of: project.feeds, state: state)
     let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
-    let context = PageContext(
+    var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
       job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: pages,
       draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
       rejectedRows: state.rejectedRows)
+    context.hasStaleFigures = !old.isEmpty
+    context.draftReasons += old.map(\.sentence)
 
-    var plan = SetPlan(rendered: stale)
+    var plan = SetPlan(rendered: stale, stale: old)
     var entries: [String: SetManifest.Report] = [:]
     var fragments: [String: [UInt8]] = [:]
     var headlines: [ContentBlock] = []
@@ -88,11 +104,11 @@ struct SetRenderer: Sendable {
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
       fragments[content.name] = files[1].bytes
       entries[content.name] = SetManifest.Report(
-        name: content.name, fingerprint: wanted[content.name] ?? "", runID: run.runID.description,
-        files: files.map(\.path))
+        // A page that says STALE is made again whatever else has changed.
+        name: content.name, fingerprint: old.isEmpty ? wanted[content.name] ?? "" : "",
+        runID: run.runID.description, files: files.map(\.path))
     }
 
-    let csvPaths = csvPaths()
     for report in project.reports {
       let rendering = SectionRendering(report: report)
       let isStale = stale.contains(report.name)
@@ -101,9 +117,11 @@ struct SetRenderer: Sendable {
       var headline: ContentBlock?
       for (index, section) in report.sections.enumerated() {
         let isHeadline = section.kind == .kpi && headline == nil
-        guard isStale || isHeadline else { continue }
-        let dataset = try await queries.dataset(section, of: report, csvPath: csvPaths[report.name]?[index] ?? "")
-        let block = try rendering.block(section, index: index, dataset: dataset)
+        guard let own = figures[report.name]?[index] else { continue }
+        let block = try rendering.block(section, index: index, dataset: own.dataset)
+        if let stale = own.stale {
+          content.blocks.append(ContentBlock(title: "", body: .words([stale.sentence], isNote: true)))
+        }
         content.blocks.append(block)
         if isHeadline { headline = block }
       }
@@ -136,6 +154,21 @@ struct SetRenderer: Sendable {
       generatedAt: moment.description, reports: order.compactMap { entries[$0] }, files: manifestFiles(plan.files))
     plan.files.append((SetManifest.fileName, .bytes(manifest.json)))
     return plan
+  }
+
+  /// The figures of every section that a page to be rendered shows, by report and place.
+  private func figures(_ stale: Set<String>, queries: ReportQueries) async throws -> [String: [Int: SectionFigures]] {
+    let csvPaths = csvPaths()
+    var figures: [String: [Int: SectionFigures]] = [:]
+    for report in project.reports {
+      // Page one shows the first tiles of every report, rendered or not.
+      let headline = report.sections.firstIndex { $0.kind == .kpi }
+      for (index, section) in report.sections.enumerated() where stale.contains(report.name) || index == headline {
+        figures[report.name, default: [:]][index] = try await queries.figures(
+          section, of: report, csvPath: csvPaths[report.name]?[index] ?? "")
+      }
+    }
+    return figures
   }
 
   /// Page one shows the datasets of other pages; each file is written once.

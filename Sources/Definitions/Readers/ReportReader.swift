@@ -20,6 +20,8 @@ struct SectionDraft {
   /// The relations that a query names.
   var relations: [ScannedSQL.Relation] = []
   var commonTableNames: Set<String> = []
+  /// Whether a query asks for the moment, for chance or for the session.
+  var hasUnsteadyWord = false
 }
 
 /// Reads one report.
@@ -136,6 +138,7 @@ struct ReportReader {
         check(sql, at: draft.sourcePosition)
         draft.relations = sql.relations
         draft.commonTableNames = sql.commonTableNames
+        draft.hasUnsteadyWord = sql.hasUnsteadyWord
       } catch {
         findings.error("bad_sql", at: draft.sourcePosition, "the query is not SQL: \(error.message)")
       }
