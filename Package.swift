@@ -51,23 +51,26 @@ let package = Package(
     room("Ledger", ["Postgres", "Finding", "Telemetry", "Money"], resources: [.embedInCode("SQL")]),
     room("Ingest", ["CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "CLibCrypto"]),
     room("Views", ["Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry"]),
+    room("Cache", ["Postgres", "Ledger", "Telemetry", "CLibCrypto", "CZstd"]),
     room("Markup", ["Money"]),
     room("Workbook", ["CLibXLSXWriter", "CZlib", "Money"]),
     room(
       "Reports",
-      ["Postgres", "Definitions", "Ledger", "Money", "Markup", "Workbook", "CSV", "Finding", "CLibCrypto"]),
+      [
+        "Postgres", "Definitions", "Ledger", "Cache", "Money", "Markup", "Workbook", "CSV", "Finding", "CLibCrypto",
+      ]),
     room("SampleData", ["Money"]),
     room(
       "Jobs",
       [
-        "Finding", "Money", "Telemetry", "Postgres", "CSV", "Definitions", "Ledger", "Ingest", "Views", "Reports",
-        "SampleData",
+        "Finding", "Money", "Telemetry", "Postgres", "CSV", "Definitions", "Ledger", "Ingest", "Views", "Cache",
+        "Reports", "SampleData",
       ]),
     .executableTarget(
       name: "daybook",
       dependencies: [
-        "Finding", "Money", "Telemetry", "Postgres", "CSV", "Definitions", "Ledger", "Ingest", "Views", "Reports",
-        "SampleData", "Jobs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Finding", "Money", "Telemetry", "Postgres", "CSV", "Definitions", "Ledger", "Ingest", "Views", "Cache",
+        "Reports", "SampleData", "Jobs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
@@ -86,12 +89,14 @@ let package = Package(
       ["Ingest", "CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "TestSupport"]),
     tests(
       "ViewsTests", ["Views", "Postgres", "Definitions", "Ledger", "Finding", "Telemetry", "Money", "TestSupport"]),
+    tests("CacheTests", ["Cache", "Postgres", "Ledger", "Telemetry", "TestSupport"]),
     tests("MarkupTests", ["Markup", "Money"], exclude: ["Golden"]),
     tests("WorkbookTests", ["Workbook", "Money", "TestSupport"]),
     tests(
       "ReportsTests",
       [
-        "Reports", "Markup", "Workbook", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "Views",
+        "Reports", "Markup", "Workbook", "Postgres", "Definitions", "Ledger", "Cache", "Money", "Finding", "Telemetry",
+        "Views",
         "TestSupport",
       ],
       exclude: ["Golden"]),

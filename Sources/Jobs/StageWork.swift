@@ -155,9 +155,13 @@ struct RoomWork: StageWork {
   }
 
   private func report(_ selection: ReportSelection) async throws -> UnitOutcome {
-    let outcome = try await ReportPublisher(project: session.project, pool: session.pool, run: run)
-      .publish(selection, force: plan.isForced)
-    return UnitOutcome(published: outcome)
+    let (session, plan, run) = (session, plan, run)
+    return try await session.withReportCache(purpose: "\(run.job) as of \(run.asOf)") { cache in
+      let outcome = try await ReportPublisher(
+        project: session.project, pool: session.pool, run: run, cache: cache
+      ).publish(selection, force: plan.isForced)
+      return UnitOutcome(published: outcome)
+    }
   }
 }
 
@@ -219,6 +223,14 @@ extension UnitOutcome {
     } else {
       status = .skipped
       skipReason = "nothing changed"
+    }
+    if !outcome.staleSections.isEmpty {
+      status = .warning
+      findings += outcome.staleSections.map { sentence in
+        Diagnostic(
+          .warning, code: "stale_figures", sentence, notes: ["the pages that show it say STALE"],
+          fix: "when the server is well again: daybook report")
+      }
     }
   }
 }

@@ -35,6 +35,8 @@ struct PageContext: Sendable {
   var draftReasons: [String]
   /// Rejected rows of this as-of's files.
   var rejectedRows: Int
+  /// Whether figures are from before the last change; the reasons say which.
+  var hasStaleFigures = false
 
   /// The one date that all feeds reach; nil when they differ.
   var commonReach: String? {
@@ -43,6 +45,6 @@ struct PageContext: Sendable {
   }
 
   var isComplete: Bool { draftReasons.isEmpty }
-  /// COMPLETE or DRAFT.
-  var stateWord: String { isComplete ? "COMPLETE" : "DRAFT" }
+  /// COMPLETE, DRAFT or STALE.
+  var stateWord: String { hasStaleFigures ? "STALE" : isComplete ? "COMPLETE" : "DRAFT" }
 }

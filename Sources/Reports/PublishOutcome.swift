@@ -71,15 +71,19 @@ public struct PublishOutcome: Sendable, Hashable {
   public var isChanged: Bool
   /// How many bytes were written; hard-linked files count nothing.
   public var bytesWritten: Int
+  /// What of the set is from before the last change because asking failed, in sentences; such a set says STALE.
+  public var staleSections: [String]
 
   /// Creates an outcome.
   public init(
-    reports: [PublishedReport], directory: String, indexPath: String, isChanged: Bool, bytesWritten: Int
+    reports: [PublishedReport], directory: String, indexPath: String, isChanged: Bool, bytesWritten: Int,
+    staleSections: [String] = []
   ) {
     self.reports = reports
     self.directory = directory
     self.indexPath = indexPath
     self.isChanged = isChanged
     self.bytesWritten = bytesWritten
+    self.staleSections = staleSections
   }
 }

@@ -3,6 +3,7 @@
 // they had. Nothing is written outside Output. When nothing that feeds a page has changed nothing is written at all.
 // Running a night, and what to do after a failure, are elsewhere: the room Jobs.
 
+public import Cache
 public import Definitions
 internal import Finding
 public import Ledger
@@ -14,6 +15,7 @@ public struct ReportPublisher: Sendable {
   private let project: Project
   private let pool: PostgresPool
   private let run: RunSnapshot
+  private let cache: TieredCache?
   private let clock: @Sendable () -> Moment
 
   /// Creates a publisher.
@@ -22,13 +24,16 @@ public struct ReportPublisher: Sendable {
   ///   - project: whose reports.
   ///   - pool: one connection is borrowed, for one read-only transaction.
   ///   - run: the run that the pages name.
+  ///   - cache: where the rows of sections are kept from one set to the next; nil keeps none.
   ///   - clock: what "generated at" reads.
   public init(
-    project: Project, pool: PostgresPool, run: RunSnapshot, clock: @escaping @Sendable () -> Moment = { Moment.now() }
+    project: Project, pool: PostgresPool, run: RunSnapshot, cache: TieredCache? = nil,
+    clock: @escaping @Sendable () -> Moment = { Moment.now() }
   ) {
     self.project = project
     self.pool = pool
     self.run = run
+    self.cache = cache
     self.clock = clock
   }
 
@@ -36,7 +41,7 @@ public struct ReportPublisher: Sendable {
   ///
   /// - Parameters:
   ///   - names: which pages the outcome lists; with `force`, also which are rendered anew.
-  ///   - force: render anew even where nothing has changed.
+  ///   - force: render anew even where nothing has changed, from rows that are asked for anew.
   /// - Throws: `ReportError`; the set before is then unchanged.
   public func publish(_ names: ReportSelection = .all, force: Bool = false) async throws(ReportError)
     -> PublishOutcome
@@ -48,10 +53,11 @@ public struct ReportPublisher: Sendable {
     let plan: SetPlan?
     do {
       plan = try await pool.withConnection(label: "reports") { connection in
-        try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
+        let position = cache == nil ? nil : try await LogPosition.current(on: connection)
+        return try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
           try await SetRenderer(
             project: project, run: run, moment: clock(), folder: folder, previous: previous,
-            isMarked: standing?.mark != nil, connection: $0
+            isMarked: standing?.mark != nil, connection: $0, cache: cache, position: position
           ).render(names, force: force)
         }
       }
@@ -104,6 +110,6 @@ public struct ReportPublisher: Sendable {
     }
     return PublishOutcome(
       reports: reports, directory: directory, indexPath: "\(directory)/index.html", isChanged: isChanged,
-      bytesWritten: written)
+      bytesWritten: written, staleSections: plan?.stale.map(\.sentence) ?? [])
   }
 }

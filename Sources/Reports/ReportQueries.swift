@@ -2,6 +2,7 @@
 // A statement that the server refuses becomes a diagnostic at the line of its section.
 // What becomes of the rows is elsewhere: SectionRendering.
 
+internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
@@ -14,6 +15,8 @@ struct ReportQueries: Sendable {
   let project: Project
   let asOf: CivilDate
   let connection: PostgresConnection
+  /// Through which the rows of sections are asked for; nil asks the server itself.
+  var cache: SectionCache?
 
   /// Makes the session read the project's schema in the project's time zone, until the transaction ends.
   ///
@@ -31,26 +34,19 @@ struct ReportQueries: Sendable {
     return (minutes(moment), try rows.first?.decode(2, as: String.self) ?? "")
   }
 
-  /// The dataset of a section; nil for words.
+  /// The figures of a section; none for words.
   ///
   /// - Parameter extracts: where a workbook with all rows is made when there are very many; nil makes none.
-  func dataset(
+  func figures(
     _ section: ReportSection, of report: ReportDefinition, csvPath: String, extracts: OutputFolder? = nil
-  ) async throws -> Dataset? {
-    guard let (sql, values) = try statement(section, of: report) else { return nil }
-    let rows: PostgresRows
-    do {
-      rows = try await connection.query(sql, values)
-    } catch {
-      throw failure(error, section: section, report: report)
-    }
-    let names = rows.columnNames
-    let figures = try Self.figures(rows)
+  ) async throws -> SectionFigures {
+    guard let (rows, source) = try await rows(section, of: report) else { return SectionFigures() }
+    let figures = rows.rows.map { $0.map(Figure.init) }
     var dataset = try Dataset(
-      names: names, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
+      names: rows.columns, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
       csvPath: csvPath)
     if let folder = extracts, let path = dataset.extractPath {
-      let places = Dataset.places(of: names, described: section.columns)
+      let places = Dataset.places(of: rows.columns, described: section.columns)
       let extract = WorkbookExtract(
         dataset: dataset, title: section.title.isEmpty ? report.title : section.title, project: project.name, asOf: asOf
       )
@@ -62,7 +58,27 @@ struct ReportQueries: Sendable {
         }
       }.get()
     }
-    return dataset
+    guard case .stale(let since, let error) = source else { return SectionFigures(dataset: dataset) }
+    let reason = (error as? PostgresError)?.message ?? "\(error)"
+    return SectionFigures(
+      dataset: dataset,
+      stale: StaleFigures(section: SectionCache.label(section, of: report), since: since, reason: reason))
+  }
+
+  /// The rows of a section, kept or asked for; nil for words.
+  func rows(_ section: ReportSection, of report: ReportDefinition) async throws
+    -> (rows: ResultRows, source: QueryCache.Source)?
+  {
+    guard let (sql, values) = try statement(section, of: report) else { return nil }
+    do {
+      if let cache, section.isSteady {
+        return try await cache.rows(section, of: report, sql, values, on: connection)
+      }
+      let rows = try ResultRows(try await connection.query(sql, values))
+      return (rows, .past(reason: "it reads more than feeds and views"))
+    } catch let error as PostgresError {
+      throw failure(error, section: section, report: report)
+    }
   }
 
   /// The statement of a section as it runs; nil for words.
@@ -103,13 +119,9 @@ struct ReportQueries: Sendable {
 
   /// A dataset of rows as the server sent them.
   static func dataset(_ rows: PostgresRows, described: [ColumnFormat], shown: Int, csvPath: String) throws -> Dataset {
-    try Dataset(
-      names: rows.columnNames, rows: figures(rows), described: described, shown: shown, csvPath: csvPath)
-  }
-
-  private static func figures(_ rows: PostgresRows) throws -> [[Figure]] {
-    let columns = rows.columnNames.indices
-    return try rows.map { row in try columns.map { Figure(try row.value(at: $0)) } }
+    let names = rows.columnNames
+    let figures = try rows.map { row in try names.indices.map { Figure(try row.value(at: $0)) } }
+    return try Dataset(names: names, rows: figures, described: described, shown: shown, csvPath: csvPath)
   }
 
   private func statement(_ section: ReportSection, of report: ReportDefinition) throws(ReportError)

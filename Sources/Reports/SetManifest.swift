@@ -41,7 +41,7 @@ struct SetManifest: Sendable, Hashable, Codable {
   var schemaVersion: Int = SetManifest.currentSchemaVersion
   var project: String
   var asOf: String
-  /// COMPLETE or DRAFT; STALE after a later night failed.
+  /// COMPLETE or DRAFT; STALE after a later night failed, or where figures are from before the last change.
   var state: String
   /// The run that published the set.
   var runID: String

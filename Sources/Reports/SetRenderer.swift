@@ -2,6 +2,7 @@
 // Invariant: a page that is kept says exactly what it would say now: the contents of all pages are made, for the workbook
 // has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say.
 
+internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
@@ -15,6 +16,8 @@ struct SetPlan: Sendable {
   var files: [(path: String, content: OutputFolder.Content)] = []
   /// The pages that were rendered; all others are kept.
   var rendered: Set<String> = []
+  /// Figures of the set that are from before the last change.
+  var stale: [StaleFigures] = []
 }
 
 /// Renders what has changed of one set.
@@ -27,6 +30,10 @@ struct SetRenderer: Sendable {
   /// Whether the set that is published says that it is stale, which a good night takes back.
   var isMarked = false
   let connection: PostgresConnection
+  /// Where the rows of sections are kept; nil keeps none.
+  var cache: TieredCache?
+  /// How far the server's log had come before the snapshot was taken.
+  var position: Int64?
 
   /// No report has one of these names: `ReportDefinition.builtInPages`.
   static let builtIns: Set<String> = [
@@ -70,17 +77,22 @@ struct SetRenderer: Sendable {
     }
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
-    return try await render(stale, wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
+    return try await render(
+      stale, forced: force ? names : .named([]), wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
   }
 
   // MARK: Rendering
 
   private func render(
-    _ stale: Set<String>, wanted: [String: String], state: LedgerState, pages: [PageContext.Page],
-    fingerprints: PageFingerprints
+    _ stale: Set<String>, forced: ReportSelection, wanted: [String: String], state: LedgerState,
+    pages: [PageContext.Page], fingerprints: PageFingerprints
   ) async throws -> SetPlan {
-    let queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
+    var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
+    if let cache {
+      queries.cache = try await .begin(cache, project: project, state: state, position: position, on: connection)
+      queries.cache?.forced = forced
+    }
     let reach = try await queries.reach(of: project.feeds, state: state)
     let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
@@ -119,10 +131,13 @@ struct SetRenderer: Sendable {
         }
         contents.append((said.content, feeds))
       }
+      plan.stale += said.stale
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
       headlines.insert(said.headlines, at: report.tellsWhatMoved ? 0 : headlines.count)
     }
+    context.hasStaleFigures = !plan.stale.isEmpty
+    context.draftReasons += plan.stale.map(\.sentence)
     let proof = ReconciliationPage(queries: queries)
     let reportTotals = try await proof.reportTotals(ties)
     if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
@@ -162,7 +177,9 @@ struct SetRenderer: Sendable {
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
       let name = content.name
       entries[name] = SetManifest.Report(
-        name: name, fingerprint: wanted[name] ?? "", runID: run.runID.description, files: files.map(\.path),
+        // A page of a set with figures from before is made again whatever else has changed.
+        name: name, fingerprint: plan.stale.isEmpty ? wanted[name] ?? "" : "", runID: run.runID.description,
+        files: files.map(\.path),
         renderedAt: moment.description, ties: ties.first { $0.name == name }?.ties)
     }
 
@@ -191,6 +208,7 @@ struct SetRenderer: Sendable {
     /// Its large figures, which page one shows.
     var headlines: [ContentBlock] = []
     var ties: [ReportTie] = []
+    var stale: [StaleFigures] = []
   }
 
   /// Asks for everything that a report says.
@@ -206,14 +224,19 @@ struct SetRenderer: Sendable {
     let headlinePlaces = report.headlines
     let isExtracted = report.outputs.contains(.xlsx)
     for (index, section) in report.sections.enumerated() {
-      var dataset = try await queries.dataset(
+      let figures = try await queries.figures(
         section, of: report, csvPath: index < csvPaths.count ? csvPaths[index] : "",
         extracts: isExtracted && !isKept ? folder : nil)
+      var dataset = figures.dataset
       dataset?.isWritten = report.outputs.contains(.csv)
       dataset?.isExtracted = isExtracted
       saying.ties += ReportTie.ties(of: dataset, section: section.title)
       var block = try rendering.block(section, index: index, dataset: dataset)
       block.statement = try queries.ran(section, of: report)
+      if let stale = figures.stale {
+        block.lead = [stale.sentence, block.lead].filter { !$0.isEmpty }.joined(separator: " ")
+        saying.stale.append(stale)
+      }
       block.sources = DefinitionPages.links(for: block, at: index, of: report.name)
       saying.content.blocks.append(block)
       if headlinePlaces.contains(index) {

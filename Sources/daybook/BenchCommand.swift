@@ -9,7 +9,7 @@ internal import Ledger
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure: two things in one run, and their ratio.",
-    subcommands: [BenchIngestCommand.self, BenchViewsCommand.self])
+    subcommands: [BenchIngestCommand.self, BenchViewsCommand.self, BenchCacheCommand.self])
 }
 
 /// The words by which experiments are chosen.
@@ -95,6 +95,33 @@ struct BenchViewsCommand: Verb {
     let project = try invocation.loadProject()
     let benchmark = ViewsBenchmark(project: project, size: BenchmarkSize(rows: sizes.rows, rounds: sizes.pairs))
     let chosen = ExperimentWords<ViewsExperiment>.chosen(experiments, usual: .delta)
+    return try await measure(chosen, in: project, invocation.console) { try await benchmark.run($0, told: $1) }
+  }
+}
+
+struct BenchCacheCommand: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "cache",
+    abstract: "Measure what results that are kept save.",
+    discussion: """
+      A database of its own is made on the project's server, and dropped at the end. Every side gives the same rows.
+
+      \(ExperimentWords<CacheExperiment>.summaries)
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "What to measure; tiers unless named. \(ExperimentWords<CacheExperiment>.allowed).", valueName: "experiment"))
+  var experiments: [String] = []
+  @OptionGroup var sizes: BenchSizeOptions
+  @OptionGroup var global: GlobalOptions
+
+  func validate() throws { try ExperimentWords<CacheExperiment>.validate(experiments) }
+
+  func perform(_ invocation: Invocation) async throws -> ExitStatus {
+    let project = try invocation.loadProject()
+    let benchmark = CacheBenchmark(project: project, size: BenchmarkSize(rows: sizes.rows, rounds: sizes.pairs))
+    let chosen = ExperimentWords<CacheExperiment>.chosen(experiments, usual: .tiers)
     return try await measure(chosen, in: project, invocation.console) { try await benchmark.run($0, told: $1) }
   }
 }

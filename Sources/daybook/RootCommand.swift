@@ -17,6 +17,7 @@ struct RootCommand: ParsableCommand {
       RunCommand.self, IngestCommand.self, RefreshCommand.self, ReportCommand.self, CheckCommand.self,
       CloseCommand.self, DoctorCommand.self, StatusCommand.self, RunsCommand.self, RetryCommand.self,
       RejectsCommand.self,
-      FeedCommand.self, TraceCommand.self, SampleCommand.self, DatabaseCommand.self, BenchCommand.self,
+      FeedCommand.self, TraceCommand.self, CacheCommand.self, SampleCommand.self, DatabaseCommand.self,
+      BenchCommand.self,
     ])
 }

@@ -2,6 +2,7 @@
 // ledger that says where the rows came from, and its views built. What reports show of it can then be compared with
 // SQL computed apart.
 
+import Cache
 import Definitions
 import Foundation
 import Ledger
@@ -33,14 +34,14 @@ struct SampleShop: Sendable {
   }
 
   /// A publisher for a run at a fixed time.
-  func publisher(run other: RunID? = nil, project changed: Project? = nil, asOf date: CivilDate? = nil)
-    -> ReportPublisher
-  {
+  func publisher(
+    run other: RunID? = nil, project changed: Project? = nil, asOf date: CivilDate? = nil, cache: TieredCache? = nil
+  ) -> ReportPublisher {
     let moment = Moment(microsecondsSince1970: 1_795_234_500_000_000)
     return ReportPublisher(
       project: changed ?? project, pool: pool,
       run: RunSnapshot(runID: other ?? run, job: "nightly", asOf: date ?? asOf, startedAt: moment),
-      clock: { moment })
+      cache: cache, clock: { moment })
   }
 
   /// Makes the ledger, tables without rows, and views.

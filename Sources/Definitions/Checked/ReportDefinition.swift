@@ -138,6 +138,9 @@ public struct ReportSection: Sendable {
   public var source: Source
   /// The feeds and views it reads, by name; for SQL a name that merely looks like one of them counts too.
   public var inputs: [String]
+  /// Whether its rows depend on nothing but `inputs`, the as-of date and the time zone, as far as its text tells: it names
+  /// only feeds and views, and nothing that asks for the moment or for chance.
+  public var isSteady: Bool
   /// The words of a text or a note, else empty.
   public var text: String
   /// The columns that are described, in the order given: they come first, then all others of the source.
@@ -153,7 +156,7 @@ public struct ReportSection: Sendable {
 
   /// Creates a section from checked values.
   public init(
-    title: String, kind: Kind, source: Source, inputs: [String] = [], text: String = "",
+    title: String, kind: Kind, source: Source, inputs: [String] = [], isSteady: Bool = false, text: String = "",
     columns: [ColumnFormat] = [], top: Int? = nil, orderBy: [OrderTerm] = [], csv: String? = nil,
     position: SourcePosition
   ) {
@@ -161,6 +164,7 @@ public struct ReportSection: Sendable {
     self.kind = kind
     self.source = source
     self.inputs = inputs
+    self.isSteady = isSteady
     self.text = text
     self.columns = columns
     self.top = top

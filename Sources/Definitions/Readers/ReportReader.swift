@@ -22,6 +22,8 @@ struct SectionDraft {
   var commonTableNames: Set<String> = []
   /// What the sums of columns are to be equal to.
   var ties: [(tie: FigureTie, currency: String?, position: SourcePosition)] = []
+  /// Whether a query asks for the moment, for chance or for the session.
+  var hasUnsteadyWord = false
 }
 
 /// Reads one report.
@@ -167,6 +169,7 @@ struct ReportReader {
         check(sql, at: draft.sourcePosition)
         draft.relations = sql.relations
         draft.commonTableNames = sql.commonTableNames
+        draft.hasUnsteadyWord = sql.hasUnsteadyWord
       } catch {
         findings.error("bad_sql", at: draft.sourcePosition, "the query is not SQL: \(error.message)")
       }

@@ -23,7 +23,7 @@ struct CheckResolver {
     }.sorted { $0.name < $1.name }
   }
 
-  private func isKnown(_ relation: String) -> Bool { views.feeds[relation] != nil || views.views[relation] != nil }
+  private func isKnown(_ relation: String) -> Bool { views.isKnown(relation) }
 
   private func known(_ relation: String, at place: SourcePosition) {
     guard !isKnown(relation), !findings.lostNames.contains(relation) else { return }
@@ -56,13 +56,8 @@ struct CheckResolver {
     for (sql, place) in draft.queries + (draft.condition.map { [$0] } ?? []) {
       inputs.formUnion(
         views.inputs(of: sql.relations.map { ($0, place) }, commonTableNames: sql.commonTableNames))
-      let isOurs = sql.relations.allSatisfy { relation in
-        let isHere = relation.schema.isEmpty || relation.schema == views.settings.database.schema
-        return isHere && isKnown(relation.name)
-          || relation.schema.isEmpty && sql.commonTableNames.contains(relation.name)
-      }
-      let hasUnsteadyWord = sql.tokens.contains { UnsteadyWords.all.contains($0.text) }
-      if !isOurs || hasUnsteadyWord { test.isSteady = false }
+      let isOurs = views.areKnown(sql.relations, commonTableNames: sql.commonTableNames)
+      if !isOurs || sql.hasUnsteadyWord { test.isSteady = false }
     }
     if case .freshness = test.kind { test.isSteady = false }
     test.inputs = inputs.sorted()

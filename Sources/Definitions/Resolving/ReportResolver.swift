@@ -28,8 +28,11 @@ struct ReportResolver {
     case .query:
       section.inputs = views.inputs(
         of: draft.relations.map { ($0, draft.sourcePosition) }, commonTableNames: draft.commonTableNames)
+      section.isSteady =
+        !draft.hasUnsteadyWord && views.areKnown(draft.relations, commonTableNames: draft.commonTableNames)
     case .view(let name):
       section.inputs = [name]
+      section.isSteady = views.isKnown(name)
       if let feed = views.feeds[name] {
         check(draft, against: feed.feed.columns.map(\.name), of: "the feed \"\(name)\"")
       } else if let view = views.views[name] {

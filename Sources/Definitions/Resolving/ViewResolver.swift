@@ -126,6 +126,17 @@ struct ViewResolver {
 
   // MARK: SQL
 
+  /// Whether a relation is a feed or a view.
+  func isKnown(_ relation: String) -> Bool { feeds[relation] != nil || views[relation] != nil }
+
+  /// Whether every relation is a feed or a view of the project, or a common table.
+  func areKnown(_ relations: [ScannedSQL.Relation], commonTableNames: Set<String>) -> Bool {
+    relations.allSatisfy { relation in
+      let isHere = relation.schema.isEmpty || relation.schema == settings.database.schema
+      return isHere && isKnown(relation.name) || relation.schema.isEmpty && commonTableNames.contains(relation.name)
+    }
+  }
+
   /// The feeds and views among `relations`; a near miss is a warning.
   func inputs(
     of relations: [(relation: ScannedSQL.Relation, position: SourcePosition)], commonTableNames: Set<String>

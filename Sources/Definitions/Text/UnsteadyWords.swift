@@ -10,3 +10,8 @@ public enum UnsteadyWords {
     "current_user", "session_user", "current_setting",
   ]
 }
+
+extension ScannedSQL {
+  /// Whether one of those words stands in it.
+  var hasUnsteadyWord: Bool { tokens.contains { UnsteadyWords.all.contains($0.text) } }
+}

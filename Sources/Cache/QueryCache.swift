@@ -1,0 +1,123 @@
+// Queries of one session through the cache. Whether a statement may be kept, what it is kept under and how its rows become
+// bytes come together here; callers give the statement and what it reads.
+// Invariants: a session that sees something of its own is asked itself. The versions of the inputs were read in the snapshot
+// that answers. A statement that fails leaves the caller's transaction usable.
+
+public import Ledger
+public import Postgres
+
+/// Asks through a cache.
+public struct QueryCache: Sendable {
+  /// Where rows came from.
+  public enum Source: Sendable {
+    /// From the server, and not kept, for this reason.
+    case past(reason: String)
+    /// From the server, and kept if a tier takes it.
+    case made
+    /// Kept; by whom.
+    case kept(tier: String)
+    /// From before the last change, because the server failed with this error.
+    case stale(since: Moment, any Error)
+  }
+
+  private let cache: TieredCache
+  private let session: CacheSession
+  private let codeVersion: String
+  private let position: Int64?
+  private let largestBytes: Int
+  /// Whether everything is asked anew, in the place of what is kept.
+  public var isAnew: Bool
+
+  /// - Parameters:
+  ///   - cache: where answers are kept.
+  ///   - session: the session of the connections that are given to `rows`.
+  ///   - codeVersion: raised whenever the caller would make other statements of the same question.
+  ///   - position: how far the server's log had come before the snapshot was taken.
+  ///   - isAnew: whether everything is asked anew, in the place of what is kept.
+  ///   - largestBytes: results that are larger are not kept.
+  public init(
+    cache: TieredCache, session: CacheSession, codeVersion: String, position: Int64? = nil, isAnew: Bool = false,
+    largestBytes: Int = 64 << 20
+  ) {
+    self.cache = cache
+    self.session = session
+    self.codeVersion = codeVersion
+    self.position = position
+    self.isAnew = isAnew
+    self.largestBytes = largestBytes
+  }
+
+  /// The rows of a statement, kept or asked on `connection`.
+  ///
+  /// - Parameters:
+  ///   - inputs: every relation that it reads, at its version in the snapshot of `connection`.
+  ///   - label: what asks, for people.
+  /// - Throws: what the server answers, where nothing older may stand in for it.
+  public nonisolated(nonsending) func rows(
+    _ sql: String, _ parameters: [PostgresValue] = [], inputs: [CacheInput], label: String,
+    on connection: PostgresConnection
+  ) async throws -> (rows: ResultRows, source: Source) {
+    if let reason = try await reasonToPass(sql, on: connection) {
+      let rows = try await Self.ask(sql, parameters, on: connection)
+      return (rows, .past(reason: reason))
+    }
+    let question = CacheQuestion(
+      sql: sql, parameters: parameters, session: session, codeVersion: codeVersion, inputs: inputs, label: label)
+    let make: nonisolated(nonsending) () async throws -> MadeValue<(ResultRows, String?)> = {
+      try await made(sql, parameters, on: connection)
+    }
+    if isAnew {
+      let (rows, reason) = try await cache.refresh(question, make)
+      return (rows, reason.map { .past(reason: $0) } ?? .made)
+    }
+    switch try await cache.answer(question, mayBeStale: Self.isPassing, make) {
+    case .made((let rows, let reason)): return (rows, reason.map { .past(reason: $0) } ?? .made)
+    case .kept(let value, let tier):
+      if let rows = RowCodec.decode(value.bytes) { return (rows, .kept(tier: tier)) }
+    case .shared(let value):
+      if let rows = RowCodec.decode(value.bytes) { return (rows, .kept(tier: "flight")) }
+    case .stale(let value, let error):
+      guard let rows = RowCodec.decode(value.bytes) else { throw error }
+      return (rows, .stale(since: value.storedAt, error))
+    }
+    // Whole, but of another layout.
+    let (rows, reason) = try await cache.refresh(question, make)
+    return (rows, reason.map { .past(reason: $0) } ?? .made)
+  }
+
+  private nonisolated(nonsending) func reasonToPass(_ sql: String, on connection: PostgresConnection) async throws
+    -> String?
+  {
+    if let sight = session.ownSight { return sight }
+    if session.mayWrite, try await CacheSession.hasWritten(on: connection) { return "its transaction has written" }
+    return StatementRule.refusal(sql)
+  }
+
+  private nonisolated(nonsending) func made(
+    _ sql: String, _ parameters: [PostgresValue], on connection: PostgresConnection
+  ) async throws -> MadeValue<(ResultRows, String?)> {
+    let rows = try await Self.ask(sql, parameters, on: connection)
+    if let reason = try await StatementRule.refusal(sql, on: connection) {
+      return MadeValue((rows, reason), bytes: nil)
+    }
+    return MadeValue((rows, nil), bytes: RowCodec.encode(rows, limit: largestBytes), position: position)
+  }
+
+  /// Asks behind a savepoint where a transaction is open.
+  private nonisolated(nonsending) static func ask(
+    _ sql: String, _ parameters: [PostgresValue], on connection: PostgresConnection
+  ) async throws -> ResultRows {
+    try await connection.withTransaction { transaction in
+      try ResultRows(try await transaction.query(sql, parameters))
+    }
+  }
+
+  /// Whether the same statement may be answered later, or elsewhere, without anybody mending it or the data: the server
+  /// was out of something, was told to stop, or broke.
+  static func isPassing(_ error: any Error) -> Bool {
+    guard let error = error as? PostgresError else { return false }
+    if error.isTransient || error.kind == .timeout { return true }
+    guard let state = error.sqlState else { return false }
+    return state == "57014" || ["53", "58", "XX"].contains(String(state.prefix(2)))
+  }
+}

@@ -1,0 +1,76 @@
+// The rows of a user's sections through the cache: what each reads, at which version, in the snapshot of the set.
+// Invariant: a section that reads anything but feeds and views is asked itself, and so are the built-in pages. Under
+// `force` a section is asked anew, and what is kept is replaced.
+// The keys, and which statements are never kept, are elsewhere: the room Cache.
+
+internal import Cache
+internal import Definitions
+internal import Finding
+internal import Ledger
+internal import Postgres
+
+/// What a set knows of the cache.
+struct SectionCache: Sendable {
+  let project: Project
+  let state: LedgerState
+  let queries: QueryCache
+  /// Reports that are asked anew.
+  var forced: ReportSelection = .named([])
+
+  /// Raised whenever the same definition would make other statements, or other figures of the same rows' values.
+  static let codeVersion = "report rows 1"
+
+  /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
+  static func begin(
+    _ cache: TieredCache, project: Project, state: LedgerState, position: Int64?, on connection: PostgresConnection
+  ) async throws(PostgresError) -> SectionCache {
+    let session = try await CacheSession.read(on: connection)
+    return SectionCache(
+      project: project, state: state,
+      queries: QueryCache(cache: cache, session: session, codeVersion: codeVersion, position: position))
+  }
+
+  /// What a section reads, with how often it has changed and what it was built from.
+  func inputs(of section: ReportSection) -> [CacheInput] {
+    section.inputs.map { name in
+      let form = state.views[name]?.definitionHash ?? project.feed(named: name)?.definitionHash ?? ""
+      return CacheInput(name, version: state.versions[name] ?? 0, form: form)
+    }
+  }
+
+  /// The rows of a section's statement.
+  nonisolated(nonsending) func rows(
+    _ section: ReportSection, of report: ReportDefinition, _ sql: String, _ values: [PostgresValue],
+    on connection: PostgresConnection
+  ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
+    var queries = queries
+    queries.isAnew = forced.includes(report.name)
+    return try await queries.rows(
+      sql, values, inputs: inputs(of: section), label: Self.label(section, of: report), on: connection)
+  }
+
+  static func label(_ section: ReportSection, of report: ReportDefinition) -> String {
+    section.title.isEmpty ? "report \(report.name)" : "report \(report.name), \"\(section.title)\""
+  }
+}
+
+/// A section's rows, and how old they are where they are not those of the snapshot.
+struct SectionFigures: Sendable {
+  var dataset: Dataset?
+  var stale: StaleFigures?
+}
+
+/// Figures from before the last change.
+struct StaleFigures: Sendable, Hashable {
+  /// Which section, in words.
+  var section: String
+  /// When they were asked for.
+  var since: Moment
+  /// Why they could not be asked for again.
+  var reason: String
+
+  /// What is said to readers of the page and of the set.
+  var sentence: String {
+    "Stale: \(section) shows the figures of \(minutes(since)) UTC, because asking again failed: \(visible(reason))."
+  }
+}

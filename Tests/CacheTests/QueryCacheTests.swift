@@ -1,0 +1,203 @@
+// Queries through the cache in a real database: checks 4, 5, 6 and 10 where only a server can tell.
+
+import Ledger
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Cache
+
+@Suite struct QueryCacheTests {
+  private static let inputs = [CacheInput("orders", version: 1)]
+
+  private func inShop(
+    _ body: nonisolated(nonsending) (PostgresConnection, TieredCache) async throws -> Void
+  ) async throws {
+    try await TestDatabase.withDatabase { database in
+      try await database.withConnection { connection in
+        try await connection.executeScript(
+          """
+          create table orders (id int, amount numeric(14,2)); insert into orders select i, i * 1.10 from generate_series(1, 3) i;
+          create function wild() returns int language sql volatile as 'select 1';
+          create function calm() returns int language sql immutable as 'select 1'
+          """)
+        try await body(connection, TieredCache(tiers: [MemoryTier()]))
+      }
+    }
+  }
+
+  private func cache(_ cache: TieredCache, _ connection: PostgresConnection) async throws -> QueryCache {
+    QueryCache(cache: cache, session: try await CacheSession.read(on: connection), codeVersion: "1")
+  }
+
+  private func word(_ source: QueryCache.Source) -> String {
+    switch source {
+    case .past(let reason): "past: \(reason)"
+    case .made: "made"
+    case .kept(let tier): "kept by \(tier)"
+    case .stale: "stale"
+    }
+  }
+
+  private func ask(_ queries: QueryCache, _ sql: String, _ connection: PostgresConnection) async throws -> (
+    ResultRows, String
+  ) {
+    let (rows, source) = try await queries.rows(sql, inputs: Self.inputs, label: "test", on: connection)
+    return (rows, word(source))
+  }
+
+  @Test func rowsAreAskedOnceAndAreTheServersOwn() async throws {
+    try await inShop { connection, cache in
+      let queries = try await self.cache(cache, connection)
+      let sql = "select * from orders order by id"
+      let (first, made) = try await ask(queries, sql, connection)
+      try await connection.execute("update orders set amount = 0")
+      let (second, kept) = try await ask(queries, sql, connection)
+      #expect(made == "made" && kept == "kept by memory" && first == second)
+      #expect(
+        first
+          == ResultRows(
+            columns: ["id", "amount"],
+            rows: (1...3).map {
+              [.int4(Int32($0)), .numeric(PostgresNumeric(coefficient: Int128($0 * 110), scale: 2))]
+            }))
+      // Under force it is asked anew, and that is kept.
+      var anew = queries
+      anew.isAnew = true
+      let (third, again) = try await ask(anew, sql, connection)
+      #expect(again == "made" && third != first)
+      #expect(try await ask(queries, sql, connection).0 == third)
+    }
+  }
+
+  @Test func settingsOfTheSessionAreInTheKey() async throws {
+    try await inShop { connection, cache in
+      let sql = "select to_char(timestamptz '2026-01-01 00:00+00', 'HH24:MI'), interval '1 day'::text"
+      var seen: Set<String> = []
+      for setting in [
+        "TimeZone = 'UTC'", "TimeZone = 'Asia/Tokyo'", "IntervalStyle = 'iso_8601'", "search_path = public",
+      ] {
+        try await connection.execute("set \(setting)")
+        let queries = try await self.cache(cache, connection)
+        let (rows, source) = try await ask(queries, sql, connection)
+        #expect(source == "made", "\(setting)")
+        let own = try ResultRows(try await connection.query(sql))
+        #expect(rows == own)
+        seen.insert("\(own.rows)")
+      }
+      #expect(seen.count == 3)
+      try await connection.execute("create role clerk_of_cache_test")
+      try await connection.execute("set role clerk_of_cache_test")
+      let clerk = try await self.cache(cache, connection)
+      #expect(try await ask(clerk, sql, connection).1 == "made")
+      try await connection.execute("reset role")
+      try await connection.execute("drop role clerk_of_cache_test")
+    }
+  }
+
+  @Test func functionsThatAreNotImmutableOrThatSomebodyMadeAreNotKept() async throws {
+    try await inShop { connection, cache in
+      let queries = try await self.cache(cache, connection)
+      let refused = [
+        ("select wild() from orders", "\"wild\" is a function that somebody made"),
+        ("select calm() from orders", "\"calm\" is a function that somebody made"),
+        ("select inet_client_addr() from orders", "\"inet_client_addr\" is a function that is not immutable"),
+        ("select now() from orders", "it says \"now\""), ("show timezone", "it is no query"),
+      ]
+      for (sql, reason) in refused {
+        for _ in 0..<2 { #expect(try await ask(queries, sql, connection).1 == "past: \(reason)") }
+      }
+      for sql in [
+        "select date_trunc('month', timestamptz '2026-01-05'), to_char(1, '9') from orders",
+        "select count(*), sum(amount), max(id), string_agg(id::text, ',' order by id) from orders",
+        "select id::numeric / 3, date '2026-01-05'::timestamp, extract(year from date '2026-01-05') from orders",
+        "with o as (select *, row_number() over (order by id) as n from orders) select round(amount / 3, 2) from o",
+      ] {
+        #expect(try await ask(queries, sql, connection).1 == "made", "\(sql)")
+        #expect(try await ask(queries, sql, connection).1 == "kept by memory", "\(sql)")
+      }
+    }
+  }
+
+  @Test func sessionThatSeesSomethingOfItsOwnGoesPast() async throws {
+    try await inShop { connection, cache in
+      let sql = "select count(*) from orders"
+      let before = try await self.cache(cache, connection)
+      let (three, _) = try await ask(before, sql, connection)
+      #expect(three.rows == [[.int8(3)]])
+      // Its own transaction writes: before the write the kept answer, after it its own.
+      try await connection.withTransaction { transaction in
+        let queries = try await self.cache(cache, transaction)
+        #expect(try await ask(queries, sql, transaction).1 == "kept by memory")
+        try await transaction.execute("insert into orders values (4, 4)")
+        let (four, source) = try await ask(queries, sql, transaction)
+        #expect(four.rows == [[.int8(4)]] && source == "past: its transaction has written")
+        let later = try await self.cache(cache, transaction)
+        #expect(
+          try await ask(later, "select max(id) from orders", transaction).1 == "past: its transaction has written")
+      }
+      // Nothing of that transaction was kept.
+      #expect(try await ask(before, "select max(id) from orders", connection).1 == "made")
+      try await connection.execute("create temporary table orders (id int)")
+      let shadowed = try await self.cache(cache, connection)
+      let (none, source) = try await ask(shadowed, sql, connection)
+      #expect(none.rows == [[.int8(0)]] && source == "past: it has temporary tables")
+    }
+  }
+
+  @Test func failureThatPassesIsAnsweredByOlderRowsAndLeavesTheTransactionUsable() async throws {
+    try await inShop { connection, cache in
+      let sql = "select count(*) from orders"
+      let old = try await self.cache(cache, connection)
+      _ = try await old.rows(sql, inputs: [CacheInput("orders", version: 0)], label: "", on: connection)
+      try await connection.withTransaction { transaction in
+        try await transaction.execute("set local statement_timeout = '50ms'")
+        let queries = try await self.cache(cache, transaction)
+        let slow = "select count(*) from orders, generate_series(1, 100000000)"
+        let failure = await #expect(throws: PostgresError.self) { try await ask(queries, slow, transaction) }
+        #expect(failure?.sqlState == "57014")
+        #expect(try await ask(queries, sql, transaction).0.rows == [[.int8(3)]])
+      }
+      try await connection.execute("alter table orders rename to parted")
+      let queries = try await self.cache(cache, connection)
+      // A statement that is wrong is a mistake to mend, whatever is kept of the time before.
+      let wrong = await #expect(throws: PostgresError.self) {
+        try await queries.rows(sql, inputs: [CacheInput("orders", version: 7)], label: "", on: connection)
+      }
+      #expect(wrong?.sqlState == "42P01")
+      for state in ["57014", "53100", "53200", "58030", "XX001", "40001", "55P03"] {
+        #expect(QueryCache.isPassing(PostgresError(.server, "", sqlState: state)), "\(state)")
+      }
+      for state in ["42P01", "42601", "22012", "28000", "25P02"] {
+        #expect(!QueryCache.isPassing(PostgresError(.server, "", sqlState: state)), "\(state)")
+      }
+    }
+  }
+
+  @Test func rowsFromBeforeTheLastChangeAreMarked() async throws {
+    try await TestDatabase.withDatabase { database in
+      try await database.psql("create table orders as select 1 as id")
+      let cache = TieredCache(tiers: [MemoryTier()])
+      let sql = "select count(*) from orders"
+      try await database.withConnection { connection in
+        let first = QueryCache(cache: cache, session: try await .read(on: connection), codeVersion: "1")
+        _ = try await first.rows(sql, inputs: Self.inputs, label: "", on: connection)
+        try await connection.execute("set lock_timeout = '50ms'")
+        try await database.withConnection { other in
+          try await other.withTransaction { holder in
+            try await holder.execute("lock table orders in access exclusive mode")
+            let (rows, source) = try await first.rows(
+              sql, inputs: [CacheInput("orders", version: 2)], label: "", on: connection)
+            #expect(rows.rows == [[.int8(1)]])
+            guard case .stale(let since, let error) = source else {
+              Issue.record("\(source)")
+              return
+            }
+            #expect(since <= .now() && (error as? PostgresError)?.sqlState == "55P03")
+          }
+        }
+        #expect(try await ask(first, sql, connection).1 == "kept by memory")
+      }
+    }
+  }
+}

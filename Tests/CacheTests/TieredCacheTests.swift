@@ -1,0 +1,214 @@
+// Checks 1, 2, 3, 7, 10, 11 and 12 above the tiers: one making for many who ask, nothing stored that was overtaken, a
+// failure never kept, a tier that fails costs a bounded delay and no answer.
+
+import Ledger
+import Synchronization
+import Testing
+
+@testable import Cache
+
+@Suite struct TieredCacheTests {
+  @Test func hundredWhoMissAtOnceCauseOneMaking() async throws {
+    let cache = TieredCache(tiers: [MemoryTier()])
+    let (makings, asking, gate) = (Counter(), Counter(), Gate())
+    let texts = try await withThrowingTaskGroup(of: String.self) { group in
+      for _ in 0..<100 {
+        group.addTask {
+          asking.next()
+          return try await cache.answer(question()) {
+            makings.next()
+            await gate.wait()
+            return made("rows")
+          }.text
+        }
+      }
+      while asking.count < 100 { await Task.yield() }
+      gate.open()
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(makings.count == 1)
+    #expect(texts == Array(repeating: "rows", count: 100))
+    let memory = try #require(await cache.statistics().first)
+    #expect(memory.puts == 1 && memory.hits + memory.misses == memory.gets)
+  }
+
+  @Test func resultThatWasInvalidatedWhileItWasMadeIsNotStored() async throws {
+    for overtake in [
+      { (cache: TieredCache) async in _ = await cache.invalidate(["orders"]) }, { await _ = $0.clear() },
+    ] {
+      let cache = TieredCache(tiers: [MemoryTier()])
+      let first = try await cache.answer(question()) {
+        await overtake(cache)
+        return made("before")
+      }
+      #expect(first.text == "before" && first.isMade)
+      let second = try await cache.answer(question()) { made("after") }
+      #expect(second.text == "after" && second.isMade)
+      let third = try await cache.answer(question()) { made("never") }
+      #expect(third.text == "after")
+      // What others were made from does not matter.
+      _ = await cache.invalidate(["customers"])
+      #expect(try await cache.answer(question(), { made("never") }).text == "after")
+      _ = await cache.invalidate(["orders"])
+      #expect(try await cache.answer(question(), { made("anew") }).text == "anew")
+    }
+  }
+
+  @Test func refreshInTheLastMomentLivesItsWholeLife() async throws {
+    let clock = HandClock()
+    var settings = CacheSettings()
+    settings.lifetime = .seconds(100)
+    let cache = TieredCache(tiers: [MemoryTier()], settings: settings, now: clock.now)
+    _ = try await cache.answer(question()) { made("first") }
+    clock.move(by: 99)
+    let refreshed = try await cache.refresh(question()) {
+      clock.move(by: 30)
+      return made("second")
+    }
+    #expect(refreshed == "second")
+    clock.move(by: 99)
+    #expect(try await cache.answer(question(), { made("third") }).text == "second")
+    clock.move(by: 1)
+    #expect(try await cache.answer(question(), { made("third") }).text == "third")
+  }
+
+  @Test func failureIsNotKeptAndOnlyAnAllowedOneIsAnsweredByOlderFiguresMarkedAsStale() async throws {
+    let clock = HandClock()
+    let cache = TieredCache(tiers: [MemoryTier()], now: clock.now)
+    let failure = TestFailure(what: "down")
+    func fail() throws -> MadeValue<String> { throw failure }
+    await #expect(throws: failure) { _ = try await cache.answer(question(), mayBeStale: { _ in true }) { try fail() } }
+    let made1 = try await cache.answer(question()) { made("old") }
+    #expect(made1.isMade)
+    let newer = question(inputs: [CacheInput("orders", version: 2)])
+    await #expect(throws: failure) { _ = try await cache.answer(newer) { try fail() } }
+    clock.move(by: 60)
+    let stale = try await cache.answer(newer, mayBeStale: { $0 as? TestFailure == failure }) { try fail() }
+    #expect(stale.text == "old" && stale.isStale)
+    guard case .stale(let value, _) = stale else { return }
+    #expect(value.storedAt == noon)
+    // It was not stored as the answer to the new question, and not lost for the old one.
+    #expect(try await cache.answer(newer) { made("new") }.isMade)
+    #expect(try await cache.answer(question()) { made("never") }.text == "old")
+    // Another question has nothing older.
+    await #expect(throws: failure) {
+      _ = try await cache.answer(question("select 2"), mayBeStale: { _ in true }) { try fail() }
+    }
+    // Too old is no answer.
+    clock.move(by: 4 * 86_400)
+    let newest = question(inputs: [CacheInput("orders", version: 3)])
+    await #expect(throws: failure) { _ = try await cache.answer(newest, mayBeStale: { _ in true }) { try fail() } }
+  }
+
+  @Test func waitersShareAFailureAndOutliveACancelledLeader() async throws {
+    let cache = TieredCache(tiers: [MemoryTier()])
+    let (makings, gate) = (Counter(), Gate())
+    let leader = Task {
+      try await cache.answer(question()) {
+        makings.next()
+        await gate.wait()
+        try Task.checkCancellation()
+        return made("leader")
+      }.text
+    }
+    while makings.count == 0 { await Task.yield() }
+    let follower = Task {
+      try await cache.answer(question()) {
+        makings.next()
+        return made("follower")
+      }.text
+    }
+    let impatient = Task { try await cache.answer(question()) { made("impatient") }.text }
+    impatient.cancel()
+    await #expect(throws: CancellationError.self) { _ = try await impatient.value }
+    leader.cancel()
+    gate.open()
+    await #expect(throws: CancellationError.self) { _ = try await leader.value }
+    #expect(try await follower.value == "follower")
+    #expect(makings.count == 2)
+  }
+
+  @Test func tierThatIsDownSlowOrLyingCostsABoundedDelayOnceAndNoAnswer() async throws {
+    for mood in [ToldTier.Mood.down, .slow] {
+      let told = ToldTier(mood)
+      let cache = TieredCache(tiers: [MemoryTier(), told])
+      let start = ContinuousClock.now
+      for number in 0..<20 {
+        let answer = try await cache.answer(question("select \(number)")) { made("rows \(number)") }
+        #expect(answer.text == "rows \(number)")
+      }
+      // One call of half a minute would be longer; a busy machine may be slow by itself.
+      #expect(start.duration(to: .now) < .seconds(20), "\(mood)")
+      #expect(told.calls.count == 1, "\(mood)")
+      #expect(try await cache.answer(question("select 3")) { made("never") }.text == "rows 3")
+    }
+  }
+
+  @Test func lowerTierFillsTheOneAboveItWithTheSameEndOfLife() async throws {
+    let clock = HandClock()
+    let (upper, lower) = (MemoryTier(), MemoryTier())
+    await lower.put(CacheEntry(question: question(), value: value(Array("kept".utf8), lives: 100)))
+    let cache = TieredCache(tiers: [upper, lower], now: clock.now)
+    #expect(try await cache.answer(question()) { made("never") }.text == "kept")
+    clock.move(by: 99)
+    #expect(await upper.get(question().key, at: clock.now()) != nil)
+    clock.move(by: 1)
+    #expect(try await cache.answer(question()) { made("new") }.text == "new")
+    for statistics in await cache.statistics() {
+      #expect(statistics.hits + statistics.misses == statistics.gets && statistics.hits > 0)
+    }
+  }
+
+  @Test func warmingEndsAtItsLimits() async throws {
+    let few = try await WarmOutcome.of(Array(0..<10), within: WarmLimits(items: 4)) { number in
+      number % 2 == 0 ? .made : .kept(tier: "memory")
+    }
+    #expect(few.made == 2 && few.kept == 2 && few.past == 0 && few.left == 6)
+    let short = try await WarmOutcome.of(Array(0..<1_000), within: WarmLimits(duration: .milliseconds(20))) { _ in
+      try await Task.sleep(for: .milliseconds(5))
+      return .past(reason: "")
+    }
+    #expect(short.past >= 1 && short.left > 900 && short.past + short.left == 1_000)
+  }
+}
+
+/// A tier that does as it is told.
+final class ToldTier: CacheTier {
+  enum Mood { case down, slow }
+  let mood: Mood
+  let calls = Counter()
+
+  init(_ mood: Mood) { self.mood = mood }
+
+  var name: String { "told" }
+  var patience: Duration? { .milliseconds(200) }
+
+  private func suffer() async throws {
+    calls.next()
+    if mood == .slow { try await Task.sleep(for: .seconds(30)) }
+    throw TestFailure(what: "no")
+  }
+
+  func get(_ key: CacheKey, at now: Moment) async throws -> CachedValue? {
+    try await suffer()
+    return nil
+  }
+  func newest(of slot: CacheKey) async throws -> CachedValue? {
+    try await suffer()
+    return nil
+  }
+  func put(_ entry: CacheEntry) async throws -> Bool {
+    try await suffer()
+    return false
+  }
+  func remove(_ key: CacheKey) async throws { try await suffer() }
+  func invalidate(_ relations: Set<String>) async throws -> Int {
+    try await suffer()
+    return 0
+  }
+  func clear() async throws -> Int {
+    try await suffer()
+    return 0
+  }
+  func statistics() async throws -> TierStatistics { TierStatistics(tier: name) }
+}

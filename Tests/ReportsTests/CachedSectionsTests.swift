@@ -1,0 +1,148 @@
+// Sections through the cache, against a live database: a change asks again for what reads it and for nothing else, force
+// asks for everything, and figures from before the last change are shown only where the server failed, and say so.
+
+import Cache
+import Definitions
+import Foundation
+import Ledger
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Reports
+
+@Suite struct CachedSectionsTests {
+  /// A shop with a cache of its own.
+  private func inShop(
+    _ body: nonisolated(nonsending) (SampleShop, TieredCache, TestDatabase) async throws -> Void
+  ) async throws {
+    try await TemporaryDirectory.with { directory in
+      try await TestDatabase.withDatabase { database in
+        try await database.withPool(max: 2) { pool in
+          let shop = try SampleShop(output: directory.appending("Output"), pool: pool)
+          try await shop.prepare(configuration: database.configuration, customers: 40, orders: 400)
+          try await body(shop, TieredCache(tiers: [MemoryTier()]), database)
+        }
+      }
+    }
+  }
+
+  private func puts(_ cache: TieredCache) async throws -> Int { try #require(await cache.statistics().first).puts }
+  private func gets(_ cache: TieredCache) async throws -> Int { try #require(await cache.statistics().first).gets }
+
+  private func bump(_ relation: String, _ shop: SampleShop) async throws {
+    _ = try await shop.pool.withConnection { try await DataVersions.bump(relation, on: $0) }
+  }
+
+  /// The CSV of a set, by name.
+  private func datasets(_ folder: String) throws -> [String: String] {
+    var files: [String: String] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: "\(folder)/data") where name.hasSuffix(".csv") {
+      files[name] = try String(contentsOfFile: "\(folder)/data/\(name)", encoding: .utf8)
+    }
+    return files
+  }
+
+  @Test func everySectionOfTheShippedReportsMayBeKept() throws {
+    let project = try Project.load(root: SampleShop.root, environment: ["DAYBOOK_INBOX": ".daybook/none"])
+    let sections = project.reports.flatMap(\.sections).filter { $0.source != .none }
+    #expect(!sections.isEmpty)
+    for section in sections {
+      #expect(section.isSteady, "\(section.title)")
+      if case .query(let sql) = section.source {
+        #expect(StatementRule.refusal(StatementTemplate(sql).sql) == nil, "\(section.title)")
+      }
+    }
+  }
+
+  @Test func changeAsksAgainForWhatReadsItAndForNothingElse() async throws {
+    try await inShop { shop, cache, _ in
+      let sections = shop.project.reports.flatMap(\.sections).filter { $0.source != .none }
+      let plain = try await shop.publisher().publish()
+      let asked = try datasets(plain.directory)
+      _ = try await shop.publisher(cache: cache).publish(force: true)
+      #expect(try datasets(plain.directory) == asked)
+      #expect(try await puts(cache) == sections.count)
+
+      // Nothing has changed: the cache is not even looked at, and no file is touched.
+      let before = try FileManager.default.attributesOfItem(atPath: plain.indexPath)[.systemFileNumber] as? Int
+      let questions = try await gets(cache)
+      let second = try await shop.publisher(cache: cache).publish()
+      #expect(!second.isChanged && second.bytesWritten == 0)
+      #expect(try await gets(cache) == questions)
+      #expect(try FileManager.default.attributesOfItem(atPath: plain.indexPath)[.systemFileNumber] as? Int == before)
+
+      let changed = "customer_cohorts"
+      try await bump(changed, shop)
+      let readers = sections.filter { $0.inputs.contains(changed) }.count
+      #expect(readers > 0 && readers < sections.count)
+      let third = try await shop.publisher(cache: cache).publish()
+      #expect(third.reports.first { $0.name == "customers" }?.cached == false)
+      #expect(try await puts(cache) == sections.count + readers)
+      #expect(try datasets(third.directory) == asked)
+
+      // What changed without being counted is seen under force, and from then on.
+      try await shop.pool.withConnection {
+        _ = try await $0.execute("update finance.customers set country = 'XX' where customer_id <= 20")
+      }
+      let forced = try await shop.publisher(cache: cache).publish(force: true)
+      let now = try datasets(forced.directory)
+      #expect(
+        now["customers_by_country.csv"]?.contains("XX,") == true
+          && now["customers_months.csv"] == asked["customers_months.csv"])
+      try await bump(changed, shop)
+      let last = try await shop.publisher(cache: cache).publish()
+      #expect(try datasets(last.directory) == now)
+    }
+  }
+
+  @Test func warmingAsksWhatTheSetWillShow() async throws {
+    try await inShop { shop, cache, _ in
+      let sections = shop.project.reports.flatMap(\.sections).filter { $0.source != .none }
+      let warmer = ReportWarmer(project: shop.project, pool: shop.pool, cache: cache, asOf: shop.asOf)
+      let some = try await warmer.warm(within: WarmLimits(items: 3))
+      #expect(some == WarmOutcome(made: 3, left: sections.count - 3))
+      let rest = try await warmer.warm()
+      #expect(rest == WarmOutcome(made: sections.count - 3, kept: 3))
+      let puts = try await puts(cache)
+      _ = try await shop.publisher(cache: cache).publish()
+      #expect(try await self.puts(cache) == puts)
+    }
+  }
+
+  @Test func figuresFromBeforeTheLastChangeSaySoOnThePageAndInTheSet() async throws {
+    try await inShop { shop, cache, database in
+      _ = try await shop.publisher(cache: cache).publish()
+      var configuration = database.configuration
+      configuration.sessionSettings["lock_timeout"] = "100ms"
+      let impatient = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1))
+      let other = try SampleShop(output: shop.project.output, pool: impatient)
+      try await bump("customers", shop)
+      let stale = try await database.withConnection { holder in
+        try await holder.withTransaction { holder in
+          try await holder.execute("lock table finance.customers in access exclusive mode")
+          return try await other.publisher(cache: cache).publish()
+        }
+      }
+      #expect(!stale.staleSections.isEmpty)
+      #expect(
+        stale.staleSections.allSatisfy { $0.hasPrefix("Stale: report customers, ") && $0.contains("lock timeout") })
+      let page = try String(contentsOfFile: "\(stale.directory)/customers.html", encoding: .utf8)
+      #expect(page.contains("STALE") && page.contains("because asking again failed"))
+      #expect(markupDefect(page) == nil)
+      func state() throws -> String? {
+        let data = try Data(contentsOf: URL(filePath: "\(stale.directory)/report.json"))
+        return (try JSONSerialization.jsonObject(with: data) as? [String: Any])?["state"] as? String
+      }
+      #expect(try state() == "STALE")
+      let summary = try String(contentsOfFile: "\(stale.directory)/summary.txt", encoding: .utf8)
+      #expect(summary.contains("STALE") && summary.contains("! Stale: report customers"))
+
+      // The next set is made again though no data have changed since, and says it no more.
+      let mended = try await other.publisher(cache: cache).publish()
+      #expect(mended.isChanged && mended.staleSections.isEmpty)
+      #expect(try state() != "STALE")
+      await impatient.shutdown(within: .seconds(1))
+    }
+  }
+}
