@@ -50,10 +50,14 @@ struct ReportQueries: Sendable {
       let extract = WorkbookExtract(
         dataset: dataset, title: section.title.isEmpty ? report.title : section.title, project: project.name, asOf: asOf
       )
+      // The thread is another one, on which no task's notation holds.
+      let notation = FigureNotation.current
       dataset.extract = try await WaitingThread.run { [asOf] in
-        Result { () throws(ReportError) in
-          try folder.workbook(path, for: asOf) { scratch throws(WorkbookError) in
-            try extract.bytes(figures.lazy.map { row in places.map { row[$0] } }, scratch: scratch)
+        FigureNotation.$current.withValue(notation) {
+          Result { () throws(ReportError) in
+            try folder.workbook(path, for: asOf) { scratch throws(WorkbookError) in
+              try extract.bytes(figures.lazy.map { row in places.map { row[$0] } }, scratch: scratch)
+            }
           }
         }
       }.get()

@@ -259,10 +259,14 @@ struct SetRenderer: Sendable {
 
   private func bytes(of workbook: WorkbookRendering) async throws(ReportError) -> [UInt8] {
     let (folder, asOf) = (folder, run.asOf)
+    // The thread is another one, on which no task's notation holds.
+    let notation = FigureNotation.current
     return try await WaitingThread.run {
-      Result { () throws(ReportError) in
-        try folder.workbook(WorkbookRendering.fileName, for: asOf) { scratch throws(WorkbookError) in
-          try workbook.bytes(scratch: scratch)
+      FigureNotation.$current.withValue(notation) {
+        Result { () throws(ReportError) in
+          try folder.workbook(WorkbookRendering.fileName, for: asOf) { scratch throws(WorkbookError) in
+            try workbook.bytes(scratch: scratch)
+          }
         }
       }
     }.get()

@@ -126,6 +126,12 @@ struct WorkbookSheet {
     case .chart(let chart, let kind, let note):
       try sentence([chart.finding, note].compactMap(\.self).joined(separator: " "), .note, &writer)
       try place(chart, kind, of: block, heading: heading, &writer)
+    case .panels(let panels, let note):
+      // What the pictures show stands in words; a spreadsheet has no such chart that an old program could open.
+      for panel in panels {
+        try sentence([panel.name, panel.finding].filter { !$0.isEmpty }.joined(separator: ": "), .note, &writer)
+      }
+      if let note { try sentence(note, .note, &writer) }
     }
     if var dataset = block.dataset {
       // "the month before" of what, a head has to say: it stands apart from the figure it belongs to.
