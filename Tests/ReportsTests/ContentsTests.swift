@@ -192,7 +192,8 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
     let page = try set.text("data-quality.html")
     let read = try await shop.amounts("SELECT 'read', sum(rows_read)::text FROM daybook.file")["read"] ?? .zero
     #expect(page.contains("3 of \(CellFormat.integer.text(.number(read))) rows read"))
-    #expect(page.contains("3 rejected rows wait for their correction. To see and mend them: daybook rejects list"))
+    #expect(
+      page.contains("3 rejected rows wait for their correction. To see and mend what waits: daybook rejects list"))
     #expect(page.contains("transactions_2026-11-20.csv:100"))
     let causes = try set.csv("reject_causes")
     #expect(
