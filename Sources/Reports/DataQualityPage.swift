@@ -88,9 +88,10 @@ struct DataQualityPage {
   private func freshness(_ reach: [PageContext.FeedReach]) async throws -> Dataset {
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT d.feed, l.name, to_char(l.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), l.as_of, d.through,
-        CASE WHEN d.through ~ '^\\d{4}-\\d\\d-\\d\\d$' THEN $1::date - d.through::date END
+      SELECT d.feed, l.name, to_char(l.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), l.as_of, t.through,
+        $1::date - t.through
       FROM unnest($2::text[], $3::text[]) AS d(feed, through)
+      CROSS JOIN LATERAL (SELECT CASE WHEN d.through ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN d.through::date END) t(through)
       LEFT JOIN LATERAL (SELECT name, recorded_at, as_of FROM daybook.file f
         WHERE f.feed = d.feed AND status = 'loaded' ORDER BY file_id DESC LIMIT 1) l ON true
       ORDER BY d.feed
@@ -99,7 +100,7 @@ struct DataQualityPage {
       rows, rowsSQL,
       [
         ("feed", "Feed", .text), ("last_file", "Last file", .text), ("loaded_at_utc", "Loaded (UTC)", .text),
-        ("as_of", "For", .date), ("data_through", "Data through", .text), ("days_behind", "Days behind", .integer),
+        ("as_of", "For", .date), ("data_through", "Data through", .date), ("days_behind", "Days behind", .integer),
       ], shown: 500, csvPath: "data/freshness.csv")
   }
 
@@ -117,8 +118,8 @@ struct DataQualityPage {
       : rejected.isZero
         ? "None of the \(of) rows read was rejected."
         : "\(FigureFormat.integer.spelled(rejected)) of \(of) rows read "
-          + "(\(FigureFormat.percent(decimals: 2).spelled(share ?? .zero))) \(rejected == 1 ? "was" : "were") rejected; "
-          + "each stands below with its file and line, and all of them in data/rejects.csv."
+          + "(\(FigureFormat.percent(decimals: 2).spelled(share ?? .zero))) \(rejected == 1 ? "was rejected; it stands" : "were rejected; each stands") "
+          + "below with its file and line, and all of them in data/rejects.csv."
     return ContentBlock(title: "Rejected", body: .verdict(isGood: rejected.isZero, text))
   }
 
@@ -142,7 +143,7 @@ struct DataQualityPage {
     let text =
       parts.isEmpty
       ? "Nothing waits to be mended: no open reject, no row held back, no refused file."
-      : "\(parts.joined(separator: "; ")). To see and mend them: daybook rejects list"
+      : "\(parts.joined(separator: "; ")). To see and mend what waits: daybook rejects list"
     return ContentBlock(title: "Waiting", body: .verdict(isGood: parts.isEmpty, text))
   }
 

@@ -150,7 +150,7 @@ struct DefinitionPages {
 
   private func written(_ column: DatasetColumn, in dataset: Dataset) -> String {
     if case .money(let place?) = column.format, dataset.columns.indices.contains(place) {
-      return "money, in the currency of \(dataset.columns[place].name)"
+      return "money; its currency is in the column \(dataset.columns[place].name)"
     }
     return column.format.name
   }

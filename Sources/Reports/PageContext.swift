@@ -3,6 +3,7 @@
 // Reading it from the ledger is elsewhere: LedgerState.
 
 internal import Ledger
+internal import Markup
 internal import Money
 
 /// What every page of a set says about itself.
@@ -18,6 +19,9 @@ struct PageContext: Sendable {
     var feed: String
     /// A date, or "no data yet".
     var through: String
+
+    /// The same as a reader writes it.
+    var shown: String { CivilDate(through).map { FigureNotation.current.date($0) } ?? through }
   }
 
   var project: String
@@ -38,10 +42,10 @@ struct PageContext: Sendable {
   /// Whether figures are from before the last change; the reasons say which.
   var hasStaleFigures = false
 
-  /// The one date that all feeds reach; nil when they differ.
+  /// The one date that all feeds reach, as a reader writes it; nil when they differ.
   var commonReach: String? {
     guard let first = feeds.first?.through, feeds.allSatisfy({ $0.through == first }) else { return nil }
-    return first
+    return feeds.first?.shown ?? first
   }
 
   var isComplete: Bool { draftReasons.isEmpty }

@@ -79,7 +79,7 @@ struct PageLayout: Sendable {
           "Data through: "
           context.feeds.enumerated().map { index, feed in
             Node.fragment([
-              .text(index > 0 ? " · " : ""), HTML.span(.class("nowrap")) { "\(feed.feed) \(feed.through)" },
+              .text(index > 0 ? " · " : ""), HTML.span(.class("nowrap")) { "\(feed.feed) \(feed.shown)" },
             ])
           }
         }

@@ -47,7 +47,7 @@ public struct SetComparison: Sendable {
   public let after: PublishedSet
   /// All changes, in the order of the pages.
   public let changes: [Change]
-  /// Sections that are only in one of both, as `report: section`.
+  /// What could not be compared, in words: sections that are only in one of both, and those without a file.
   public let unmatched: [String]
 
   /// Compares two sets.
@@ -59,7 +59,7 @@ public struct SetComparison: Sendable {
     self.after = after
     let (old, new) = (try SetDocument(before), try SetDocument(after))
     var changes: [Change] = []
-    var unmatched: [String] = []
+    var unmatched = Set(old.withoutFile).union(new.withoutFile).sorted()
     for section in new.sections {
       guard let former = old.sections.first(where: { $0.place == section.place }) else {
         unmatched.append("\(section.place.report): \(section.title) is only in \(after.asOf)")
@@ -152,6 +152,8 @@ private struct SetDocument {
   }
 
   var sections: [Section] = []
+  /// What the set shows and has no file of that could be compared.
+  var withoutFile: [String] = []
 
   private struct Document: Decodable {
     struct Report: Decodable {
@@ -180,13 +182,21 @@ private struct SetDocument {
     for report in document.reports where !ReportDefinition.builtInPages.contains(report.name) {
       var numbers: [String: Int] = [:]
       for section in report.sections {
-        guard let csv = section.csv, let columns = section.columns else { continue }
+        guard let columns = section.columns else { continue }
+        guard let csv = section.csv else {
+          withoutFile.append("\(report.name): \(section.title) has no CSV among its outputs and is not compared")
+          continue
+        }
         numbers[section.title, default: 0] += 1
         sections.append(
           Section(
             place: Place(report: report.name, title: section.title, number: numbers[section.title] ?? 1), csv: csv,
             columns: columns.map { ($0.name, $0.format) }))
       }
+    }
+    let told = Set(document.reports.map(\.name))
+    for report in set.manifest.reports where !told.contains(report.name) {
+      withoutFile.append("\(report.name) has no JSON among its outputs and is not compared")
     }
   }
 }

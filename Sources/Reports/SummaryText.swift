@@ -29,7 +29,7 @@ struct SummaryText: Sendable {
     if let common = context.commonReach {
       lines.append("Data of every feed reach through \(common).")
     } else if !context.feeds.isEmpty {
-      lines.append("Data through: " + context.feeds.map { "\($0.feed) \($0.through)" }.joined(separator: ", ") + ".")
+      lines.append("Data through: " + context.feeds.map { "\($0.feed) \($0.shown)" }.joined(separator: ", ") + ".")
     }
     lines.append("Read on: \(indexPath)")
     lines.append("Run \(context.runID), \(context.generatedAt) UTC.")

@@ -144,4 +144,52 @@ internal import Testing
   @Test func anEmptyVariableGivesTheDefault() throws {
     #expect(try shop(["DATABASE_URL": ""]).database.url == .embedded)
   }
+
+  @Test func aReportSaysWhatMovedWhatItTiesToAndWhatIsMadeOfIt() throws {
+    var files = GoldenCase.good
+    files["Jobs/daybook.yaml"] = "project: shop\nlocale: { decimal_mark: \",\", dates: dd.MM.yyyy }\n"
+    files["Jobs/reports/money.yaml"] = """
+      report: money
+      title: Money
+      outputs: [json, html]
+      sections:
+        - moves: What moved
+          query: select customer_id, amount as now, 0 as before, currency from payments
+          now: now
+          before: before
+          against: nothing
+          columns:
+            now: { format: money(currency), better: down }
+        - table: All
+          view: payments
+          columns:
+            amount: { format: money(currency), ties_to: { figure: payments.amount, where: amount > 0 } }
+            payment_id: { format: integer, ties_to: payments.customer_id }
+      """
+    let project = try ProjectFixture(files).load()
+    #expect(project.locale == LocaleSettings(decimalMark: ",", groupingMark: ".", datePattern: "dd.MM.yyyy"))
+    let report = try #require(project.report(named: "money"))
+    #expect(report.outputs == [.html, .json])
+    #expect(report.sections[0].kind == .moves(MovesDefinition(now: "now", before: "before", against: "nothing")))
+    #expect(report.sections[0].columns[0].better == .down)
+    #expect(
+      report.sections[1].columns.map(\.tie) == [
+        FigureTie(relation: "payments", column: "amount", condition: "amount > 0"),
+        FigureTie(relation: "payments", column: "customer_id"),
+      ])
+    // What reports are shown to be made by: the text of every file but the one that may name a database.
+    #expect(project.sources["Jobs/reports/money.yaml"] == files["Jobs/reports/money.yaml"])
+    #expect(project.sources["Jobs/daybook.yaml"] == nil && project.sources.count == 4)
+    // Each of them is part of what a report means.
+    for (before, after) in [
+      ("better: down", "better: up"), ("amount > 0", "amount > 1"), ("[json, html]", "[json]"), ("nothing", "zero"),
+    ] {
+      var changed = files
+      changed["Jobs/reports/money.yaml"] = files["Jobs/reports/money.yaml"]?.replacing(before, with: after)
+      let other = try ProjectFixture(changed).load()
+      #expect(other.report(named: "money")?.definitionHash != report.definitionHash, "\(before)")
+    }
+    files["Jobs/daybook.yaml"] = "project: shop\n"
+    #expect(try ProjectFixture(files).load().configurationHash != project.configurationHash)
+  }
 }

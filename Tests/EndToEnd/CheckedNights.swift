@@ -59,6 +59,14 @@ import Testing
         let page = try String(contentsOfFile: project.root + "/Output/latest/run.html", encoding: .utf8)
         #expect(page.contains("What the checks found"))
         #expect(page.contains("&lt;script&gt;alert(") && !page.contains("<script>alert("))
+        let quality = try project.published("latest/data-quality.html")
+        #expect(quality.contains(" passed, 1 warned and 0 failed.") && !quality.contains("<script>alert("))
+        let outcomes = try project.published("latest/data/check_outcomes.csv").split(separator: "\n")
+        #expect(
+          outcomes[1].hasPrefix("names,none,warned,warn,1,") && outcomes[1].hasSuffix("Jobs/checks/names.yaml:4:5"))
+        #expect(outcomes.dropFirst(2).allSatisfy { $0.contains(",passed,") })
+        #expect(outcomes.contains { $0.hasPrefix("revenue_daily,equal to its table,passed,") })
+        #expect(try project.published("latest/data/check_examples.csv").contains("customer_id 1, name <script>"))
         let report = try await project.daybook("runs", "show", "--json")
         #expect(report.stdout.contains("\"status\":\"warning\"") || report.stdout.contains("\"status\": \"warning\""))
       }

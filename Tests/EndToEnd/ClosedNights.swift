@@ -99,6 +99,21 @@ import Testing
             "transactions_3.csv|payment|GBP|1|0|5.00|t", "transactions_3.csv|payment|USD|1|1|20.00|t",
             "transactions_3.csv|refund|USD|0|1|-10.00|t",
           ])
+      // The reports of the night mark the month and say what moved it, and so does a comparison with the night before.
+      let months = try project.published("latest/data/revenue_months.csv").split(separator: "\n")
+      let states = months.filter { $0.hasPrefix("2024-09-01,") }.map { line in
+        "\(line.split(separator: ",")[1]) \(line.split(separator: ",").last ?? "")"
+      }
+      #expect(states == ["EUR closed", "GBP restated", "USD restated"])
+      #expect(try project.published("latest/revenue.html").contains("<bdi>restated</bdi>"))
+      let restated = try project.published("latest/data/restatements.csv")
+      #expect(restated.contains("2024-09-01,USD,net,90.00,90.00,120.00,30.00\n"), "\(restated)")
+      #expect(restated.contains("2024-09-01,GBP,net,,,5.00,5.00\n"), "\(restated)")
+      let moved = try project.published("latest/data/restatement_batches.csv")
+      #expect(moved.contains("2024-09-01,USD,payment,20.00,1,1,transactions_3.csv,"), "\(moved)")
+      let diff = try await Self.succeed(project, "report", "diff", "2024-10-01", "latest")
+      #expect(diff.stdout.contains("closed month 2024-09 restated: USD payment 20.00, batch "), "\(diff.stdout)")
+      #expect(diff.stdout.contains("  business_month 2024-09-01, currency USD: net 90.00 -> 120.00  (+30.00)"))
       // What is reported of September stands until it is closed again.
       #expect(
         try await Self.query(Self.reported, database).prefix(2) == [
@@ -164,6 +179,7 @@ import Testing
         night.stderr.contains("3 records were held back: they fall into closed months (3 of 2024-09)"),
         "\(night.stderr)")
       #expect(night.stderr.contains("3 rejected, 3 of them held back for closed months"), "\(night.stderr)")
+      #expect(try project.published("latest/data-quality.html").contains("3 rows are held back for closed months."))
       #expect(
         try await Self.query("select count(*) from finance.restatements where difference <> 0", database) == ["0"])
       #expect(try await Self.query(Self.missing, database) == [])

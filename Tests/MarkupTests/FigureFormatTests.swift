@@ -35,6 +35,24 @@ private let changes: [(String?, String?, String)] = [
     #expect(FigureFormat.money(decimals: 2).spelled(-5) == "(5.00)")
   }
 
+  @Test func figuresFollowTheNotationThatIsBound() throws {
+    let amount = try #require(ExactDecimal("-1234567.5"))
+    let share = try #require(ExactDecimal("0.125"))
+    let day = try #require(CivilDate("2026-11-20"))
+    let notation = FigureNotation(decimalMark: ",", groupingMark: ".", datePattern: "dd/MM/yyyy")
+    FigureNotation.$current.withValue(notation) {
+      #expect(FigureFormat.money(decimals: 2).text(amount) == "(1.234.567,50)")
+      #expect(FigureFormat.money(decimals: 2).spelled(.zero) == "0,00")
+      #expect(FigureFormat.percent(decimals: 1).signed(share) == "+12,5%")
+      #expect(FigureNotation.current.date(day) == "20/11/2026")
+    }
+    FigureNotation.$current.withValue(FigureNotation(groupingMark: "")) {
+      #expect(FigureFormat.plain.text(amount) == "(1234567.5)")
+    }
+    #expect(FigureFormat.money(decimals: 2).text(amount) == "(1,234,567.50)")
+    #expect(FigureNotation.current.date(day) == "2026-11-20")
+  }
+
   @Test(arguments: changes)
   func changeNeedsAPositiveBase(base: String?, value: String?, text: String) throws {
     let change = ChangeRatio(

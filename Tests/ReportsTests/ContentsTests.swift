@@ -19,7 +19,7 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
 
 @Suite struct ContentsTests {
   @Test func everyTotalOfEveryFileIsThatOfSQLComputedApart() async throws {
-    try await inFilledShop { shop, _ in
+    try await inFilledShop { shop, directory in
       let outcome = try await shop.publisher().publish()
       let set = try ReadSet(outcome)
       let byCurrency = try await shop.amounts("SELECT currency, \(net)::text FROM transactions GROUP BY 1")
@@ -77,6 +77,19 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
         #expect(try set.text(file).contains(seen), "\(file)")
       }
       #expect(try set.text("index.html").contains("favourable") || set.text("index.html").contains("adverse"))
+
+      // Another machine with the same inputs writes the same bytes.
+      var elsewhere = shop.project
+      elsewhere.output = directory.appending("Elsewhere")
+      let again = try await shop.publisher(project: elsewhere).publish()
+      for name in try FileManager.default.subpathsOfDirectory(atPath: set.directory)
+      where name.contains(".") && !["summary.txt", "manifest.json"].contains(name) {
+        let (one, two) = (
+          try Data(contentsOf: URL(filePath: "\(set.directory)/\(name)")),
+          try Data(contentsOf: URL(filePath: "\(again.directory)/\(name)"))
+        )
+        #expect(one == two, "\(name)")
+      }
 
       try await expectReconciled(set, shop, byCurrency)
       try await expectMovements(set, shop)
@@ -179,7 +192,8 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
     let page = try set.text("data-quality.html")
     let read = try await shop.amounts("SELECT 'read', sum(rows_read)::text FROM daybook.file")["read"] ?? .zero
     #expect(page.contains("3 of \(CellFormat.integer.text(.number(read))) rows read"))
-    #expect(page.contains("3 rejected rows wait for their correction. To see and mend them: daybook rejects list"))
+    #expect(
+      page.contains("3 rejected rows wait for their correction. To see and mend what waits: daybook rejects list"))
     #expect(page.contains("transactions_2026-11-20.csv:100"))
     let causes = try set.csv("reject_causes")
     #expect(

@@ -166,6 +166,8 @@ import Views
         #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "desk" } == false)
         #expect(try set.text("index.html").contains("href=\"desk.html\""))
         #expect(try set.text("index.html").contains("favourable"))
+        let head = try set.text("index.html").split(separator: "\n").first { $0.contains("class=\"reach\"") } ?? ""
+        #expect(head.contains(".2026") && !head.contains("2026-"), "\(head)")
         let ties = try set.csv("report_totals").filter { $0["report"] == "desk" }
         #expect(ties.count == 3 && ties.allSatisfy { $0["difference"] == "0.00" }, "\(ties)")
       }
