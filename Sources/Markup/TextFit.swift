@@ -71,8 +71,8 @@ public func isolated(_ text: String) -> String {
 ///
 /// C0 controls become their Unicode pictures (␀ to ␟, ␡), C1 controls, bidirectional controls, line and paragraph
 /// separators, byte order marks and noncharacters become ⟨U+202E⟩. Of the marks upon one letter only the first eight are
-/// drawn, and only so many characters are joined to one, which no line could break. Tab and line feed stay; they only
-/// lay out.
+/// drawn, and of joiners between characters only the first eight join; ⁀ stands for each more, where a line can break.
+/// Tab and line feed stay; they only lay out.
 public func legible(_ text: String) -> String { legible(text, keepsIslands: false) }
 
 /// - Parameter keepsIslands: whether an island that `isolated` made, closed and without another inside, is kept.
@@ -98,7 +98,7 @@ func legible(_ text: String, keepsIslands: Bool) -> String {
     if scalar.value == 0x200D {
       joiners += 1
       wasJoiner = true
-      if joiners <= mostJoiners { result.unicodeScalars.append(scalar) } else { result += "⟨U+200D⟩" }
+      if joiners <= mostJoiners { result.unicodeScalars.append(scalar) } else { result += "⁀" }
       continue
     }
     // Skin tones and the selectors of a character's form belong to the character before them.

@@ -233,11 +233,11 @@ struct PageLayout: Sendable {
 
   private func tiles(_ group: TileGroup) -> Node {
     HTML.div(.class("group")) {
-      if !group.name.isEmpty { HTML.h3 { HTML.bdi { shortened(group.name, to: Self.longestCell) } } }
+      if !group.name.isEmpty { HTML.h3 { HTML.bdi { group.name } } }
       HTML.ul(.class("tiles")) {
         group.tiles.map { tile in
           HTML.li {
-            HTML.span(.class("label")) { tile.label }
+            HTML.span(.class("label")) { shortened(tile.label, to: Self.longestLabel) }
             if !tile.value.isEmpty || tile.sparkline == nil {
               HTML.span(.class("value")) {
                 tile.value.isEmpty ? "no figure" : tile.value

@@ -83,7 +83,9 @@ struct SectionRendering {
             Tile(label: dataset.columns[index].label, value: "", unit: "", comparisons: [], sparkline: $0)
           }
         }
-      let name = named.map { dataset.text(row, $0) }.filter { !$0.isEmpty }.joined(separator: ", ")
+      // Each word an island, so that a date beside a name from right to left is still that date.
+      let words = named.map { dataset.text(row, $0) }.filter { !$0.isEmpty }
+      let name = words.map { isolated(shortened($0, to: 100)) }.joined(separator: ", ")
       return TileGroup(name: name, tiles: tiles)
     }
   }
@@ -126,7 +128,12 @@ struct SectionRendering {
     case .line, .bar, .stackedBar: break
     }
     var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
-    let note = points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath)
+    let notes = [
+      points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath),
+      points.repeated > 0
+        ? "Several rows for one place, \(points.repeated) in all, are not drawn: the last of each is; all in "
+          + "\(dataset.csvPath)." : nil,
+    ].compactMap { $0 }
     let format = dataset.columns[ys.first ?? x].format.figureFormat
     let unit = by == nil ? points.commonCurrency : ""
     guard
@@ -141,7 +148,9 @@ struct SectionRendering {
       case .stackedBar: .stackedBar
       case .line, .waterfall, .heatMap: .line
       }
-    var block = ContentBlock(title: section.title, body: .chart(chart, kind, note: note), dataset: dataset)
+    var block = ContentBlock(
+      title: section.title, body: .chart(chart, kind, note: notes.isEmpty ? nil : notes.joined(separator: " ")),
+      dataset: dataset)
     block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
     return block
   }
@@ -164,6 +173,8 @@ struct ChartPoints {
   var series: [ChartSeries]
   /// The one currency of all rows, or empty.
   var commonCurrency: String
+  /// How many figures have a place that another row has too; only the last is drawn.
+  var repeated = 0
 
   init(dataset: Dataset, x: Int, ys: [Int], by: Int?) {
     var positions: [Figure: Int] = [:]
@@ -189,7 +200,9 @@ struct ChartPoints {
     }
     var names: [String] = []
     var values: [String: [ExactDecimal?]] = [:]
+    var repeats = 0
     func add(_ name: String, _ place: Int, _ value: ExactDecimal?) {
+      if values[name]?[place] != nil { repeats += 1 }
       if values[name] == nil {
         names.append(name)
         values[name] = Array(repeating: nil, count: order.count)
@@ -203,6 +216,7 @@ struct ChartPoints {
         add(by.map { dataset.text(row, $0) } ?? (ys.count > 1 ? label : ""), place, row[y].number)
       }
     }
+    repeated = repeats
     // By name, so that a currency has the same colour in every chart of a page.
     if by != nil { names.sort() }
     series = names.map { ChartSeries(name: $0, values: values[$0] ?? []) }

@@ -25,10 +25,10 @@ enum HostilePages {
   static let short = names.map { shortened($0, to: 250) }.filter { !$0.allSatisfy(\.isWhitespace) }
 
   static let context = PageContext(
-    project: names[0] + names[9], asOf: CivilDate("2026-11-20") ?? CivilDate(daysSince1970: 0), timeZone: "UTC",
+    project: names[0] + short[9], asOf: CivilDate("2026-11-20") ?? CivilDate(daysSince1970: 0), timeZone: "UTC",
     runID: "019a9f00-0000-7000-8000-000000000001", job: names[1], generatedAt: "2026-11-21 04:15",
     generatedLocal: "2026-11-21 04:15", feeds: short.map { .init(feed: $0, through: "2026-11-20") },
-    pages: [.init(name: "hostile", title: names[3]), .init(name: "javascript:alert(4)", title: names[10])],
+    pages: [.init(name: "hostile", title: names[3]), .init(name: "javascript:alert(4)", title: short[10])],
     draftReasons: short, rejectedRows: 2)
 
   private static func dataset() throws -> Dataset {
@@ -75,23 +75,23 @@ enum HostilePages {
     var blocks: [ContentBlock] = []
     for (index, kind) in kinds.enumerated() {
       let section = ReportSection(
-        title: names[index], kind: kind, source: .none, position: SourcePosition(file: "x", line: 1))
+        title: short[index], kind: kind, source: .none, position: SourcePosition(file: "x", line: 1))
       var block = try rendering.block(section, index: index, dataset: data)
       block.lead = short[(index + 4) % short.count]
       block.sources = [
         SourceLink(words: names[0], path: "javascript:alert(5)", fragment: "\"><script>"),
-        SourceLink(words: names[10], path: "//evil.example/\(names[4])"),
+        SourceLink(words: short[10], path: "//evil.example/\(names[4])"),
       ]
       blocks.append(block)
     }
     let words = names.filter { !$0.allSatisfy(\.isWhitespace) }
-    blocks.append(ContentBlock(title: names[10], body: .words(words, isNote: false)))
+    blocks.append(ContentBlock(title: short[10], body: .words(words, isNote: false)))
     blocks.append(ContentBlock(title: names[0], body: .words(short, isNote: true)))
     blocks.append(ContentBlock(title: names[1], body: .verdict(isGood: false, names[10])))
     blocks.append(
       ContentBlock(
-        title: names[10], body: .links(short.map { PageLink(name: $0, title: "x" + $0, description: $0) })))
-    let content = ReportContent(name: "hostile", title: names[10], description: names[11], blocks: blocks)
+        title: short[11], body: .links(short.map { PageLink(name: $0, title: "x" + $0, description: $0) })))
+    let content = ReportContent(name: "hostile", title: names[0] + short[6], description: short[10], blocks: blocks)
     return PageLayout(context: context).page(content)
   }
 }

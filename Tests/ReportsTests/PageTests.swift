@@ -116,8 +116,8 @@ private let acceptedWarnings = [
         let text = try await tool(Browser.pdfReader, "poppler-utils", [file, "-"]).stdout
         #expect(text.contains("no meaningful base"), "the foot of \(tour.page)")
         #expect(!text.contains("Skip to the content"), "\(tour.page)")
-        // The heading of a table that is folded on the screen.
-        if tour.page == "revenue" { #expect(text.contains("Average of 28 days")) }
+        // The heading of a table that is folded on the screen and goes over several sheets.
+        if tour.page == "revenue" { #expect(text.ranges(of: "Average of 28 days").count > 2) }
       }
     }
   }

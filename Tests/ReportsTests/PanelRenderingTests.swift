@@ -161,6 +161,16 @@ private func text(_ block: ContentBlock) -> String {
     #expect(String(decoding: data.csv, as: UTF8.self).contains("3.5,\"1, 2.25, , -3\",\"1,2\",EUR"))
   }
 
+  @Test func dateBesideANameFromRightToLeftStaysThatDate() throws {
+    let data = try Dataset(
+      names: ["name", "day", "net"],
+      rows: [[.text("مرحبا 3,5"), .date(CivilDate(daysSince1970: 20_000)), number("1")]], described: [], shown: 9,
+      csvPath: "data/x.csv")
+    guard case .tiles(let groups) = try block(.kpi, data).body else { return }
+    #expect(groups.map(\.name) == ["\u{2068}مرحبا 3,5\u{2069}, 2024-10-04"])
+    #expect(text(try block(.kpi, data)).contains("<bdi>\u{2068}مرحبا 3,5\u{2069}, 2024-10-04</bdi>"))
+  }
+
   @Test func sourcesStandUnderTheHeading() throws {
     var block = ContentBlock(title: "A", body: .words(["x"], isNote: false))
     block.sources = [

@@ -192,6 +192,23 @@ private func content(_ data: Dataset) throws -> ReportContent {
     let note = points.keepLargest(6, csv: data.csvPath)
     #expect(points.series.map(\.name) == ["S3", "S4", "S5", "S6", "S7", "S8"])
     #expect(note == "The 6 largest of 9 series are drawn; all in data/x.csv.")
+    #expect(points.repeated == 0)
+  }
+
+  @Test func severalRowsForOnePlaceOfAChartAreSaid() throws {
+    let day = Figure.date(CivilDate(daysSince1970: 20_000))
+    let data = try Dataset(
+      names: ["day", "net"], rows: [[day, amount("1")], [day, .missing], [day, amount("3")]], described: [],
+      shown: 100, csvPath: "data/x.csv")
+    let kind = ReportSection.Kind.chart(ChartDefinition(type: .bar, x: "day", y: ["net"]))
+    let block = try SectionRendering(report: report).block(section(kind, title: "By day"), index: 0, dataset: data)
+    guard case .chart(let chart, _, let note) = block.body else {
+      Issue.record("no chart")
+      return
+    }
+    #expect(chart.series[0].values == [3])
+    #expect(
+      note == "Several rows for one place, 1 in all, are not drawn: the last of each is; all in data/x.csv.")
   }
 
   @Test(arguments: [
