@@ -69,7 +69,9 @@ public final class MemoryTier: CacheTier {
     let cost = entry.value.cost.components
     let microseconds = Int(min(cost.seconds, 1_000_000)) * 1_000_000 + Int(cost.attoseconds / 1_000_000_000_000)
     return state.withLock { state in
-      if let held = state.queues.peek(key), entry.value.isOlder(than: held.value) {
+      if let held = state.queues.peek(key), held.value.expiresAt > entry.value.storedAt,
+        entry.value.isOlder(than: held.value)
+      {
         state.statistics.refused += 1
         return false
       }

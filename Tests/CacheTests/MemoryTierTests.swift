@@ -78,6 +78,8 @@ import Testing
     let older = question(inputs: [CacheInput("orders", version: 0)])
     #expect(await tier.put(CacheEntry(question: older, value: value([1], position: 5))))
     #expect(await tier.newest(of: question().slot)?.bytes == [3])
+    // What has expired stands in nobody's way, whatever server it came from.
+    #expect(await tier.put(CacheEntry(question: question(), value: value([4], at: moment(3_600), position: 1))))
   }
 
   @Test func dearEntriesOutliveCheapOnesOfTheSameUse() async {

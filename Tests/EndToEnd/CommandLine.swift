@@ -12,6 +12,7 @@ import Testing
     (["run", "nighly"], 64), (["run", "--from-stage", "soon"], 64), (["ingest"], 64), (["ingest", "order"], 64),
     (["refresh", "revenue_dayly"], 64), (["report", "revenu"], 64), (["runs", "list", "--limit", "0"], 64),
     (["rejects", "list", "--all"], 64), (["rejects", "export"], 64), (["db", "psql"], 64), (["db", "url"], 69),
+    (["cache", "clear", "order"], 64), (["cache", "warm", "--limit", "0"], 64), (["bench", "cache", "tier"], 64),
     (["check", "--project", "/nowhere"], 78), (["run", "--project", "/nowhere"], 78),
   ]
 
