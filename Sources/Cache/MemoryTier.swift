@@ -42,17 +42,17 @@ public final class MemoryTier: CacheTier {
   /// The value of a key that has not expired at `now`.
   public func get(_ key: CacheKey, at now: Moment) async -> CachedValue? {
     state.withLock { state -> CachedValue? in
-      guard let held = state.queues.value(of: key) else {
+      guard let held = state.queues.value(of: key, { $0.value }) else {
         state.statistics.misses += 1
         return nil
       }
-      guard held.value.expiresAt > now else {
+      guard held.expiresAt > now else {
         state.forget(key)
         state.statistics.misses += 1
         return nil
       }
       state.statistics.hits += 1
-      return held.value
+      return held
     }
   }
 

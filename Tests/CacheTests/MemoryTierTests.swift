@@ -117,7 +117,7 @@ import Testing
     var queues = FIFOQueues<Int, Int>(capacity: capacity * 10, largest: 10)
     var plain = PlainS3FIFO(capacity: capacity)
     for (place, key) in trace.enumerated() {
-      let isHit = queues.value(of: key) != nil
+      let isHit = queues.value(of: key, { $0 }) != nil
       if !isHit { queues.insert(key, for: key, bytes: 10, cost: 5) }
       let isPlainHit = plain.ask(key)
       #expect(isHit == isPlainHit, "request \(place)")
@@ -137,7 +137,7 @@ import Testing
     let capacity = 100
     var queues = FIFOQueues<Int, Int>(capacity: capacity, largest: 1)
     var misses = 0
-    for key in trace where queues.value(of: key) == nil {
+    for key in trace where queues.value(of: key, { $0 }) == nil {
       misses += 1
       queues.insert(key, for: key, bytes: 1, cost: 1)
     }
