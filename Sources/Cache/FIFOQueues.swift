@@ -63,11 +63,14 @@ struct FIFOQueues<Key: Hashable, Value> {
   var count: Int { places.count }
   var keys: Dictionary<Key, Int>.Keys { places.keys }
 
-  /// The value of a key; asking for it counts.
-  mutating func value(of key: Key) -> Value? {
+  /// What `part` takes of the value of a key; asking for it counts.
+  mutating func value<Part>(of key: Key, _ part: (borrowing Value) -> Part) -> Part? {
     guard let place = places[key] else { return nil }
     if let hits = nodes[place]?.hits, hits < 3 { nodes[place]?.hits = hits + 1 }
-    return nodes[place]?.value
+    switch nodes[place] {
+    case .some(let node): return part(node.value)
+    case nil: return nil
+    }
   }
 
   /// The value of a key, without counting.

@@ -42,17 +42,17 @@ public final class MemoryTier: CacheTier {
   /// The value of a key that has not expired at `now`.
   public func get(_ key: CacheKey, at now: Moment) async -> CachedValue? {
     state.withLock { state -> CachedValue? in
-      guard let held = state.queues.value(of: key) else {
+      guard let held = state.queues.value(of: key, { $0.value }) else {
         state.statistics.misses += 1
         return nil
       }
-      guard held.value.expiresAt > now else {
+      guard held.expiresAt > now else {
         state.forget(key)
         state.statistics.misses += 1
         return nil
       }
       state.statistics.hits += 1
-      return held.value
+      return held
     }
   }
 
@@ -69,7 +69,9 @@ public final class MemoryTier: CacheTier {
     let cost = entry.value.cost.components
     let microseconds = Int(min(cost.seconds, 1_000_000)) * 1_000_000 + Int(cost.attoseconds / 1_000_000_000_000)
     return state.withLock { state in
-      if let held = state.queues.peek(key), entry.value.isOlder(than: held.value) {
+      if let held = state.queues.peek(key), held.value.expiresAt > entry.value.storedAt,
+        entry.value.isOlder(than: held.value)
+      {
         state.statistics.refused += 1
         return false
       }

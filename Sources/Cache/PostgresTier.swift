@@ -196,7 +196,7 @@ public final class PostgresTier: CacheTier, FlightLock {
       payload = excluded.payload, raw_bytes = excluded.raw_bytes, digest = excluded.digest, cost_us = excluded.cost_us,
       position = excluded.position, stored_at = excluded.stored_at, expires_at = excluded.expires_at,
       used_at = excluded.used_at
-    WHERE coalesce(excluded.position, 0) >= coalesce(c.position, 0)
+    WHERE coalesce(excluded.position, 0) >= coalesce(c.position, 0) OR c.expires_at <= excluded.stored_at
     """
 
   private static let eviction = """

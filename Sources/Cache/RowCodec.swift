@@ -37,7 +37,7 @@ public enum RowCodec {
   private static let version: UInt8 = 1
 
   private enum Tag: UInt8 {
-    case null, no, yes, int4, int8, float8, text, bytes, whole, numeric, date, timestamp, timestamptz, uuid, json
+    case null, no, yes, int4, int8, float8, text, bytes, numeric, date, timestamp, timestamptz, uuid, json
     case textArray, int8Array, encoded
   }
 
@@ -89,10 +89,10 @@ public enum RowCodec {
     case .bool(let flag): tag(flag ? .yes : .no)
     case .int4(let number):
       tag(.int4)
-      append(signed: Int128(number), to: &bytes)
+      append(signed: Int64(number), to: &bytes)
     case .int8(let number):
       tag(.int8)
-      append(signed: Int128(number), to: &bytes)
+      append(signed: number, to: &bytes)
     case .float8(let number):
       tag(.float8)
       withUnsafeBytes(of: number.bitPattern.bigEndian) { bytes.append(contentsOf: $0) }
@@ -103,23 +103,20 @@ public enum RowCodec {
       tag(.bytes)
       append(content, to: &bytes)
     case .numeric(let number):
-      if let (coefficient, scale) = number.exact {
-        tag(.whole)
-        append(signed: coefficient, to: &bytes)
-        append(count: scale, to: &bytes)
-      } else {
-        tag(.numeric)
-        append(text: number.description, to: &bytes)
-      }
+      tag(.numeric)
+      // Its length is not known before; a numeric of the server has at most 131072 + 16383 digits, and nearly all a few.
+      var wire: [UInt8] = []
+      number.appendWire(to: &wire)
+      append(wire, to: &bytes)
     case .date(let days):
       tag(.date)
-      append(signed: Int128(days), to: &bytes)
+      append(signed: Int64(days), to: &bytes)
     case .timestamp(let microseconds):
       tag(.timestamp)
-      append(signed: Int128(microseconds), to: &bytes)
+      append(signed: microseconds, to: &bytes)
     case .timestamptz(let microseconds):
       tag(.timestamptz)
-      append(signed: Int128(microseconds), to: &bytes)
+      append(signed: microseconds, to: &bytes)
     case .uuid(let content):
       tag(.uuid)
       append(content, to: &bytes)
@@ -152,12 +149,7 @@ public enum RowCodec {
     case .float8: return reader.eightBytes().map { .float8(Double(bitPattern: $0)) }
     case .text: return reader.text().map { .text($0) }
     case .bytes: return reader.bytes().map { .bytes($0) }
-    case .whole:
-      guard let coefficient = reader.signed(Int128.self), let scale = reader.plainCount(), scale <= 16_383 else {
-        return nil
-      }
-      return .numeric(PostgresNumeric(coefficient: coefficient, scale: scale))
-    case .numeric: return reader.text().flatMap { PostgresNumeric($0) }.map { .numeric($0) }
+    case .numeric: return reader.numeric().map { .numeric($0) }
     case .date: return reader.signed(Int32.self).map { .date(daysSince1970: $0) }
     case .timestamp: return reader.signed(Int64.self).map { .timestamp(microsecondsSince1970: $0) }
     case .timestamptz: return reader.signed(Int64.self).map { .timestamptz(microsecondsSince1970: $0) }
@@ -217,15 +209,15 @@ public enum RowCodec {
 
   /// Seven bits a byte, the lowest first.
   private static func append(count: Int, to bytes: inout [UInt8]) {
-    append(unsigned: UInt128(UInt(bitPattern: count)), to: &bytes)
+    append(unsigned: UInt64(UInt(bitPattern: count)), to: &bytes)
   }
 
   /// Small magnitudes are short: 0, -1, 1, -2, …
-  private static func append(signed number: Int128, to bytes: inout [UInt8]) {
-    append(unsigned: UInt128(bitPattern: (number << 1) ^ (number >> 127)), to: &bytes)
+  private static func append(signed number: Int64, to bytes: inout [UInt8]) {
+    append(unsigned: UInt64(bitPattern: (number << 1) ^ (number >> 63)), to: &bytes)
   }
 
-  private static func append(unsigned number: UInt128, to bytes: inout [UInt8]) {
+  private static func append(unsigned number: UInt64, to bytes: inout [UInt8]) {
     var rest = number
     while rest > 0x7F {
       bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -251,12 +243,12 @@ private struct Reader {
     return byte
   }
 
-  private mutating func unsigned() -> UInt128? {
-    var number: UInt128 = 0
-    var shift: UInt128 = 0
+  private mutating func unsigned() -> UInt64? {
+    var number: UInt64 = 0
+    var shift: UInt64 = 0
     while let byte = byte() {
-      guard shift < 126 || shift == 126 && byte < 4 else { return nil }
-      number |= UInt128(byte & 0x7F) << shift
+      guard shift < 63 || shift == 63 && byte < 2 else { return nil }
+      number |= UInt64(byte & 0x7F) << shift
       if byte < 0x80 { return number }
       shift += 7
     }
@@ -265,7 +257,13 @@ private struct Reader {
 
   mutating func signed<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
     guard let number = unsigned() else { return nil }
-    return Number(exactly: Int128(bitPattern: number >> 1) ^ -Int128(bitPattern: number & 1))
+    return Number(exactly: Int64(bitPattern: number >> 1) ^ -Int64(bitPattern: number & 1))
+  }
+
+  mutating func numeric() -> PostgresNumeric? {
+    guard let count = count() else { return nil }
+    defer { place += count }
+    return PostgresNumeric(wire: UnsafeRawBufferPointer(rebasing: all[place..<place + count]))
   }
 
   mutating func plainCount() -> Int? { unsigned().flatMap { Int(exactly: $0) } }

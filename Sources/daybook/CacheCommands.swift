@@ -22,7 +22,11 @@ struct CacheCommand: ParsableCommand {
 
 struct CacheStatsCommand: Verb {
   static let configuration = CommandConfiguration(
-    commandName: "stats", abstract: "Tell what the cache holds, and what each tier was good for.")
+    commandName: "stats", abstract: "Tell what the cache holds, and what each tier was good for.",
+    discussion: """
+      A result that has to be made is looked for twice, before its lock is taken and behind it, so that it counts as two \
+      questions without an answer. -v lists the largest results.
+      """)
 
   @OptionGroup var global: GlobalOptions
 

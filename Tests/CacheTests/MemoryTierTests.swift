@@ -78,6 +78,8 @@ import Testing
     let older = question(inputs: [CacheInput("orders", version: 0)])
     #expect(await tier.put(CacheEntry(question: older, value: value([1], position: 5))))
     #expect(await tier.newest(of: question().slot)?.bytes == [3])
+    // What has expired stands in nobody's way, whatever server it came from.
+    #expect(await tier.put(CacheEntry(question: question(), value: value([4], at: moment(3_600), position: 1))))
   }
 
   @Test func dearEntriesOutliveCheapOnesOfTheSameUse() async {
@@ -115,7 +117,7 @@ import Testing
     var queues = FIFOQueues<Int, Int>(capacity: capacity * 10, largest: 10)
     var plain = PlainS3FIFO(capacity: capacity)
     for (place, key) in trace.enumerated() {
-      let isHit = queues.value(of: key) != nil
+      let isHit = queues.value(of: key, { $0 }) != nil
       if !isHit { queues.insert(key, for: key, bytes: 10, cost: 5) }
       let isPlainHit = plain.ask(key)
       #expect(isHit == isPlainHit, "request \(place)")
@@ -135,7 +137,7 @@ import Testing
     let capacity = 100
     var queues = FIFOQueues<Int, Int>(capacity: capacity, largest: 1)
     var misses = 0
-    for key in trace where queues.value(of: key) == nil {
+    for key in trace where queues.value(of: key, { $0 }) == nil {
       misses += 1
       queues.insert(key, for: key, bytes: 1, cost: 1)
     }

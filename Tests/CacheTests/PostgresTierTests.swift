@@ -44,6 +44,9 @@ import Testing
         #expect(try await tier.put(entry("select 1", value([1], position: 19))) == false)
         #expect(try await tier.put(entry("select 1", value([0]))) == false)
         #expect(try await tier.get(entry("select 1", value()).question.key, at: noon)?.bytes == [2])
+        // What has expired stands in nobody's way, whatever server it came from.
+        #expect(try await tier.put(entry("select 1", value([7], at: moment(3_600), position: 1))))
+        #expect(try await tier.put(entry("select 1", value([2], position: 20))))
         // The relation changes while the result is made.
         let late = entry("select 2", value([9]))
         try await database.withConnection { _ = try await DataVersions.bump("orders", on: $0) }
@@ -53,7 +56,7 @@ import Testing
         #expect(try await tier.put(fresh))
         let statistics = try await tier.statistics()
         // What the slot held of the version before is gone.
-        #expect(statistics.entries == 1 && statistics.refused == 3 && statistics.puts == 2)
+        #expect(statistics.entries == 1 && statistics.refused == 3 && statistics.puts == 4)
         #expect(try await tier.newest(of: fresh.question.slot)?.bytes == [3])
         // A change by hand that is not counted yet is a change.
         try await database.psql("insert into daybook.uncounted_change (batch_id, relation) values (1, 'orders')")
@@ -135,17 +138,17 @@ import Testing
           try await connection.withTransaction { transaction in
             try await transaction.execute("LOCK TABLE daybook.cache IN ACCESS EXCLUSIVE MODE")
             let taken = try await ask(tier, "select locked")
-            #expect(taken < .seconds(15), "\(taken)")
+            #expect(taken < .seconds(120), "\(taken)")
           }
         }
         try await database.psql("DROP TABLE daybook.cache")
         let taken = try await ask(tier, "select absent")
-        #expect(taken < .seconds(15), "\(taken)")
+        #expect(taken < .seconds(120), "\(taken)")
       }
       let nowhere = try PostgresConfiguration(url: "postgresql://127.0.0.1:1/nowhere")
       let tier = try PostgresTier(configuration: nowhere, settings: settings)
       let taken = try await ask(tier, "select down")
-      #expect(taken < .seconds(15), "\(taken)")
+      #expect(taken < .seconds(120), "\(taken)")
       await tier.shutdown()
     }
   }

@@ -14,6 +14,7 @@ import Testing
     (["report", "diff", "2024-01-01", "latest"], 64), (["report", "diff", "latest"], 64),
     (["runs", "list", "--limit", "0"], 64),
     (["rejects", "list", "--all"], 64), (["rejects", "export"], 64), (["db", "psql"], 64), (["db", "url"], 69),
+    (["cache", "clear", "order"], 64), (["cache", "warm", "--limit", "0"], 64), (["bench", "cache", "tier"], 64),
     (["check", "--project", "/nowhere"], 78), (["run", "--project", "/nowhere"], 78),
   ]
 
