@@ -6,6 +6,7 @@ internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
+internal import Markup
 internal import Money
 internal import Postgres
 internal import Workbook
