@@ -272,11 +272,7 @@ struct PageLayout: Sendable {
           HTML.caption(.class("unseen")) { label }
           HTML.thead {
             HTML.tr {
-              dataset.columns.map { column in
-                HTML.th(.scope(.column), .class(column.format.isNumeric ? "n" : "t")) {
-                  shortened(column.label, to: Self.longestLabel)
-                }
-              }
+              dataset.columns.map(heading)
             }
           }
           HTML.tbody {
@@ -290,6 +286,13 @@ struct PageLayout: Sendable {
       },
       truncation(dataset),
     ])
+  }
+
+  /// Paper breaks a heading between its words, and within one only when that is very long.
+  private func heading(_ column: DatasetColumn) -> Node {
+    let label = shortened(column.label, to: Self.longestLabel)
+    let isLong = label.split(separator: " ").contains { $0.count > 20 }
+    return HTML.th(.scope(.column), .class((column.format.isNumeric ? "n" : "t") + (isLong ? " long" : ""))) { label }
   }
 
   private func cell(

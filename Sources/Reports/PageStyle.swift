@@ -124,7 +124,8 @@ enum PageStyle {
       main section { border: 0; padding: 0; margin: 6mm 0; } .banner { border: 1px solid; }
       .scroll { overflow: visible; margin: 0; } table { font-size: 7.5pt; min-width: 0; width: 100%; }
       th, td { padding: .2rem .35rem; } td.n, th.n { padding-right: .45rem; } td.neg { padding-right: .2rem; }
-      tbody .t, thead .t, thead .n { white-space: normal; } thead th { min-width: 11mm; font-size: 7.5pt; overflow-wrap: anywhere; }
+      tbody .t, thead .t, thead .n { white-space: normal; } thead th { font-size: 7.5pt; }
+      thead .long { min-width: 20mm; overflow-wrap: anywhere; }
       tbody .nowrap { white-space: nowrap; } tbody .wrap { min-width: 22mm; } tbody .long { min-width: 28mm; max-width: none; }
       thead { display: table-header-group; } tr, .tiles li, figure, .verdict { break-inside: avoid; }
       h2, h3 { break-after: avoid; } .group { break-inside: avoid; }
