@@ -216,7 +216,9 @@ struct PageLayout: Sendable {
   /// Where the figures of a section come from: its definition and SQL, and all its rows.
   private func sources(_ block: ContentBlock) -> Node {
     var links = block.sources.map { ($0.words, Link.file($0.path, fragment: $0.fragment)) }
-    if let dataset = block.dataset, !block.sources.contains(where: { $0.path == dataset.csvPath }) {
+    if let dataset = block.dataset, dataset.isWritten,
+      !block.sources.contains(where: { $0.path == dataset.csvPath })
+    {
       links.append(("CSV", .file(dataset.csvPath)))
     }
     if links.isEmpty { return .empty }

@@ -219,7 +219,9 @@ private func parsed(_ pages: [ReportContent]) throws -> [String: Any] {
       let compared = try compareFigures(try object("\(outcome.directory)/report.json"), book)
       #expect(compared > 1_000)
       #expect(
-        book.sheets.map(\.name) == ["Overview", "Customers", "Revenue", "Reconciliation", "Run", "Chart data"])
+        book.sheets.map(\.name) == [
+          "Overview", "Customers", "Revenue", "Reconciliation", "Data quality", "Run", "Chart data",
+        ])
       #expect(!book.formulas && !book.links && book.charts.count >= 6)
       // What charts are drawn from is what the CSV has.
       let csv = try String(contentsOfFile: "\(outcome.directory)/data/revenue_net_by_month.csv", encoding: .utf8)

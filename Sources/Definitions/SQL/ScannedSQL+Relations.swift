@@ -67,12 +67,18 @@ extension ScannedSQL {
     return found
   }
 
-  /// The names of common table expressions: a word followed by `as (`.
+  /// The names of common table expressions: a word, perhaps names of columns in parentheses, followed by `as (`.
   var commonTableNames: Set<String> {
     var names: Set<String> = []
     for (index, token) in tokens.enumerated() {
-      guard case .identifier = token.kind, index + 2 < tokens.count, tokens[index + 1].isWord("as") else { continue }
-      let rest = tokens[(index + 2)...].prefix(3)
+      guard case .identifier = token.kind else { continue }
+      var next = index + 1
+      if next < tokens.count, tokens[next].isSymbol("(") {
+        guard let end = tokens[next...].firstIndex(where: { $0.isSymbol(")") }) else { continue }
+        next = end + 1
+      }
+      guard next + 1 < tokens.count, tokens[next].isWord("as") else { continue }
+      let rest = tokens[(next + 1)...].prefix(3)
       if rest.first(where: { !$0.isWord("not") && !$0.isWord("materialized") })?.isSymbol("(") == true {
         names.insert(token.text)
       }
