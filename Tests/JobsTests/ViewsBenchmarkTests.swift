@@ -40,7 +40,7 @@ extension BenchmarkTests {
           }
         }
         let lines = told.withLock { $0 }
-        if experiment != .aggregation { #expect(lines.last?.contains("customer_value by delta: ") == true, "\(lines)") }
+        if experiment != .aggregation { #expect(lines.last?.contains(" by delta: ") == true, "\(lines)") }
         let shown = ExperimentText.lines(result)
         #expect(shown.count == result.measurements.count + 2 + result.table.count + result.notes.count)
         let machine = try await MachineFigures.read(for: BenchmarkTests.project(database))
