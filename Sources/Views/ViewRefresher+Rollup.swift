@@ -34,7 +34,6 @@ extension ViewRefresher {
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
     let existing = try await existing(views, on: connection)
-    if try await !ViewRelations.altered(views, schema: project.database.schema, on: connection).isEmpty { return nil }
     var outcomes: [RefreshOutcome] = []
     for view in views {
       let clock = ContinuousClock()
@@ -48,7 +47,8 @@ extension ViewRefresher {
         RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason))
     }
-    return outcomes
+    let altered = try await ViewRelations.altered(views, schema: project.database.schema, on: connection)
+    return altered.isEmpty ? outcomes : nil
   }
 
   /// The names of those rollups of which every relation is there.

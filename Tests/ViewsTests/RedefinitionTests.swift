@@ -172,12 +172,31 @@ import Testing
             try await reader.execute("set statement_timeout = '2s'")
             _ = try await reader.query("select * from shop.by_kind")
           }
+          // Who never finds a moment says who was there.
+          let error = try await others.withConnection { impatient in
+            await #expect(throws: PostgresError.self) {
+              try await impatient.withTransaction { connection in
+                try await connection.lockPatiently(
+                  QualifiedName(schema: "shop", name: "by_kind"), in: "access exclusive", for: .zero)
+              }
+            }
+          }
+          #expect(error?.sqlState == "55P03" && error?.message.contains("in the way: session ") == true)
           try await holder.execute("commit")
           let outcomes = try await refresh.value
           #expect(outcomes.map(\.detail) == ["rebuilt and swapped: asked for in full"])
         }
       }
     }
+  }
+
+  @Test func whatTheServerSaysInSeveralLinesIsReadable() {
+    var error = PostgresError(.server, "no", sqlState: "P0001")
+    error.hint = "first this\nthen that"
+    error.context = "PL/pgSQL function f()\nSQL statement"
+    let text = ViewError.server(view: "v", at: Shop.position, error).description
+    #expect(text.contains("fix: first this then that"))
+    #expect(!text.contains("\\n"), "\(text)")
   }
 
   @Test func keysThatNoIndexHoldsAreGroupsLikeOthers() async throws {
