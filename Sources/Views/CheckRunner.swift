@@ -37,17 +37,36 @@ public struct CheckRunner: Sendable {
   public func run(_ checks: [CheckDefinition], run: RunID) async throws -> [CheckOutcome] {
     let work = checks.flatMap { check in check.tests.map { (check: check, test: $0) } }
     if work.isEmpty { return [] }
-    let versions = try await pool.withConnection(label: "check") { connection in
+    let (versions, functions) = try await pool.withConnection(label: "check") { connection in
       try await CheckLedger.forget(run: run, names: checks.map(\.name), on: connection)
-      return try await DataVersions.current(on: connection)
+      return (
+        try await DataVersions.current(on: connection),
+        try await untoldFunctions(work.map(\.test).filter(\.isSteady).flatMap(\.calls), on: connection)
+      )
     }
     return try await inParallel(work, atMost: pool.maximum) { item in
       progress.progress(
         ProgressUpdate(stage: "check", name: item.check.name, done: 0, total: work.count, unit: "tests"))
       return try await pool.withConnection(label: "check \(item.check.name)") { connection in
-        try await outcome(of: item.test, item.check, versions: versions, run: run, on: connection)
+        var test = item.test
+        if !functions.isDisjoint(with: test.calls) { test.isSteady = false }
+        return try await outcome(of: test, item.check, versions: versions, run: run, on: connection)
       }
     }
+  }
+
+  /// Those of some names that a function has which may read what no text names: one that somebody made, whatever it
+  /// says of itself, or one of the server's own that calls itself volatile.
+  private nonisolated(nonsending) func untoldFunctions(
+    _ names: [String], on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    if names.isEmpty { return [] }
+    let rows = try await connection.query(
+      """
+      select distinct p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where p.proname = any($1::name[]) and (n.nspname <> 'pg_catalog' or p.provolatile = 'v')
+      """, [.textArray(Set(names).sorted())])
+    return Set(try rows.map { try $0.decode(0, as: String.self) })
   }
 
   private nonisolated(nonsending) func outcome(

@@ -67,17 +67,27 @@ extension RollupDefinition {
   /// - Parameter functions: those of the database that are known to depend on more.
   func unsteadyWord(_ functions: Set<String>) -> String? {
     // A subquery reads other tables.
-    words.first { $0 == "select" || UnsteadyWords.all.contains($0) || functions.contains($0) }
+    scannedWords.first { word, isCall in
+      word == "select" || (isCall || !UnsteadyWords.functions.contains(word)) && UnsteadyWords.all.contains(word)
+        || isCall && functions.contains(word)
+    }?.word
   }
 
-  /// The words of groups and conditions that are SQL, in lower case.
-  var words: [String] {
+  /// The words of groups and conditions that may be functions, in lower case.
+  var words: [String] { scannedWords.filter(\.isCall).map(\.word) }
+
+  /// The words of groups and conditions that are SQL, in lower case, and whether each stands before a parenthesis, or
+  /// before a comment, behind which there may be one.
+  private var scannedWords: [(word: String, isCall: Bool)] {
     let texts = groups.compactMap { group in
       if case .expression(let sql) = group.source { sql } else { nil }
     }
-    let words = (texts + measures.compactMap(\.condition)).flatMap { text in
-      text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+    return (texts + measures.compactMap(\.condition)).flatMap { text in
+      text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map { word in
+        let rest = text[word.endIndex...].drop { $0.isWhitespace || $0 == "\"" }
+        let isCall = ["(", "/*", "--"].contains { rest.hasPrefix($0) }
+        return (word.lowercased(), isCall)
+      }
     }
-    return words.map { $0.lowercased() }
   }
 }

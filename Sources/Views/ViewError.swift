@@ -40,11 +40,15 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
         notes: ["Daybook drops only what it made; nothing was changed"],
         fix: "drop \(dependents.joined(separator: ", ")) by hand, run again, then create it anew")
     case .server(let view, let position, let error):
-      var notes = [error.sqlState.map { "SQLSTATE \($0)" }, error.detail, error.context].compactMap { $0 }
+      // The server may say something in several lines, and a context has one for each level of it.
+      func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
+      var notes = [error.sqlState.map { "SQLSTATE \($0)" }, error.detail, error.context].compactMap { $0 }.flatMap(
+        lines)
       notes.append("nothing of this view was changed; readers see its last state")
       return Diagnostic(
         .error, code: "view_failed", at: position, "view \(view): \(error.message)", notes: notes,
-        fix: error.hint ?? "correct the definition, then: daybook refresh \(view)")
+        fix: error.hint.map { lines($0).joined(separator: " ") }
+          ?? "correct the definition, then: daybook refresh \(view)")
     }
   }
 

@@ -18,7 +18,10 @@ extension ViewRefresher {
         schema: project.database.schema, views: project.views.map(\.name), on: connection)
       let versions = try await DataVersions.current(on: connection).merging(texts) { counted, _ in counted }
       let state = try await ViewStates.current(on: connection)[view.name]
-      let exists = try await !ViewRelations.existing([view], schema: project.database.schema, on: connection).isEmpty
+      let condition = try await ViewRelations.condition(
+        ofMaterialized: QualifiedName(schema: project.database.schema, name: view.name), key: native.uniqueKey,
+        on: connection)
+      let exists = condition != .missing
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash
       func inputs(_ names: some Sequence<String>) -> [String: Int64] {
         var inputs = Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
@@ -30,7 +33,8 @@ extension ViewRefresher {
       let untold = known.filter { texts[$0] == nil && !isCounted($0) }.sorted()
       if untold.isEmpty,
         let reason = skipReason(
-          view, inputs: inputs(known), uncounted: Set(texts.keys), state: state, exists: exists, full: full)
+          view, inputs: inputs(known), uncounted: Set(texts.keys), state: state, exists: condition == .sound,
+          full: full)
       {
         return RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
@@ -38,7 +42,8 @@ extension ViewRefresher {
       try await requireInputs(view.inputs, of: view, on: connection)
       let rows = try await connection.withTransaction { connection in
         try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
-        let rows = try await build(native, of: view, exists: isSameDefinition, on: connection)
+        let rows = try await build(
+          native, of: view, as: isSameDefinition ? condition : .missing, on: connection)
         try await DataVersions.bump(view.name, on: connection)
         let read = try await dependencies(on: connection)[view.name] ?? []
         try await ViewStates.record(
@@ -47,9 +52,11 @@ extension ViewRefresher {
       }
       return RefreshOutcome(
         view: view.name, status: isSameDefinition ? .refreshed : .created, rows: rows, wall: clock.now - start,
-        detail: detail(
-          native, inputs: inputs(known), untold: untold, state: isSameDefinition ? state : nil, exists: exists,
-          full: full))
+        detail: condition == .broken && isSameDefinition
+          ? "refreshed, readers wait: it held no data, or its unique index was gone"
+          : detail(
+            native, inputs: inputs(known), untold: untold, state: isSameDefinition ? state : nil, exists: exists,
+            full: full))
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: view.name, at: view.position, error)
     }
@@ -78,12 +85,18 @@ extension ViewRefresher {
   }
 
   private nonisolated(nonsending) func build(
-    _ native: NativeViewDefinition, of view: ViewDefinition, exists: Bool, on connection: PostgresConnection
+    _ native: NativeViewDefinition, of view: ViewDefinition, as condition: ViewRelations.Condition,
+    on connection: PostgresConnection
   ) async throws -> Int {
     let name = QualifiedName(schema: project.database.schema, name: view.name)
-    if exists {
-      let concurrently = native.uniqueKey.isEmpty ? "" : "concurrently "
+    if condition != .missing {
+      let concurrently = native.uniqueKey.isEmpty || condition == .broken ? "" : "concurrently "
       try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
+      if condition == .broken,
+        try await ViewRelations.condition(ofMaterialized: name, key: native.uniqueKey, on: connection) == .broken
+      {
+        try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: name))
+      }
     } else {
       try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
       // Beside what readers see, which is taken away last.
@@ -91,8 +104,7 @@ extension ViewRefresher {
       try await connection.execute("drop materialized view if exists \(next.quoted)")
       try await connection.execute("create materialized view \(next.quoted) as\n\(native.sql)")
       if !native.uniqueKey.isEmpty {
-        let key = native.uniqueKey.map(quoteIdentifier).joined(separator: ", ")
-        try await connection.execute("create unique index on \(next.quoted) (\(key))")
+        try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: next))
       }
       for columns in native.indexes {
         let list = columns.map(quoteIdentifier).joined(separator: ", ")
@@ -102,9 +114,14 @@ extension ViewRefresher {
       try await ViewRelations.drop(view, with: project.views, schema: name.schema, on: connection)
       try await connection.execute("alter materialized view \(next.quoted) rename to \(quoteIdentifier(name.name))")
       try await nameIndexes(of: name, madeAs: next, on: connection)
+      try await ViewGrants.restore(name, on: connection)
     }
     let counted = try await connection.query("select count(*) from \(name.quoted)")
     return try counted.first?.decode(0, as: Int.self) ?? 0
+  }
+
+  private static func uniqueIndex(_ key: [String], on name: QualifiedName) -> String {
+    "create unique index on \(name.quoted) (\(key.map(quoteIdentifier).joined(separator: ", ")))"
   }
 
   /// Gives indexes the names that the server would have given them on the relation as it is called now.

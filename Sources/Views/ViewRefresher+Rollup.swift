@@ -47,7 +47,8 @@ extension ViewRefresher {
         RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason))
     }
-    return outcomes
+    let altered = try await ViewRelations.altered(views, schema: project.database.schema, on: connection)
+    return altered.isEmpty ? outcomes : nil
   }
 
   /// The names of those rollups of which every relation is there.
@@ -81,6 +82,12 @@ extension ViewRefresher {
       let member = member.reading(rebuilt)
       do {
         var result = try await carryOut(member, through: newest, images: images, on: connection)
+        if member.isReplaced {
+          result.isChanged = true
+          result.detail =
+            "its view was not the one that Daybook made, and was put back"
+            + (result.detail.map { "; \($0)" } ?? "")
+        }
         if result.isChanged {
           versions[member.view.name] = try await DataVersions.bump(member.view.name, on: connection)
         }
@@ -102,6 +109,9 @@ extension ViewRefresher {
         throw ViewError.server(view: member.view.name, at: member.view.position, error)
       }
     }
+    for member in members where member.isAltered {
+      try await ViewRelations.putBack(member.view, member.sql, with: project.views, on: connection)
+    }
     for member in rebuilt { try await swap(member, on: connection) }
     return outcomes
   }
@@ -115,6 +125,7 @@ extension ViewRefresher {
     let rollups = views.compactMap { view in if case .rollup(let rollup) = view.kind { rollup } else { nil } }
     let functions = try await unsteadyFunctions(of: rollups, on: connection)
     let existing = try await existing(views, on: connection)
+    let altered = try await ViewRelations.altered(views, schema: project.database.schema, on: connection)
     var members: [RollupMember] = []
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
@@ -122,6 +133,8 @@ extension ViewRefresher {
       let exists = existing.contains(view.name)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
       member.isRedefined = exists && !member.exists
+      member.isAltered = member.exists && altered[view.name] != nil
+      member.isReplaced = member.isAltered && altered[view.name] == true
       member.state = member.exists && !full ? states[view.name] : nil
       members.append(member)
     }

@@ -15,6 +15,10 @@ struct RollupMember {
   var state: ViewState?
   /// Whether its relations are there and of this definition.
   var exists = false
+  /// Whether its view is not the one that was made.
+  var isAltered = false
+  /// Whether it is known to be another one, and not only made by a program that did not write down what it made.
+  var isReplaced = false
   /// Whether an earlier definition stood there.
   var isRedefined = false
   var work = RollupWork.nothing
@@ -124,17 +128,18 @@ extension ViewRefresher {
     if !member.exists {
       try await ViewRelations.drop(member.view, with: project.views, schema: sql.view.schema, on: connection)
     }
-    // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks with
-    // a reader.
-    let lock = member.exists ? ["lock table \(sql.view.quoted) in access exclusive mode"] : []
     let states = [
       "alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old))",
       "alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))",
-      sql.createView,
+      sql.createView, ViewRelations.markView(of: sql),
       "drop table if exists \(QualifiedName(schema: sql.view.schema, name: old).quoted)",
     ]
     do {
-      try await execute(values + lock + states, on: connection)
+      // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks
+      // with a reader.
+      if member.exists { try await connection.lockPatiently(sql.view, in: "access exclusive") }
+      try await execute(values + states, on: connection)
+      if !member.exists { try await ViewGrants.restore(sql.view, on: connection) }
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: member.view.name, at: member.view.position, error)
     }

@@ -28,18 +28,134 @@ enum ViewRelations {
     return Set(wanted.filter { $0.1.allSatisfy { found[$0.name] == $0.kind.catalogLetter } }.map(\.0))
   }
 
-  /// Drops the relations of `view` and of every view of the project that reads it, readers first.
+  /// How a materialized view stands.
+  enum Condition {
+    /// There is none.
+    case missing
+    /// It holds no data, or its unique index is gone or not valid: it can only be refreshed whole.
+    case broken
+    case sound
+  }
+
+  /// How the materialized view `name` stands, of which `key` is to be unique where it has columns.
+  static func condition(
+    ofMaterialized name: QualifiedName, key: [String], on connection: PostgresConnection
+  ) async throws -> Condition {
+    let rows = try await connection.query(
+      """
+      select c.relispopulated and (cardinality($3::text[]) = 0 or exists (
+        select from pg_index i
+        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
+          and array(select a.attname::text from unnest(i.indkey::smallint[]) as k (number)
+            join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number order by 1)
+          = array(select unnest($3::text[]) order by 1)))
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relname = $2 and c.relkind = 'm'
+      """,
+      [.text(name.schema), .text(name.name), .textArray(key)])
+    guard let row = rows.first else { return .missing }
+    return try row.decode(0, as: Bool.self) ? .sound : .broken
+  }
+
+  /// Drops the relations of `view` and of every view of the project that reads it, readers first, and before them what
+  /// was made of definitions that are gone. Who may read them is kept for what is made in their place.
   ///
+  /// - Parameter isStateKept: whether of `view` itself nothing but the view goes.
   /// - Throws: `ViewError.foreignDependents` when something else depends on them; the transaction must be rolled back.
   static func drop(
-    _ view: ViewDefinition, with views: [ViewDefinition], schema: String, on connection: PostgresConnection
+    _ view: ViewDefinition, with views: [ViewDefinition], schema: String, keepingState isStateKept: Bool = false,
+    on connection: PostgresConnection
   ) async throws {
-    for doomed in readers(of: view, in: views).reversed() + [view] {
+    let doomed = readers(of: view, in: views).reversed() + [view]
+    let orphans = try await orphans(
+      reading: doomed.map(\.name), with: views.map(\.name), schema: schema, on: connection)
+    for orphan in orphans {
+      try await drop(.materialized, QualifiedName(schema: schema, name: orphan), of: view, on: connection)
+    }
+    for doomed in doomed {
       for relation in try await leftovers(of: doomed, schema: schema, on: connection) {
+        if isStateKept, doomed.name == view.name, relation.kind == .table { continue }
         let name = QualifiedName(schema: schema, name: relation.name)
+        if relation.name == doomed.name { try await ViewGrants.keep(name, on: connection) }
         try await drop(relation.kind, name, of: doomed, on: connection)
       }
     }
+  }
+
+  /// Materialized views that Daybook made of definitions that are gone, and that read one of `doomed`; readers first.
+  private static func orphans(
+    reading doomed: [String], with defined: [String], schema: String, on connection: PostgresConnection
+  ) async throws -> [String] {
+    let rows = try await connection.query(
+      """
+      with recursive reached as (
+        select c.oid, 0 as depth from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = $1 and c.relname = any($2)
+        union
+        select r.ev_class, reached.depth + 1
+        from reached
+        join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = reached.oid
+          and d.classid = 'pg_rewrite'::regclass
+        join pg_rewrite r on r.oid = d.objid and r.ev_class <> reached.oid
+      )
+      select c.relname::text from reached join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relkind = 'm' and c.relname <> all($3)
+        and exists (select from daybook.view_state s where s.view = c.relname)
+      group by c.oid, c.relname order by max(reached.depth) desc
+      """,
+      [.text(schema), .textArray(doomed), .textArray(defined)])
+    return try rows.map { try $0.decode(0, as: String.self) }
+  }
+
+  // MARK: What rollup views say
+
+  /// Those of some rollups whose view is not the one that was made last, and of each whether that is known: the table of
+  /// its state says what was made.
+  static func altered(
+    _ views: [ViewDefinition], schema: String, on connection: PostgresConnection
+  ) async throws -> [String: Bool] {
+    let states = views.map { RollupSQL.stateName(of: QualifiedName(schema: schema, name: $0.name)).name }
+    let rows = try await connection.query(
+      """
+      select v.relname::text, obj_description(s.oid, 'pg_class') is not null
+      from unnest($2::name[], $3::name[]) as wanted (view, state)
+      join pg_namespace n on n.nspname = $1
+      join pg_class v on v.relnamespace = n.oid and v.relname = wanted.view and v.relkind = 'v'
+      join pg_class s on s.relnamespace = n.oid and s.relname = wanted.state
+      join pg_rewrite r on r.ev_class = v.oid and r.rulename = '_RETURN'
+      where obj_description(s.oid, 'pg_class') is distinct from 'its view is ' || md5(r.ev_action::text)
+      """, [.text(schema), .textArray(views.map(\.name)), .textArray(states)])
+    return Dictionary(
+      try rows.map { (try $0.decode(0, as: String.self), try $0.decode(1, as: Bool.self)) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Writes down on a rollup's state what its view says now.
+  static func markView(of sql: RollupSQL) -> String {
+    let mark = """
+      select format('comment on table %s is %L', \(quoteLiteral(sql.state.quoted)), 'its view is ' || md5(r.ev_action::text))
+      from pg_rewrite r where r.ev_class = \(quoteLiteral(sql.view.quoted))::regclass and r.rulename = '_RETURN'
+      """
+    return "do \(quoteLiteral("begin execute (\(mark)); end"))"
+  }
+
+  /// Makes a rollup's view anew over the state that is there.
+  static func putBack(
+    _ view: ViewDefinition, _ sql: RollupSQL, with views: [ViewDefinition], on connection: PostgresConnection
+  ) async throws {
+    try await connection.lockPatiently(sql.view, in: "access exclusive")
+    try await connection.execute("savepoint daybook_view")
+    do {
+      try await connection.execute(sql.createView)
+    } catch {
+      // Columns that were added by hand, or are of other types, cannot be replaced.
+      guard error.sqlState == "42P16" else { throw error }
+      try await connection.execute("rollback to savepoint daybook_view")
+      try await drop(view, with: views, schema: sql.view.schema, keepingState: true, on: connection)
+      try await connection.execute(sql.createView)
+      try await ViewGrants.restore(sql.view, on: connection)
+    }
+    try await connection.execute(markView(of: sql))
   }
 
   private static func drop(

@@ -30,8 +30,26 @@ internal import Testing
     #expect(check.tests[0].inputs == ["payments"])
     #expect(check.tests[3].inputs == ["daily", "payments"])
     #expect(check.tests[7].inputs == ["daily", "payments"])
-    #expect(check.tests[8].inputs == ["daily"])
+    // Whatever a test reads, it is about the relation of its check.
+    #expect(check.tests[8].inputs == ["daily", "payments"])
     // How fresh data is depends on the date, and what reads the catalog or the clock on more than versions tell.
     #expect(check.tests.indices.filter { !check.tests[$0].isSteady } == [6, 9])
+  }
+
+  @Test func whatATestCallsIsKnownAndAColumnIsNoFunction() throws {
+    var files = Samples.shop
+    files["Jobs/checks/more.yaml"] = """
+      check: more
+      on: payments
+      tests:
+        - none: "select * from audit()"
+        - none: "select 1 from daily where age > public.Audit (1)"
+        - none: "select 1 from daily where age(day) > '1 day'"
+
+      """
+    let check = try #require(try ProjectFixture(files).load().check(named: "more"))
+    #expect(check.tests.map(\.isSteady) == [false, true, false])
+    #expect(check.tests.map(\.calls) == [["audit"], ["audit"], ["age"]])
+    #expect(check.tests[0].inputs == ["payments"])
   }
 }

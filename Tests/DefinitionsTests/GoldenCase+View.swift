@@ -95,6 +95,25 @@ extension GoldenCase {
         error: Jobs/views/daily.yaml:10:6: "e" is not SQL: a ")" has no partner
         """),
     GoldenCase(
+      name: "columns named with what they are in",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: payments
+        group_by: { currency: currency, size: { expression: 'shop.payments."amount" > 5' } }
+        measures:
+          total: { sum: amount, where: "payments.amount > public.floor(1.5) and amount::pg_catalog.int4 > 0" }
+          paid: { sum: amount, where: "amount > public.floor(1.5) and amount::pg_catalog.int4 > 0" }
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:3:53: "expression" names the column shop.payments."amount" with what it is in
+          fix: write "amount" alone
+        error: Jobs/views/daily.yaml:5:32: "where" names the column payments.amount with what it is in
+          fix: write amount alone
+        """),
+    GoldenCase(
       name: "a view named like a feed",
       files: [
         "Jobs/views/daily.yaml": """

@@ -204,6 +204,28 @@ import Views
     }
   }
 
+  /// What a function reads its caller does not say.
+  @Test func whatCallsAFunctionThatSomebodyMadeIsMadeAgain() async throws {
+    var test = Self.test(.noRow(query: "select id from sales where exists (select from audit()) and abs(id) > 0"))
+    test.calls = ["abs", "audit", "exists"]
+    let audit = """
+      create table shop.found (id bigint);
+      create function shop.audit() returns setof shop.found immutable language sql as 'select * from shop.found'
+      """
+    try await run([test], changes: audit) { [test] shop, outcomes, _ in
+      #expect(outcomes.map(\.status) == [.passed])
+      try await shop.run("insert into shop.found values (1)")
+      let again = try await shop.checks.run([Self.check([test])], run: .make())
+      #expect(again.map(\.status) == [.failed])
+      // The server's own functions say what they read.
+      var own = Self.test(.noRow(query: "select id from sales where abs(id) < 0"))
+      own.calls = ["abs"]
+      for expected in [CheckOutcome.Status.passed, .skipped] {
+        #expect(try await shop.checks.run([Self.check([own])], run: .make()).map(\.status) == [expected])
+      }
+    }
+  }
+
   @Test func whatFailedIsMadeAgain() async throws {
     try await run([Self.test(.noRow(query: "select 1 as one"))]) { shop, _, _ in
       let again = try await shop.checks.run([Self.check([Self.test(.noRow(query: "select 1 as one"))])], run: .make())

@@ -44,6 +44,24 @@ import Views
     }
   }
 
+  @Test func aViewWithoutItsIndexOrItsDataIsMended() async throws {
+    let few = Shop.native(
+      "few", "select customer, count(*) as n from sales group by 1", inputs: ["sales"], unique: ["customer"])
+    try await Shop.with(views: [few]) { shop in
+      try await shop.addSales(1...50)
+      _ = try await shop.refresher.refresh(.all)
+      for damage in ["drop index shop.few_customer_idx", "refresh materialized view shop.few with no data"] {
+        try await shop.run(damage)
+        let outcomes = try await shop.refresher.refresh(.all)
+        #expect(
+          outcomes.map(\.detail) == ["refreshed, readers wait: it held no data, or its unique index was gone"])
+        #expect(try await shop.rows("select count(*) from shop.few") == ["7"])
+        #expect(try await shop.rows("select indexname from pg_indexes where tablename = 'few'") == ["few_customer_idx"])
+        #expect(try await shop.refresher.refresh(.all).allSatisfy { !$0.isChanged })
+      }
+    }
+  }
+
   @Test func aViewIsRefreshedBehindTheRollupThatOnlyTheCatalogKnows() async throws {
     let busy = Shop.native("a_busy", Self.busy, inputs: [])
     try await Shop.with(views: [busy, Shop.byCustomer]) { shop in

@@ -98,4 +98,17 @@ import Testing
       #expect(rows == ["delta|1500", "rebuild|20000", "rebuild|21500"])
     }
   }
+
+  @Test(arguments: [
+    ("age >= 18 and random > 2", nil), ("age(sold_at) > interval '1 day'", "age"), ("Random () > 0.5", "random"),
+    ("\"age\"(sold_at) > x", "age"), ("nextval /* ( */ (x) > 1", "nextval"), ("sold_at > now()", "now"),
+    ("sold_at > current_date", "current_date"), ("margin > 1", nil), ("margin(amount) > 1", "margin"),
+    ("x in (select 1)", "select"),
+  ])
+  func aColumnNamedLikeAFunctionDependsOnNothing(_ condition: String, _ word: String?) {
+    let view = Shop.rollup(
+      "v", groups: [], measures: [RollupMeasure(name: "n", function: .count, condition: condition)])
+    guard case .rollup(let rollup) = view.kind else { return }
+    #expect(rollup.unsteadyWord(["margin"]) == word)
+  }
 }

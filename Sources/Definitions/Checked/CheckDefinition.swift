@@ -70,9 +70,11 @@ public struct CheckTest: Sendable, Hashable {
   public var condition: String?
   /// The feeds and views it reads, by name.
   public var inputs: [String]
-  /// Whether the data versions of `inputs` tell of everything that it depends on, so that it need not be made again
-  /// while they stand still.
+  /// Whether the data versions of `inputs` tell of everything that its text names, so that it need not be made again
+  /// while they stand still, if the functions that it calls do not read more.
   public var isSteady: Bool
+  /// What its SQL calls, or seems to: words before a parenthesis.
+  public var calls: [String]
   /// Changes when the test changes in meaning.
   public var hash: String
   /// Where the test stands.
@@ -81,13 +83,14 @@ public struct CheckTest: Sendable, Hashable {
   /// Creates a test from checked values.
   public init(
     kind: Kind, severity: CheckSeverity = .error, condition: String? = nil, inputs: [String] = [],
-    isSteady: Bool = false, hash: String = "", position: SourcePosition
+    isSteady: Bool = false, calls: [String] = [], hash: String = "", position: SourcePosition
   ) {
     self.kind = kind
     self.severity = severity
     self.condition = condition
     self.inputs = inputs
     self.isSteady = isSteady
+    self.calls = calls
     self.hash = hash
     self.position = position
   }

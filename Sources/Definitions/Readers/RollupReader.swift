@@ -127,7 +127,8 @@ struct RollupReader {
       let key = single(of: keys, in: reader, user, errorsBefore: before)
     else { return nil }
     if key == "expression" {
-      guard let scalar = reader.scalar(key), let sql = scan(scalar, at: reader.position(of: key), as: key) else {
+      guard let scalar = reader.scalar(key), let sql = scan(scalar, at: reader.position(of: key), as: key, ofRows: true)
+      else {
         return nil
       }
       draft.sourceExpressions.append((sql, reader.position(of: key)))
@@ -170,7 +171,9 @@ struct RollupReader {
       let word = single(of: Self.functions, in: reader, user, errorsBefore: before)
     else { return nil }
     var condition: String?
-    if let scalar = reader.scalar("where"), let sql = scan(scalar, at: reader.position(of: "where"), as: "where") {
+    if let scalar = reader.scalar("where"),
+      let sql = scan(scalar, at: reader.position(of: "where"), as: "where", ofRows: true)
+    {
       condition = sql.closed(scalar.text)
       draft.sourceExpressions.append((sql, reader.position(of: "where")))
     }
@@ -224,7 +227,11 @@ struct RollupReader {
 
   // MARK: SQL
 
-  private func scan(_ scalar: DefinitionNode.Scalar, at place: SourcePosition, as key: String) -> ScannedSQL? {
+  /// - Parameter isOfRows: whether it is about rows of the source, which come from its table, its journal and parts of
+  ///   both: there columns have no other name than their own.
+  private func scan(
+    _ scalar: DefinitionNode.Scalar, at place: SourcePosition, as key: String, ofRows isOfRows: Bool = false
+  ) -> ScannedSQL? {
     do throws(SQLProblem) {
       let sql = try ScannedSQL(scalar.text)
       if sql.tokens.isEmpty {
@@ -238,6 +245,12 @@ struct RollupReader {
       // Put between parentheses of Daybook's own, it has to stay between them.
       if let parenthesis = sql.unpairedParenthesis {
         findings.error("bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(parenthesis)\" has no partner")
+        return nil
+      }
+      if isOfRows, let name = sql.qualifiedColumn {
+        findings.error(
+          "qualified_column", at: place, "\"\(key)\" names the column \(name) with what it is in",
+          fix: "write \(name.split(separator: ".").last ?? "the column") alone")
         return nil
       }
       return sql

@@ -37,7 +37,7 @@ struct CheckResolver {
   private func resolve(_ draft: CheckTestDraft, of check: CheckDraft) -> CheckTest {
     var test = draft.test
     var relations: Set<String> = []
-    if draft.queries.isEmpty, let relation = check.relation { relations.insert(relation) }
+    if let relation = check.relation { relations.insert(relation) }
     if let relation = check.relation {
       for use in draft.columnUses { self.check(use, in: relation, limits: draft.limits) }
       if let condition = draft.condition { self.check(condition.sql, at: condition.position, in: relation) }
@@ -58,7 +58,11 @@ struct CheckResolver {
         views.inputs(of: sql.relations.map { ($0, place) }, commonTableNames: sql.commonTableNames))
       let isOurs = views.areKnown(sql.relations, commonTableNames: sql.commonTableNames)
       if !isOurs || sql.hasUnsteadyWord { test.isSteady = false }
+      // A function may read what the text does not name; whose it is the database knows.
+      test.calls = Set(test.calls + sql.calls).sorted()
     }
+    // A query that names no relation has its rows from somewhere else.
+    if draft.queries.contains(where: { $0.sql.relations.isEmpty }) { test.isSteady = false }
     if case .freshness = test.kind { test.isSteady = false }
     test.inputs = inputs.sorted()
     test.hash = hash(of: test, on: check.relation)

@@ -13,6 +13,47 @@ extension ScannedSQL {
     return depth == 0 ? nil : depth > 0 ? "(" : ")"
   }
 
+  /// Whether there is a word by which SQL depends on more than the rows it reads.
+  var hasUnsteadyWord: Bool {
+    tokens.indices.contains { index in
+      let word = tokens[index].text
+      return UnsteadyWords.all.contains(word) && (isCall(at: index) || !UnsteadyWords.functions.contains(word))
+    }
+  }
+
+  /// The names that stand before a parenthesis: functions, and words of SQL that are none.
+  var calls: Set<String> { Set(tokens.indices.filter(isCall).map { tokens[$0].text }) }
+
+  private func isCall(at index: Int) -> Bool {
+    guard case .identifier = tokens[index].kind, index + 1 < tokens.count else { return false }
+    return tokens[index + 1].isSymbol("(")
+  }
+
+  /// A name with another one before it and a point between, as written; nil when every column is named alone. Functions
+  /// and types may stand in a schema, and in an expression with a query in it names are that query's.
+  var qualifiedColumn: String? {
+    if tokens.contains(where: { $0.isWord("select") }) { return nil }
+    for index in tokens.indices.dropFirst(2) {
+      guard case .identifier = tokens[index].kind, tokens[index - 1].isSymbol("."),
+        case .identifier = tokens[index - 2].kind
+      else { continue }
+      var first = index - 2
+      while first >= 2, tokens[first - 1].isSymbol("."), case .identifier = tokens[first - 2].kind { first -= 2 }
+      var last = index
+      while last + 2 < tokens.count, tokens[last + 1].isSymbol("."), case .identifier = tokens[last + 2].kind {
+        last += 2
+      }
+      let before = first > 0 ? tokens[first - 1] : nil
+      if isCall(at: last) || before?.isSymbol("::") == true || before?.isWord("as") == true
+        || before?.isWord("collate") == true
+      {
+        continue
+      }
+      return tokens[first...last].map(\.raw).joined()
+    }
+    return nil
+  }
+
   private static let words: Set = [
     "all", "and", "any", "array", "as", "asc", "asymmetric", "at", "between", "both", "by", "case", "cast", "century",
     "collate", "current_date", "current_time", "current_timestamp", "day", "decade", "desc", "distinct", "dow", "doy",

@@ -9,6 +9,11 @@ public enum UnsteadyWords {
     "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
     "current_user", "session_user", "current_setting",
   ]
+  /// Those that are functions and no words of SQL: a column may be called so, and then says nothing of the moment.
+  public static let functions: Set<String> = [
+    "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid",
+    "nextval", "current_setting",
+  ]
 }
 
 extension ScannedSQL {

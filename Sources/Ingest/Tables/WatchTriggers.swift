@@ -3,7 +3,7 @@
 // EXCLUSIVE on the table (TRUNCATE more) from before the batch is numbered until it commits, so that whoever has locked
 // the table against writers has all numbers up to the highest one it sees; nothing else is locked, so that writers meet
 // each other's rows only as they would without triggers. Daybook's own loads journal themselves, and say so by a setting of
-// their transaction. The function is one for each feed, runs with the rights of its owner whoever writes, and trusts no name
+// their transaction, which is believed of the function's owner alone, and of roles that may act as it. The function is one for each feed, runs with the rights of its owner whoever writes, and trusts no name
 // but those it was made with. How the images are read is elsewhere.
 
 internal import Definitions
@@ -28,6 +28,11 @@ struct WatchTriggers: Sendable {
   static let rowsMaximum = 100_000
   /// The setting that names the feed which the transaction loads.
   private static let setting = "daybook.writer"
+  /// Whether the session acts for a role: its own, or the one that it set. A superuser does for each.
+  private static func actsFor(_ owner: String) -> String {
+    "pg_has_role(case current_setting('role') when 'none' then session_user else current_setting('role')::name end, "
+      + "\(owner), 'member')"
+  }
 
   /// The function behind the triggers on a feed's table.
   static func function(of feed: String) -> QualifiedName {
@@ -110,7 +115,8 @@ struct WatchTriggers: Sendable {
         minus bigint := 0;
         is_bulk boolean := tg_op = 'TRUNCATE';
       begin
-        if current_setting(\(quoteLiteral(Self.setting)), true) = \(quoteLiteral(feed)) then
+        if current_setting(\(quoteLiteral(Self.setting)), true) = \(quoteLiteral(feed))
+          and \(Self.actsFor("current_user")) then
           return null;
         end if;
         if tg_op in ('INSERT', 'UPDATE') then
@@ -165,7 +171,8 @@ struct WatchTriggers: Sendable {
   nonisolated(nonsending) func state(on connection: PostgresConnection) async throws -> State {
     let rows = try await connection.query(
       """
-      select f.prosrc = $3 and f.prosecdef and f.proconfig = '{"search_path=pg_catalog, pg_temp"}',
+      select f.prosrc = $3 and f.prosecdef and f.proconfig = '{"search_path=pg_catalog, pg_temp"}'
+          and \(Self.actsFor("f.proowner")),
         t.tgname::text, t.tgtype::integer,
         t.tgenabled = 'O' and t.tgqual is null and t.tgattr::text = '' and t.tgnargs = 0,
         t.tgoldtable::text, t.tgnewtable::text
