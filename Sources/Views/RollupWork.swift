@@ -24,13 +24,15 @@ enum RollupWork: Equatable {
   ///   - absorbed: the last batch in the state; nil when the state was never built beside the journal.
   ///   - batches: all batches of the source behind that one.
   ///   - hasMoved: whether the source's data is at another version than the state was built from.
+  ///   - isReplaced: whether another table stands under the source's name than the one that the state was built from.
   ///   - readRows: the rows that a rebuild would read, as the planner believes; nil when it knows nothing.
   ///   - cost: what both ways took lately.
   static func choose(
-    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, readRows: Int?,
-    cost: RefreshCost = RefreshCost()
+    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, isReplaced: Bool = false,
+    readRows: Int?, cost: RefreshCost = RefreshCost()
   ) -> RollupWork {
     guard let absorbed else { return .rebuild(reason: "\(source) changed") }
+    if isReplaced { return .rebuild(reason: "\(source) is another table than before") }
     guard let last = batches.last else {
       // A change that no batch tells of was made by an older program, or by hand together with the version.
       return hasMoved ? .rebuild(reason: "\(source) changed and its journal does not tell how") : .nothing
@@ -68,16 +70,20 @@ extension RollupDefinition {
   func unsteadyWord(_ functions: Set<String>) -> String? {
     // A subquery reads other tables.
     words.first { $0 == "select" || UnsteadyWords.all.contains($0) || functions.contains($0) }
+      ?? texts.lazy.compactMap(UnsteadyWords.moment).first
   }
 
   /// The words of groups and conditions that are SQL, in lower case.
   var words: [String] {
-    let texts = groups.compactMap { group in
+    let words = texts.flatMap { text in text.split { !($0.isLetter || $0.isNumber || $0 == "_") } }
+    return words.map { $0.lowercased() }
+  }
+
+  /// The groups and conditions that are SQL.
+  private var texts: [String] {
+    let groups = groups.compactMap { group in
       if case .expression(let sql) = group.source { sql } else { nil }
     }
-    let words = (texts + measures.compactMap(\.condition)).flatMap { text in
-      text.split { !($0.isLetter || $0.isNumber || $0 == "_") }
-    }
-    return words.map { $0.lowercased() }
+    return groups + measures.compactMap(\.condition)
   }
 }

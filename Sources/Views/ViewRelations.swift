@@ -30,10 +30,14 @@ enum ViewRelations {
 
   /// Drops the relations of `view` and of every view of the project that reads it, readers first.
   ///
+  /// Another unit may do so at the same time with a reader of both. It is waited for, and what it took away is gone though
+  /// the snapshot of this transaction still has it.
   /// - Throws: `ViewError.foreignDependents` when something else depends on them; the transaction must be rolled back.
   static func drop(
     _ view: ViewDefinition, with views: [ViewDefinition], schema: String, on connection: PostgresConnection
   ) async throws {
+    try await connection.execute(
+      "select pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("daybook drops views of \(schema)")])
     for doomed in readers(of: view, in: views).reversed() + [view] {
       for relation in try await leftovers(of: doomed, schema: schema, on: connection) {
         let name = QualifiedName(schema: schema, name: relation.name)
@@ -46,7 +50,7 @@ enum ViewRelations {
     _ kind: Kind, _ name: QualifiedName, of view: ViewDefinition, on connection: PostgresConnection
   ) async throws {
     do {
-      try await connection.execute("drop \(kind.keyword) \(name.quoted) restrict")
+      try await connection.execute("drop \(kind.keyword) if exists \(name.quoted) restrict")
     } catch {
       guard error.sqlState == "2BP01" else { throw error }
       throw ViewError.foreignDependents(

@@ -9,4 +9,40 @@ public enum UnsteadyWords {
     "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
     "current_user", "session_user", "current_setting",
   ]
+  /// Those that need no parenthesis behind them to be what they are.
+  private static let standingAlone: Set<String> = [
+    "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_user", "session_user",
+  ]
+  /// Words that a string may say to mean a moment: `date 'today'`.
+  private static let moments: Set<String> = ["now", "today", "tomorrow", "yesterday"]
+
+  /// The first word between quotes by which a text may mean a moment.
+  public static func moment(inStringsOf sql: String) -> String? {
+    let parts = sql.split(separator: "'", omittingEmptySubsequences: false)
+    return parts.enumerated().lazy.filter { !$0.offset.isMultiple(of: 2) }.compactMap { moment(in: $0.element) }.first
+  }
+
+  private static func moment(in string: Substring) -> String? {
+    string.lowercased().split { !$0.isLetter }.map(String.init).first(where: moments.contains)
+  }
+
+  /// The first word of a statement by which it depends on more than the rows it reads.
+  fileprivate static func first(in sql: ScannedSQL) -> String? {
+    for (index, token) in sql.tokens.enumerated() {
+      switch token.kind {
+      case .identifier(isQuoted: false) where all.contains(token.text):
+        let isCalled = index + 1 < sql.tokens.count && sql.tokens[index + 1].isSymbol("(")
+        if isCalled || standingAlone.contains(token.text) { return token.text }
+      case .string:
+        if let moment = moment(in: Substring(token.text)) { return moment }
+      default: break
+      }
+    }
+    return nil
+  }
+}
+
+extension NativeViewDefinition {
+  /// The first word by which it depends on more than the rows it reads.
+  public var unsteadyWord: String? { (try? ScannedSQL(sql)).flatMap(UnsteadyWords.first) }
 }
