@@ -102,7 +102,7 @@ struct RoomWork: StageWork {
   var width: Int { refresher.width }
 
   func schedule(_ views: [String]) async throws -> RefreshSchedule {
-    try await refresher.schedule(.named(views))
+    try await refresher.schedule(.named(views), full: plan.isFullRefresh)
   }
 
   func perform(_ unit: WorkUnit) async throws -> UnitOutcome {

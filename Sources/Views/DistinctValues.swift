@@ -50,8 +50,10 @@ struct DistinctValues {
       """
   }
 
-  var indexNext: String {
+  /// - Parameter left: groups that are not in it, because an entry cannot hold their longest key.
+  func indexNext(leaving left: Set<String>) -> String {
     let value = isText ? "(\(indexed(#""__value""#)))" : #""__value""#
+    let keys = sql.rollup.groups.filter { !left.contains($0.name) }.map { quoteIdentifier($0.name) }
     return "create index on \(nextTable.quoted) (\((keys + [value]).joined(separator: ", ")))"
   }
 
@@ -101,7 +103,7 @@ struct DistinctValues {
 
   static let countImpossible = #"select count(*) from daybook_values where "__old" + "__n" < 0"#
 
-  /// Brings the values up to date and puts the change of their number into `daybook_delta`.
+  /// Brings the values up to date and puts the change of their number into `daybook_change`.
   var apply: [String] {
     let columns = (keys + [#""__value""#, #""__n""#]).joined(separator: ", ")
     let groups = sql.rollup.groups.indices.map { "d.\(RollupDelta.key($0))" }.joined(separator: ", ")
@@ -120,7 +122,7 @@ struct DistinctValues {
       from daybook_values c join daybook_delta d using ("__number") where c."__place" is null
       """,
       """
-      update daybook_delta d set \(cell) = c."__change"
+      update daybook_change d set \(cell) = c."__change"
       from (
         select "__number", count(*) filter (where "__old" = 0) - count(*) filter (where "__old" + "__n" = 0) as "__change"
         from daybook_values group by 1

@@ -147,7 +147,7 @@ struct RollupDelta {
     let counted = [
       #"coalesce("__was", 0) + "__n" < 0"#, sums.isEmpty ? "false" : sums.joined(separator: " or "),
       #""__anew""#, #""__was" + "__n" = 0"#, #""__was" is null and "__n" <> 0"#,
-      longKeys.isEmpty ? "false" : #""__was" is null and (\#(longKeys.joined(separator: " or ")))"#,
+      longKeys.isEmpty ? "false" : #""__was" is null and "__n" <> 0 and (\#(longKeys.joined(separator: " or ")))"#,
     ]
     return "select \(counted.map { "count(*) filter (where \($0))" }.joined(separator: ",\n  ")) from daybook_change"
   }

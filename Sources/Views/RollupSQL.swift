@@ -217,20 +217,22 @@ struct RollupSQL {
   /// A measure as read from the state. The quotients are those of PostgreSQL's own aggregates, digit for digit.
   private func readExpression(_ measure: RollupMeasure) -> String {
     func cell(_ suffix: String) -> String { quoteIdentifier(measure.name + suffix) }
-    let variance = """
-      case when \(cell("__n")) > 1 then \
-      (\(cell("__n")) * \(cell("__squares")) - \(cell("__sum")) * \(cell("__sum"))) \
-      / (\(cell("__n"))::numeric * (\(cell("__n")) - 1)) end
-      """
+    let spread = "(\(cell("__n")) * \(cell("__squares")) - \(cell("__sum")) * \(cell("__sum")))"
+    let quotient = "\(spread) / (\(cell("__n"))::numeric * (\(cell("__n")) - 1))"
+    // Of equal values the server says 0 without decimals. What is no number is greater than any to it.
+    func ofSeveral(_ expression: String) -> String {
+      "case when \(cell("__n")) > 1 then case when \(spread) <= 0 then 0::numeric else \(expression) end end"
+    }
     switch measure.function {
     case .count: return cell("__n")
     case .sum: return "coalesce(\(cell("__sum")), 0)"
     case .average: return "\(cell("__sum")) / nullif(\(cell("__n")), 0)"
-    case .variance: return variance
+    case .variance: return ofSeveral(quotient)
     case .stddev:
       // PostgreSQL keeps as many decimals as the variance has; its sqrt() would keep more. The ten decimals in
       // between keep the one rounding that counts from being done twice.
-      return "round(sqrt(round(\(variance), scale(\(variance)) + 10)), scale(\(variance)))"
+      return ofSeveral(
+        "coalesce(round(sqrt(round(\(quotient), scale(\(quotient)) + 10)), scale(\(quotient))), 'NaN'::numeric)")
     case .min: return cell("__min")
     case .max: return cell("__max")
     case .first, .last: return cell("__value")

@@ -24,13 +24,15 @@ enum RollupWork: Equatable {
   ///   - absorbed: the last batch in the state; nil when the state was never built beside the journal.
   ///   - batches: all batches of the source behind that one.
   ///   - hasMoved: whether the source's data is at another version than the state was built from.
+  ///   - isReplaced: whether another table stands under the source's name than the one that the state was built from.
   ///   - readRows: the rows that a rebuild would read, as the planner believes; nil when it knows nothing.
   ///   - cost: what both ways took lately.
   static func choose(
-    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, readRows: Int?,
-    cost: RefreshCost = RefreshCost()
+    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, isReplaced: Bool = false,
+    readRows: Int?, cost: RefreshCost = RefreshCost()
   ) -> RollupWork {
     guard let absorbed else { return .rebuild(reason: "\(source) changed") }
+    if isReplaced { return .rebuild(reason: "\(source) is another table than before") }
     guard let last = batches.last else {
       // A change that no batch tells of was made by an older program, or by hand together with the version.
       return hasMoved ? .rebuild(reason: "\(source) changed and its journal does not tell how") : .nothing
@@ -70,7 +72,7 @@ extension RollupDefinition {
     scannedWords.first { word, isCall in
       word == "select" || (isCall || !UnsteadyWords.functions.contains(word)) && UnsteadyWords.all.contains(word)
         || isCall && functions.contains(word)
-    }?.word
+    }?.word ?? texts.lazy.compactMap(UnsteadyWords.moment).first
   }
 
   /// The words of groups and conditions that may be functions, in lower case.
@@ -79,15 +81,20 @@ extension RollupDefinition {
   /// The words of groups and conditions that are SQL, in lower case, and whether each stands before a parenthesis, or
   /// before a comment, behind which there may be one.
   private var scannedWords: [(word: String, isCall: Bool)] {
-    let texts = groups.compactMap { group in
-      if case .expression(let sql) = group.source { sql } else { nil }
-    }
-    return (texts + measures.compactMap(\.condition)).flatMap { text in
+    texts.flatMap { text in
       text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map { word in
         let rest = text[word.endIndex...].drop { $0.isWhitespace || $0 == "\"" }
         let isCall = ["(", "/*", "--"].contains { rest.hasPrefix($0) }
         return (word.lowercased(), isCall)
       }
     }
+  }
+
+  /// The groups and conditions that are SQL.
+  private var texts: [String] {
+    let groups = groups.compactMap { group in
+      if case .expression(let sql) = group.source { sql } else { nil }
+    }
+    return groups + measures.compactMap(\.condition)
   }
 }

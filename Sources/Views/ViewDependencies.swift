@@ -1,6 +1,7 @@
 // What a materialized view reads, as PostgreSQL itself has it: tables and other views, through views made by hand.
 // What such views say counts, too: that they were replaced is seen though nothing they read has moved.
-// Invariant: nothing is guessed; what a function reads inside is not in the catalog and cannot be found.
+// Invariant: nothing is guessed; what a function reads inside is not in the catalog and cannot be found, so that the
+// function itself is named instead.
 
 internal import Postgres
 
@@ -8,7 +9,8 @@ internal import Postgres
 enum ViewDependencies {
   /// What each materialized view of a schema reads: names of relations of that schema, and of others as `schema.name`.
   ///
-  /// A plain view is looked through, unless it is one of `views`.
+  /// A plain view is looked through, unless it is one of `views`. A function that is not the server's own and does not say
+  /// that it is immutable is among them, with `()` behind its name.
   /// Source: PostgreSQL 15 manual, pg_depend and pg_rewrite.
   static func read(
     schema: String, views: [String], on connection: PostgresConnection
@@ -20,23 +22,28 @@ enum ViewDependencies {
         from pg_rewrite r
         join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
           and d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
-      ), reached as (
-        select c.oid as root, reads.relation
-        from pg_class c join pg_namespace n on n.oid = c.relnamespace join reads on reads.reader = c.oid
+      ), readers as (
+        select c.oid as root, c.relname as name, c.oid as reader
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = $1 and c.relkind = 'm' and c.relname = any($2)
         union
-        select reached.root, reads.relation
-        from reached
-        join pg_class through on through.oid = reached.relation and through.relkind = 'v'
+        select readers.root, readers.name, through.oid
+        from readers join reads on reads.reader = readers.reader
+        join pg_class through on through.oid = reads.relation and through.relkind = 'v'
         join pg_namespace n on n.oid = through.relnamespace
-        join reads on reads.reader = through.oid
         where not (n.nspname = $1 and through.relname = any($2))
       )
-      select root.relname, case when n.nspname = $1 then c.relname else n.nspname || '.' || c.relname end
-      from reached
-      join pg_class root on root.oid = reached.root
-      join pg_class c on c.oid = reached.relation
+      select readers.name, case when n.nspname = $1 then c.relname else n.nspname || '.' || c.relname end
+      from readers join reads on reads.reader = readers.reader
+      join pg_class c on c.oid = reads.relation
       join pg_namespace n on n.oid = c.relnamespace
+      union
+      select readers.name, case when n.nspname = $1 then '' else n.nspname || '.' end || p.proname || '()'
+      from readers join pg_rewrite r on r.ev_class = readers.reader
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
+      join pg_proc p on p.oid = d.refobjid and p.provolatile <> 'i'
+      join pg_namespace n on n.oid = p.pronamespace
+      where n.nspname not in ('pg_catalog', 'information_schema')
       """,
       [.text(schema), .textArray(views)])
     var found: [String: Set<String>] = [:]

@@ -22,16 +22,19 @@ extension ViewRefresher {
         ofMaterialized: QualifiedName(schema: project.database.schema, name: view.name), key: native.uniqueKey,
         on: connection)
       let exists = condition != .missing
-      let isSameDefinition = exists && state?.definitionHash == view.definitionHash
+      let catalog = try await dependencies(on: connection)[view.name] ?? []
+      let lost = exists ? state.map { self.lost(view, known: catalog, state: $0, full: full) } ?? [] : []
+      let isSameDefinition = exists && state?.definitionHash == view.definitionHash && lost.isEmpty
       func inputs(_ names: some Sequence<String>) -> [String: Int64] {
         var inputs = Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
         // SQL may ask for the day of a moment; the sessions of a project are in its time zone.
         inputs["\(Self.zonePrefix)\(project.calendar.timeZone)"] = 1
         return inputs
       }
-      let known = isSameDefinition ? try await dependencies(on: connection)[view.name] ?? [] : Set(view.inputs)
+      let known = isSameDefinition ? catalog : Set(view.inputs)
       let untold = known.filter { texts[$0] == nil && !isCounted($0) }.sorted()
-      if untold.isEmpty,
+      let unsteady = reasonToLookAgain(native, known: known, untold: untold)
+      if isSameDefinition, unsteady == nil,
         let reason = skipReason(
           view, inputs: inputs(known), uncounted: Set(texts.keys), state: state, exists: condition == .sound,
           full: full)
@@ -54,9 +57,9 @@ extension ViewRefresher {
         view: view.name, status: isSameDefinition ? .refreshed : .created, rows: rows, wall: clock.now - start,
         detail: condition == .broken && isSameDefinition
           ? "refreshed, readers wait: it held no data, or its unique index was gone"
-          : detail(
-            native, inputs: inputs(known), untold: untold, state: isSameDefinition ? state : nil, exists: exists,
-            full: full))
+          : isSameDefinition
+            ? detail(native, inputs: inputs(known), unsteady: unsteady, state: state, full: full)
+            : reasonOfMaking(view, exists: exists, state: state, lost: lost))
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: view.name, at: view.position, error)
     }
@@ -69,17 +72,32 @@ extension ViewRefresher {
       || name == ViewDefinition.closedMonths || name.hasPrefix("information_schema.")
   }
 
+  /// Why a view may say something else though nothing that is counted has moved, or nil.
+  private func reasonToLookAgain(
+    _ native: NativeViewDefinition, known: Set<String>, untold: [String]
+  ) -> String? {
+    if !untold.isEmpty { return "nobody counts changes of \(untold.joined(separator: ", "))" }
+    if let word = native.unsteadyWord { return "\"\(word)\" in its SQL is more than what it reads tells" }
+    return known.isEmpty ? "it reads nothing of which changes are counted" : nil
+  }
+
+  /// One line on why a view was made and not refreshed.
+  private func reasonOfMaking(_ view: ViewDefinition, exists: Bool, state: ViewState?, lost: [String]) -> String {
+    guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
+    if state.definitionHash != view.definitionHash { return "made anew: the definition changed" }
+    if let name = lost.first { return "made anew: \(name) is another relation than before" }
+    return "made anew: it was gone, or went with what it reads"
+  }
+
   /// One line on what was done and why.
   private func detail(
-    _ native: NativeViewDefinition, inputs: [String: Int64], untold: [String], state: ViewState?, exists: Bool,
-    full: Bool
+    _ native: NativeViewDefinition, inputs: [String: Int64], unsteady: String?, state: ViewState?, full: Bool
   ) -> String {
-    guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
     let how = native.uniqueKey.isEmpty ? "refreshed, readers wait" : "refreshed concurrently"
-    let moved = inputs.filter { state.inputVersions[$0.key] != $0.value }.keys.sorted()
+    let moved = inputs.filter { state?.inputVersions[$0.key] != $0.value }.keys.sorted()
     if moved.isEmpty {
       if full { return "\(how): asked for in full" }
-      return untold.isEmpty ? how : "\(how): nobody counts changes of \(untold.joined(separator: ", "))"
+      return unsteady.map { "\(how): \($0)" } ?? how
     }
     return "\(how): \(moved.joined(separator: ", ")) changed"
   }

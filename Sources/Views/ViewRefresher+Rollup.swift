@@ -16,7 +16,7 @@ extension ViewRefresher {
   nonisolated(nonsending) func refreshRollups(
     _ views: [ViewDefinition], of feed: FeedDefinition, full: Bool, on connection: PostgresConnection
   ) async throws -> [RefreshOutcome] {
-    if !full, let outcomes = try await outcomesOfNothing(views, on: connection) { return outcomes }
+    if !full, let outcomes = try await outcomesOfNothing(views, of: feed, on: connection) { return outcomes }
     // Finer rollups are made on the way.
     if let view = views.first { try await requireInputs([feed.name], of: view, on: connection) }
     let source = QualifiedName(schema: project.database.schema, name: feed.name)
@@ -29,8 +29,13 @@ extension ViewRefresher {
 
   /// The outcomes when no view has anything to do; nil when one has.
   private nonisolated(nonsending) func outcomesOfNothing(
-    _ views: [ViewDefinition], on connection: PostgresConnection
+    _ views: [ViewDefinition], of feed: FeedDefinition, on connection: PostgresConnection
   ) async throws -> [RefreshOutcome]? {
+    let rollups = views.compactMap(\.rollup)
+    let functions = try await unsteadyFunctions(of: rollups, on: connection)
+    // What asks for the moment or reads elsewhere may have another answer, though its feed stands still.
+    if rollups.contains(where: { $0.unsteadyWord(functions) != nil }) { return nil }
+    let table = try await number(ofTable: feed.name, on: connection)
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
     let existing = try await existing(views, on: connection)
@@ -39,7 +44,7 @@ extension ViewRefresher {
       let clock = ContinuousClock()
       let start = clock.now
       let exists = existing.contains(view.name)
-      let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
+      let inputs = rollupInputs(view, versions: versions, table: table)
       guard let reason = skipReason(view, inputs: inputs, state: states[view.name], exists: exists, full: false) else {
         return nil
       }
@@ -51,8 +56,8 @@ extension ViewRefresher {
     return altered.isEmpty ? outcomes : nil
   }
 
-  /// The names of those rollups of which every relation is there.
-  private nonisolated(nonsending) func existing(
+  /// The names of those views of which every relation is there.
+  nonisolated(nonsending) func existing(
     _ views: [ViewDefinition], on connection: PostgresConnection
   ) async throws -> Set<String> {
     var values: [String: [DistinctValues]] = [:]
@@ -73,7 +78,9 @@ extension ViewRefresher {
     var members = try await members(views, full: full, on: connection)
     let newest = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
     var versions = try await DataVersions.current(on: connection)
-    let batches = try await choose(&members, of: feed, source: source, versions: versions, on: connection)
+    let table = try await number(ofTable: feed.name, on: connection)
+    let batches = try await choose(
+      &members, of: feed, source: source, table: table, versions: versions, on: connection)
     // What is read once for all of them counts as the work of the first.
     let images = try await prepareImages(&members, batches, through: newest, on: connection)
     var outcomes: [RefreshOutcome] = []
@@ -91,7 +98,7 @@ extension ViewRefresher {
         if result.isChanged {
           versions[member.view.name] = try await DataVersions.bump(member.view.name, on: connection)
         }
-        let inputs = Dictionary(uniqueKeysWithValues: member.view.sources.map { ($0, versions[$0] ?? 0) })
+        let inputs = rollupInputs(member.view, versions: versions, table: table)
         try await ViewStates.record(
           member.view.name,
           ViewState(
@@ -122,8 +129,7 @@ extension ViewRefresher {
     _ views: [ViewDefinition], full: Bool, on connection: PostgresConnection
   ) async throws -> [RollupMember] {
     let states = try await ViewStates.current(on: connection)
-    let rollups = views.compactMap { view in if case .rollup(let rollup) = view.kind { rollup } else { nil } }
-    let functions = try await unsteadyFunctions(of: rollups, on: connection)
+    let functions = try await unsteadyFunctions(of: views.compactMap(\.rollup), on: connection)
     let existing = try await existing(views, on: connection)
     let altered = try await ViewRelations.altered(views, schema: project.database.schema, on: connection)
     var members: [RollupMember] = []
@@ -135,6 +141,7 @@ extension ViewRefresher {
       member.isRedefined = exists && !member.exists
       member.isAltered = member.exists && altered[view.name] != nil
       member.isReplaced = member.isAltered && altered[view.name] == true
+      member.isGone = !exists && states[view.name] != nil
       member.state = member.exists && !full ? states[view.name] : nil
       members.append(member)
     }
@@ -161,8 +168,8 @@ extension ViewRefresher {
   ///
   /// - Returns: the batches behind the earliest one that a member has absorbed.
   private nonisolated(nonsending) func choose(
-    _ members: inout [RollupMember], of feed: FeedDefinition, source: QualifiedName, versions: [String: Int64],
-    on connection: PostgresConnection
+    _ members: inout [RollupMember], of feed: FeedDefinition, source: QualifiedName, table: Int64?,
+    versions: [String: Int64], on connection: PostgresConnection
   ) async throws -> [BatchEntry] {
     let tableRows = try await estimatedRows(of: source, on: connection)
     let costs = try await ViewTimings.costs(on: connection)
@@ -185,7 +192,8 @@ extension ViewRefresher {
       }
       members[index].work = RollupWork.choose(
         source: feed.name, absorbed: absorbed, batches: batches.filter { $0.batchID > absorbed ?? 0 },
-        hasMoved: state.inputVersions[feed.name] != versions[feed.name], readRows: readRows,
+        hasMoved: state.inputVersions[feed.name] != versions[feed.name],
+        isReplaced: state.inputVersions[Self.tableInput(feed.name)].map { $0 != table } ?? false, readRows: readRows,
         cost: costs[members[index].view.name] ?? RefreshCost())
     }
     return batches
@@ -203,18 +211,46 @@ extension ViewRefresher {
     }
     guard let feed = followers.first?.feed.name else { return nil }
     let followed = batches.filter { $0.batchID > first }
+    func readTable(because reason: String) {
+      for index in members.indices where members[index].work.isDelta { members[index].work = .rebuild(reason: reason) }
+    }
     guard try await isWhole(journalOf: feed, after: first, followed, on: connection) else {
-      for index in members.indices where members[index].work.isDelta {
-        members[index].work = .rebuild(reason: "the journal of \(feed) does not hold the images of its batches")
-      }
+      readTable(because: "the journal of \(feed) does not hold the images of its batches")
+      return nil
+    }
+    if let column = try await roundedColumn(ofJournalOf: feed, on: connection) {
+      readTable(because: "the journal of \(feed) keeps \(column) in another type than the table")
       return nil
     }
     let images = RollupImages(of: followers, after: first, through: newest)
     if let create = images.create {
-      try await connection.execute("set local jit = off")
-      try await createStep("daybook_images", create, statistics: images.grouped, on: connection)
+      do {
+        try await connection.withTransaction { connection in
+          try await connection.execute("set local jit = off")
+          try await createStep("daybook_images", create, statistics: images.grouped, on: connection)
+        }
+      } catch let error as PostgresError where error.isOverValues {
+        readTable(because: "over the images of \(feed) the server says: \(error.message)")
+        return nil
+      }
     }
     return images
+  }
+
+  /// The first column that the journal of a feed keeps in another type than its table, so that an image may be rounded.
+  private nonisolated(nonsending) func roundedColumn(
+    ofJournalOf feed: String, on connection: PostgresConnection
+  ) async throws -> String? {
+    let table = QualifiedName(schema: project.database.schema, name: feed)
+    let rows = try await connection.query(
+      """
+      select t.attname::text from pg_attribute t join pg_attribute j using (attname)
+      where t.attrelid = to_regclass($1) and j.attrelid = to_regclass($2) and t.attnum > 0 and j.attnum > 0
+        and (t.atttypid, t.atttypmod) <> (j.atttypid, j.atttypmod)
+        and not array[t.atttypid, j.atttypid] <@ array['text'::regtype, 'varchar'::regtype]::oid[]
+      order by t.attnum limit 1
+      """, [.text(table.quoted), .text(JournalTable.name(of: feed).quoted)])
+    return try rows.first?.decode(0)
   }
 
   /// Whether the journal has the images that the ledger says it has: somebody may have taken some away, or the table.
@@ -252,7 +288,17 @@ extension ViewRefresher {
   }
 }
 
+extension PostgresError {
+  /// Whether the server refused what an expression makes of some value, so that other rows may do.
+  var isOverValues: Bool {
+    // Of others it may say the same of every row, or nothing of rows at all: a cancellation, a deadlock, no memory.
+    kind == .server && ["22", "23", "54", "P0"].contains { sqlState?.hasPrefix($0) ?? false }
+  }
+}
+
 extension ViewDefinition {
+  var rollup: RollupDefinition? { if case .rollup(let rollup) = kind { rollup } else { nil } }
+
   /// The relations whose versions tell whether there is something to do.
   var sources: Set<String> {
     guard case .rollup(let rollup) = kind else { return Set(inputs) }

@@ -21,6 +21,8 @@ struct RollupMember {
   var isReplaced = false
   /// Whether an earlier definition stood there.
   var isRedefined = false
+  /// Whether it was built once and somebody took its relations away.
+  var isGone = false
   var work = RollupWork.nothing
 }
 
@@ -39,11 +41,8 @@ extension ViewRefresher {
       if !reason.isEmpty { result.detail = "rebuilt and swapped: \(reason)" }
     case .delta(let after, let through, let batches, let count, let why):
       guard let images else { break }
-      // A delta looks up few places of tables that the night has just read or written, mostly from memory.
-      try await connection.executeScript(
-        "set local jit = off; set local work_mem = '64MB'; set local random_page_cost = 1.1")
       let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
-      switch try await apply(delta, on: connection) {
+      switch try await attempt(delta, on: connection) {
       case .applied(let groups, let anew, let growth):
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
@@ -89,7 +88,7 @@ extension ViewRefresher {
     for values in sql.distinctValues {
       try await connection.execute("drop table if exists \(values.nextTable.quoted)")
       try await connection.execute(values.buildNext)
-      try await connection.execute(values.indexNext)
+      try await connection.execute(values.indexNext(leaving: left))
       try await connection.execute("analyze \(values.nextTable.quoted)")
     }
     return rows
@@ -151,19 +150,28 @@ extension ViewRefresher {
     for statement in statements { try await connection.execute(statement) }
   }
 
+  /// Applies images, and where the expressions over them are yet to be worked out does so in a savepoint: a row that came
+  /// and went may be more than an expression bears, and is in no table.
+  private nonisolated(nonsending) func attempt(
+    _ delta: RollupDelta, on connection: PostgresConnection
+  ) async throws -> Application {
+    // A delta looks up few places of tables that the night has just read or written, mostly from memory.
+    try await connection.executeScript(
+      "set local jit = off; set local work_mem = '64MB'; set local random_page_cost = 1.1")
+    guard delta.images.create == nil else { return try await apply(delta, on: connection) }
+    do {
+      return try await connection.withTransaction { connection in try await apply(delta, on: connection) }
+    } catch let error as PostgresError where error.isOverValues {
+      return .unfit(reason: "over the images the server says: \(error.message)")
+    }
+  }
+
   private nonisolated(nonsending) func apply(
     _ delta: RollupDelta, on connection: PostgresConnection
   ) async throws -> Application {
     let lessThanNone = "more rows left some groups than were in them; the journal was not followed"
     let keys = delta.sql.rollup.groups.indices.map(RollupDelta.key)
     try await createStep("daybook_delta", delta.createDelta, statistics: keys, on: connection)
-    for values in delta.sql.distinctValues {
-      try await createStep(
-        "daybook_values", values.createChanges(delta), statistics: ["\"__number\""], on: connection)
-      let impossible = try await connection.query(DistinctValues.countImpossible)
-      guard try impossible.first?.decode(0, as: Int.self) == 0 else { return .unfit(reason: lessThanNone) }
-      try await execute(values.apply + ["drop table pg_temp.daybook_values"], on: connection)
-    }
     let groups = try await createStep(
       "daybook_change", delta.createChange, statistics: keys + ["\"__anew\""], on: connection)
     guard let row = try await connection.query(delta.survey).first else { return .unfit(reason: lessThanNone) }
@@ -172,7 +180,15 @@ extension ViewRefresher {
     if survey.notNumbers > 0 {
       return .unfit(reason: "a sum is not a number, and images cannot tell what it becomes")
     }
+    // Before the values: the index of those has the same keys.
     if survey.long > 0 { return .unfit(reason: "a new group has a key too long for the index of the others") }
+    for values in delta.sql.distinctValues {
+      try await createStep(
+        "daybook_values", values.createChanges(delta), statistics: ["\"__number\""], on: connection)
+      let impossible = try await connection.query(DistinctValues.countImpossible)
+      guard try impossible.first?.decode(0, as: Int.self) == 0 else { return .unfit(reason: lessThanNone) }
+      try await execute(values.apply + ["drop table pg_temp.daybook_values"], on: connection)
+    }
     let anew = survey.anew > 0 ? delta.createAnew : nil
     let withAnew = anew != nil
     var steps: [String] = []
@@ -242,7 +258,9 @@ extension RollupMember {
     let detail =
       exists
       ? (full ? "rebuilt and swapped: asked for in full" : "rebuilt and swapped")
-      : isRedefined ? "made anew: the definition changed" : "made for the first time"
+      : isRedefined
+        ? "made anew: the definition changed"
+        : isGone ? "made anew: what it was made of was gone" : "made for the first time"
     return RefreshOutcome(
       view: view.name, status: exists ? .refreshed : .created, rows: result.rows, wall: result.wall,
       detail: result.detail ?? detail)

@@ -34,7 +34,7 @@ public struct ViewRefresher: Sendable {
   /// - Returns: one outcome per view, in dependency order.
   /// - Throws: `ViewError`; other units than the failing one may be refreshed, the views of that one are as they were.
   public func refresh(_ selection: StageDefinition.Selection, full: Bool = false) async throws -> [RefreshOutcome] {
-    let schedule = try await schedule(selection)
+    let schedule = try await schedule(selection, full: full)
     let results = await schedule.carryOut(atMost: width) { unit -> (Result<[RefreshOutcome], any Error>, Bool) in
       do {
         return (.success(try await refresh(unit, full: full)), true)
@@ -47,19 +47,36 @@ public struct ViewRefresher: Sendable {
     return outcomes.sorted { (places[$0.view] ?? 0) < (places[$1.view] ?? 0) }
   }
 
-  /// What is refreshed together, and in which order, for the selected views and everything they read. A view whose
-  /// definition changed takes the views of SQL along that read it: they go with the old one.
+  /// What is refreshed together, and in which order, for the selected views and everything they read. A view that is
+  /// made anew takes the views of SQL along that read it, because they go with the old one, and what they read in turn.
   ///
   /// - Throws: `ViewError` when a name is unknown; `PostgresError`.
-  public func schedule(_ selection: StageDefinition.Selection) async throws -> RefreshSchedule {
-    let views = try selected(selection)
-    let (known, states) = try await pool.withConnection(label: "schedule") { connection in
-      (try await dependencies(on: connection), try await ViewStates.current(on: connection))
+  public func schedule(_ selection: StageDefinition.Selection, full: Bool = false) async throws -> RefreshSchedule {
+    let (known, states, whole) = try await pool.withConnection(label: "schedule") { connection in
+      (
+        try await dependencies(on: connection), try await ViewStates.current(on: connection),
+        try await existing(project.views, on: connection)
+      )
     }
-    let taken = views.filter { view in states[view.name].map { $0.definitionHash != view.definitionHash } ?? false }
-      .flatMap { ViewRelations.readers(of: $0, in: project.views) }
-    if taken.isEmpty { return RefreshSchedule(views, known: known) }
-    return RefreshSchedule(try selected(.named((views + taken).map(\.name))), known: known)
+    func isMadeAnew(_ view: ViewDefinition) -> Bool {
+      guard let state = states[view.name] else { return false }
+      return state.definitionHash != view.definitionHash || !whole.contains(view.name)
+        || !lost(view, known: known[view.name] ?? [], state: state, full: full).isEmpty
+    }
+    var views = try selected(selection)
+    while true {
+      let names = Set(views.map(\.name))
+      let taken = views.filter(isMadeAnew).flatMap { ViewRelations.readers(of: $0, in: project.views) }.map(\.name)
+      if names.isSuperset(of: taken) { return RefreshSchedule(views, known: known) }
+      views = try selected(.named(names.union(taken).sorted()))
+    }
+  }
+
+  /// What a view of SQL names and, by the catalog, no longer reads: the relation that it was made over has another name
+  /// now.
+  func lost(_ view: ViewDefinition, known: Set<String>, state: ViewState, full: Bool) -> [String] {
+    guard case .native = view.kind else { return [] }
+    return view.inputs.filter { !known.contains($0) && (full || state.inputVersions[$0] != nil) }
   }
 
   /// Brings the views of one unit up to date, in one transaction.
@@ -109,6 +126,24 @@ public struct ViewRefresher: Sendable {
   /// What stands before the name of the time zone among the inputs of a view of SQL; no relation's name has a blank.
   static let zonePrefix = "the time zone "
 
+  /// The input of a rollup that is the number of its feed's table: another one is not told of by any journal.
+  static func tableInput(_ feed: String) -> String { "the table \(feed)" }
+
+  /// The versions of what a rollup reads, and which table that is.
+  func rollupInputs(_ view: ViewDefinition, versions: [String: Int64], table: Int64?) -> [String: Int64] {
+    var inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
+    if case .rollup(let rollup) = view.kind, let table { inputs[Self.tableInput(rollup.source)] = table }
+    return inputs
+  }
+
+  /// The server's number of a feed's table; nil when there is none.
+  nonisolated(nonsending) func number(
+    ofTable feed: String, on connection: PostgresConnection
+  ) async throws -> Int64? {
+    let name = QualifiedName(schema: project.database.schema, name: feed)
+    return try await connection.query("select to_regclass($1)::oid::bigint", [.text(name.quoted)]).first?.decode(0)
+  }
+
   var searchPath: String { quoteIdentifier(project.database.schema) }
 
   /// Why nothing needs to be done, or nil.
@@ -123,7 +158,7 @@ public struct ViewRefresher: Sendable {
     }
     // A state that an older program left does not say how far it has followed the journal.
     if case .rollup = view.kind, state.absorbedBatch == nil { return nil }
-    let relations = inputs.filter { !$0.key.hasPrefix(Self.zonePrefix) }
+    let relations = inputs.filter { !$0.key.contains(" ") }
     let read = relations.sorted { $0.key < $1.key }.map {
       uncounted.contains($0.key) ? "\($0.key) as it is" : "\($0.key) at version \($0.value)"
     }

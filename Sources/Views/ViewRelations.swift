@@ -60,12 +60,17 @@ enum ViewRelations {
   /// Drops the relations of `view` and of every view of the project that reads it, readers first, and before them what
   /// was made of definitions that are gone. Who may read them is kept for what is made in their place.
   ///
+  /// Another unit may do so at the same time with a reader of both. It is waited for, and what it took away is gone though
+  /// the snapshot of this transaction still has it.
+  ///
   /// - Parameter isStateKept: whether of `view` itself nothing but the view goes.
   /// - Throws: `ViewError.foreignDependents` when something else depends on them; the transaction must be rolled back.
   static func drop(
     _ view: ViewDefinition, with views: [ViewDefinition], schema: String, keepingState isStateKept: Bool = false,
     on connection: PostgresConnection
   ) async throws {
+    try await connection.execute(
+      "select pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("daybook drops views of \(schema)")])
     let doomed = readers(of: view, in: views).reversed() + [view]
     let orphans = try await orphans(
       reading: doomed.map(\.name), with: views.map(\.name), schema: schema, on: connection)
@@ -162,7 +167,7 @@ enum ViewRelations {
     _ kind: Kind, _ name: QualifiedName, of view: ViewDefinition, on connection: PostgresConnection
   ) async throws {
     do {
-      try await connection.execute("drop \(kind.keyword) \(name.quoted) restrict")
+      try await connection.execute("drop \(kind.keyword) if exists \(name.quoted) restrict")
     } catch {
       guard error.sqlState == "2BP01" else { throw error }
       throw ViewError.foreignDependents(

@@ -71,6 +71,25 @@ extension GoldenCase {
           first at Jobs/views/daily.yaml:10:3
         """),
     GoldenCase(
+      name: "groups that are called as columns of Daybook's own",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: payments
+        group_by:
+          total__sum: currency
+          __n: customer_id
+        measures: { total: { sum: amount } }
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:4:15: "total__sum" cannot be a group's name: Daybook keeps the measure "total" in a column of that name
+          fix: call the group by a name that has no two underscores in it
+        error: Jobs/views/daily.yaml:5:8: "__n" cannot be a group's name: Daybook keeps the number of rows or a value in a column of that name
+          fix: call the group by a name that has no two underscores in it
+        """),
+    GoldenCase(
       name: "expressions that are not SQL",
       files: [
         "Jobs/views/daily.yaml": """

@@ -105,6 +105,17 @@ import Testing
     ),
   ]
 
+  @Test func aTableThatWasGivenAnotherNameIsTheFeedsNoMore() async throws {
+    try await Self.loaded { fixture in
+      try await fixture.database.psql(
+        "alter table finance.payments rename to payments_2025; delete from finance.payments_2025 where id < 9")
+      #expect(try await fixture.query(Self.byHand) == "")
+      try await fixture.database.psql(
+        "alter table finance.payments_2025 rename to payments; delete from finance.payments where id = 20")
+      #expect(try await fixture.query(Self.byHand) == "delta 0 1")
+    }
+  }
+
   @Test(arguments: changes.indices)
   func whatIsChangedByHandIsJournaledAndCounted(_ index: Int) async throws {
     let change = Self.changes[index]

@@ -250,10 +250,10 @@ import Testing
                 [$0.createChanges(delta)] + $0.apply + ["drop table daybook_values"]
               }
               let steps = [
-                delta.createChange, delta.createAnew, delta.deleteEmptied,
+                delta.createAnew, delta.deleteEmptied,
                 delta.update(withAnew: delta.createAnew != nil), delta.insert(withAnew: delta.createAnew != nil),
               ].compactMap { $0 }
-              let texts = [delta.createDelta] + values + steps
+              let texts = [delta.createDelta, delta.createChange] + values + steps
               for text in texts { try await connection.execute(fault.wrong(text)) }
               try await connection.executeScript(
                 "drop table daybook_delta, daybook_change; drop table if exists daybook_anew")

@@ -69,6 +69,7 @@ struct RollupReader {
       draft.places[entry.key] = entry.value.position
       if let measure = measure(entry, &draft) { rollup.measures.append(measure) }
     }
+    checkGroupNames(rollup, draft)
     for entry in reader.entries("derive", of: "expressions") where claim(entry, &taken) {
       guard let scalar = entry.value.scalar(as: entry.key, findings),
         let sql = scan(scalar, at: entry.value.position, as: entry.key)
@@ -104,6 +105,21 @@ struct RollupReader {
       return false
     }
     return true
+  }
+
+  /// Beside the groups a rollup's tables have columns of Daybook's own, which are called after the measures.
+  private func checkGroupNames(_ rollup: RollupDefinition, _ draft: ViewDraft) {
+    let ends = ["__n", "__sum", "__squares", "__min", "__max", "__value", "__by", "__distinct"]
+    for group in rollup.groups {
+      let owners = [""] + rollup.measures.map(\.name)
+      guard let owner = owners.first(where: { owner in ends.contains { group.name == owner + $0 } }) else { continue }
+      findings.error(
+        "reserved_name", at: draft.places[group.name] ?? draft.namePosition,
+        "\"\(group.name)\" cannot be a group's name: Daybook keeps "
+          + (owner.isEmpty ? "the number of rows or a value" : "the measure \"\(owner)\"")
+          + " in a column of that name",
+        fix: "call the group by a name that has no two underscores in it")
+    }
   }
 
   // MARK: Groups

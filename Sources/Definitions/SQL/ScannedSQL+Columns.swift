@@ -14,12 +14,7 @@ extension ScannedSQL {
   }
 
   /// Whether there is a word by which SQL depends on more than the rows it reads.
-  var hasUnsteadyWord: Bool {
-    tokens.indices.contains { index in
-      let word = tokens[index].text
-      return UnsteadyWords.all.contains(word) && (isCall(at: index) || !UnsteadyWords.functions.contains(word))
-    }
-  }
+  var hasUnsteadyWord: Bool { UnsteadyWords.first(in: self) != nil }
 
   /// The names that stand before a parenthesis: functions, and words of SQL that are none.
   var calls: Set<String> { Set(tokens.indices.filter(isCall).map { tokens[$0].text }) }

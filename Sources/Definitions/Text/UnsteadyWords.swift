@@ -9,14 +9,42 @@ public enum UnsteadyWords {
     "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
     "current_user", "session_user", "current_setting",
   ]
-  /// Those that are functions and no words of SQL: a column may be called so, and then says nothing of the moment.
-  public static let functions: Set<String> = [
-    "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid",
-    "nextval", "current_setting",
+  /// Those that need no parenthesis behind them to be what they are.
+  private static let standingAlone: Set<String> = [
+    "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_user", "session_user",
   ]
+  /// Those that are functions and no words of SQL: a column may be called so, and then says nothing of the moment.
+  public static let functions = all.subtracting(standingAlone)
+  /// Words that a string may say to mean a moment: `date 'today'`.
+  private static let moments: Set<String> = ["now", "today", "tomorrow", "yesterday"]
+
+  /// The first word between quotes by which a text may mean a moment.
+  public static func moment(inStringsOf sql: String) -> String? {
+    let parts = sql.split(separator: "'", omittingEmptySubsequences: false)
+    return parts.enumerated().lazy.filter { !$0.offset.isMultiple(of: 2) }.compactMap { moment(in: $0.element) }.first
+  }
+
+  private static func moment(in string: Substring) -> String? {
+    string.lowercased().split { !$0.isLetter }.map(String.init).first(where: moments.contains)
+  }
+
+  /// The first word of a statement by which it depends on more than the rows it reads.
+  static func first(in sql: ScannedSQL) -> String? {
+    for (index, token) in sql.tokens.enumerated() {
+      switch token.kind {
+      case .identifier(isQuoted: false) where all.contains(token.text):
+        let isCalled = index + 1 < sql.tokens.count && sql.tokens[index + 1].isSymbol("(")
+        if isCalled || standingAlone.contains(token.text) { return token.text }
+      case .string:
+        if let moment = moment(in: Substring(token.text)) { return moment }
+      default: break
+      }
+    }
+    return nil
+  }
 }
 
-extension ScannedSQL {
-  /// Whether one of those words stands in it.
-  var hasUnsteadyWord: Bool { tokens.contains { UnsteadyWords.all.contains($0.text) } }
+extension NativeViewDefinition {
+  /// The first word by which it depends on more than the rows it reads.
+  public var unsteadyWord: String? { (try? ScannedSQL(sql)).flatMap(UnsteadyWords.first) }
 }

@@ -115,6 +115,10 @@ struct WatchTriggers: Sendable {
         minus bigint := 0;
         is_bulk boolean := tg_op = 'TRUNCATE';
       begin
+        -- Triggers go with a table that is given another name, and with it go its rows out of the feed.
+        if tg_table_schema <> \(quoteLiteral(design.table.schema)) or tg_table_name <> \(quoteLiteral(feed)) then
+          return null;
+        end if;
         if current_setting(\(quoteLiteral(Self.setting)), true) = \(quoteLiteral(feed))
           and \(Self.actsFor("current_user")) then
           return null;
