@@ -90,7 +90,7 @@ let package = Package(
     tests(
       "ViewsTests", ["Views", "Postgres", "Definitions", "Ledger", "Finding", "Telemetry", "Money", "TestSupport"]),
     tests("CacheTests", ["Cache", "Postgres", "Ledger", "Telemetry", "TestSupport"]),
-    tests("MarkupTests", ["Markup", "Money"], exclude: ["Golden"]),
+    tests("MarkupTests", ["Markup", "Money", "TestSupport"], exclude: ["Golden"]),
     tests("WorkbookTests", ["Workbook", "Money", "TestSupport"]),
     tests(
       "ReportsTests",

@@ -52,8 +52,8 @@ struct ContentBlock: Sendable {
   /// The statement that gave the rows, as it ran.
   var statement: RanStatement?
 
-  /// Whether it is large figures; page one shows the first of each report.
-  var isHeadline: Bool {
+  /// Whether it is large figures.
+  var isTiles: Bool {
     if case .tiles = body { return true }
     return false
   }

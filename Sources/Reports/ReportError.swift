@@ -24,6 +24,16 @@ public enum ReportError: Error, Sendable, CustomStringConvertible {
   /// The task was cancelled.
   case cancelled
 
+  /// What stopped the work of a set, as an error of this room.
+  init(_ error: any Error) {
+    switch error {
+    case let error as ReportError: self = error
+    case let error as PostgresError: self = error.kind == .cancelled ? .cancelled : .database(error)
+    case is CancellationError: self = .cancelled
+    default: self = .database(PostgresError(.decoding, "\(error)"))
+    }
+  }
+
   /// What to tell a person.
   public var diagnostic: Diagnostic {
     switch self {

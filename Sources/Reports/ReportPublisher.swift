@@ -61,14 +61,8 @@ public struct ReportPublisher: Sendable {
           ).render(names, force: force)
         }
       }
-    } catch let error as ReportError {
-      throw error
-    } catch let error as PostgresError {
-      throw error.kind == .cancelled ? .cancelled : .database(error)
-    } catch is CancellationError {
-      throw .cancelled
     } catch {
-      throw .database(PostgresError(.decoding, "\(error)"))
+      throw ReportError(error)
     }
     if Task.isCancelled { throw .cancelled }
     let asOf = run.asOf

@@ -1,7 +1,7 @@
 // What the figures of reports were promised to add up to, and whether they do: the last step of the reconciliation,
 // from the totals of views to the totals of what readers are given.
-// Invariant: the totals of a report are those of all its rows, as they stand in its CSV, taken when it was rendered; the
-// totals of the views are read again every time.
+// Invariant: the totals of a report are those of all its rows, as they stand in its CSV, and those of the
+// views are read in the same snapshot.
 
 internal import Definitions
 internal import Finding
@@ -9,8 +9,8 @@ internal import Ledger
 internal import Money
 internal import Postgres
 
-/// One promise of one column of a report, kept in the manifest for pages that are not rendered again.
-struct ReportTie: Sendable, Hashable, Codable {
+/// One promise of one column of a report.
+struct ReportTie: Sendable, Hashable {
   var section: String
   var column: String
   /// The view or feed, its column, and which of its rows count.
@@ -22,15 +22,9 @@ struct ReportTie: Sendable, Hashable, Codable {
   /// The report's total in each currency; nil when it has too many digits.
   var totals: [Total]
 
-  struct Total: Sendable, Hashable, Codable {
+  struct Total: Sendable, Hashable {
     var currency: String
     var sum: String?
-  }
-
-  private enum CodingKeys: String, CodingKey {
-    case section, column, relation, figure, condition
-    case currencyColumn = "currency_column"
-    case totals
   }
 
   /// The promises of a section's columns.
@@ -48,14 +42,6 @@ struct ReportTie: Sendable, Hashable, Codable {
       }
     }
     return ties
-  }
-
-  var json: JSONValue {
-    [
-      "section": .string(section), "column": .string(column), "relation": .string(relation),
-      "figure": .string(figure), "condition": .optional(condition), "currency_column": .string(currencyColumn),
-      "totals": .array(totals.map { ["currency": .string($0.currency), "sum": .optional($0.sum)] }),
-    ]
   }
 }
 

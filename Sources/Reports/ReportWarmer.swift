@@ -51,14 +51,8 @@ public struct ReportWarmer: Sendable {
           }
         }
       }
-    } catch let error as ReportError {
-      throw error
-    } catch let error as PostgresError {
-      throw error.kind == .cancelled ? .cancelled : .database(error)
-    } catch is CancellationError {
-      throw .cancelled
     } catch {
-      throw .database(PostgresError(.decoding, "\(error)"))
+      throw ReportError(error)
     }
   }
 }

@@ -23,15 +23,12 @@ struct SetManifest: Sendable, Hashable, Codable {
     var files: [String]
     /// When it was rendered; nil in sets of older versions.
     var renderedAt: String?
-    /// What its columns were promised to add up to, and what they did.
-    var ties: [ReportTie]?
 
     private enum CodingKeys: String, CodingKey {
       case name, fingerprint
       case runID = "run_id"
       case files
       case renderedAt = "rendered_at"
-      case ties
     }
   }
 
@@ -111,7 +108,6 @@ extension SetManifest.Report {
       .init("files", .array(files.map { .string($0) })),
     ]
     if let renderedAt { members.append(.init("rendered_at", .string(renderedAt))) }
-    if let ties, !ties.isEmpty { members.append(.init("ties", .array(ties.map(\.json)))) }
     return .object(members)
   }
 }

@@ -180,7 +180,7 @@ struct SetRenderer: Sendable {
         // A page of a set with figures from before is made again whatever else has changed.
         name: name, fingerprint: plan.stale.isEmpty ? wanted[name] ?? "" : "", runID: run.runID.description,
         files: files.map(\.path),
-        renderedAt: moment.description, ties: ties.first { $0.name == name }?.ties)
+        renderedAt: moment.description)
     }
 
     let order = pages.map(\.name)

@@ -135,7 +135,7 @@ struct WorkbookSheet {
     }
     if var dataset = block.dataset {
       // "the month before" of what, a head has to say: it stands apart from the figure it belongs to.
-      if block.isHeadline { dataset.nameComparisons() }
+      if block.isTiles { dataset.nameComparisons() }
       try table(dataset, &writer)
     }
     row += 1

@@ -242,14 +242,17 @@ public struct PeriodClosing: Sendable {
   ) async throws {
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
+    let existing = try await ViewRelations.existing(
+      figures.map(\.view), schema: project.database.schema, on: connection)
     for figure in figures {
       let view = figure.view
       let inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
       let state = states[view.name]
-      // What is no relation has a blank in its name.
-      let known = state?.inputVersions.filter { !$0.key.contains(" ") }
-      let exists = try await !ViewRelations.existing([view], schema: project.database.schema, on: connection).isEmpty
-      if exists, let state, state.definitionHash == view.definitionHash, known == inputs { continue }
+      if existing.contains(view.name), let state, state.definitionHash == view.definitionHash,
+        state.relationVersions == inputs
+      {
+        continue
+      }
       throw refusal(
         .notReady, "the view \(view.name) is behind what it reads, so the figures of \(Self.name(month)) would be too",
         fix: "bring it up to date first: daybook refresh")

@@ -158,8 +158,7 @@ public struct ViewRefresher: Sendable {
     }
     // A state that an older program left does not say how far it has followed the journal.
     if case .rollup = view.kind, state.absorbedBatch == nil { return nil }
-    let relations = inputs.filter { !$0.key.contains(" ") }
-    let read = relations.sorted { $0.key < $1.key }.map {
+    let read = state.relationVersions.sorted { $0.key < $1.key }.map {
       uncounted.contains($0.key) ? "\($0.key) as it is" : "\($0.key) at version \($0.value)"
     }
     return "up to date with \(read.joined(separator: ", "))"
@@ -178,4 +177,9 @@ public struct ViewRefresher: Sendable {
       }
     }
   }
+}
+
+extension ViewState {
+  /// The versions of relations among its inputs: what else is recorded has a blank in its name, and no relation has.
+  var relationVersions: [String: Int64] { inputVersions.filter { !$0.key.contains(" ") } }
 }

@@ -2,6 +2,7 @@
 // against LRU, whose counts of misses on the strings of the textbooks are known.
 
 import Ledger
+import TestSupport
 import Testing
 
 @testable import Cache
@@ -14,7 +15,7 @@ import Testing
     await withTaskGroup(of: Void.self) { group in
       for worker in 0..<8 {
         group.addTask {
-          var dice = SeededDice(seed: UInt64(worker) + 1)
+          var dice = SeededRandom(seed: UInt64(worker) + 1)
           for _ in 0..<800 {
             let number = Int.random(in: 0..<400, using: &dice)
             let key = question("select \(number)").key
@@ -112,7 +113,7 @@ import Testing
 
   @Test(arguments: [20, 50, 100])
   func everyRequestOfATraceEndsAsInThePlainAlgorithmOfThePaper(_ capacity: Int) {
-    var dice = SeededDice(seed: 11)
+    var dice = SeededRandom(seed: 11)
     let trace = (0..<6_000).map { _ in Zipf.draw(500, using: &dice) }
     var queues = FIFOQueues<Int, Int>(capacity: capacity * 10, largest: 10)
     var plain = PlainS3FIFO(capacity: capacity)
@@ -127,7 +128,7 @@ import Testing
   }
 
   @Test func missesAreFewerThanThoseOfLRUOnASkewedTraceWithScans() {
-    var dice = SeededDice(seed: 5)
+    var dice = SeededRandom(seed: 5)
     var trace: [Int] = []
     for round in 0..<12 {
       trace += (0..<1_000).map { _ in Zipf.draw(1_000, using: &dice) }
@@ -223,22 +224,9 @@ struct PlainS3FIFO {
   }
 }
 
-/// The same numbers every time (SplitMix64, G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014).
-struct SeededDice: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-    return word ^ (word >> 31)
-  }
-}
-
 enum Zipf {
   /// A number below `count`, small ones more often: about as one over the number.
-  static func draw(_ count: Int, using dice: inout SeededDice) -> Int {
+  static func draw(_ count: Int, using dice: inout SeededRandom) -> Int {
     var limit = count
     // Halving by chance gives a long tail without any table.
     while limit > 1, UInt64.random(in: 0..<3, using: &dice) > 0 { limit = max(1, limit / 2) }

@@ -72,7 +72,7 @@ import Testing
   @Test(arguments: [(KnownStrings.belady, 3, 10), (KnownStrings.belady, 4, 8), (KnownStrings.silberschatz, 3, 12)])
   func missesAreThoseThatAreKnownOfLRU(_ string: [Int], _ capacity: Int, _ misses: Int) async throws {
     try await TestDatabase.withLedger { database in
-      var dice = SeededDice(seed: 3)
+      var dice = SeededRandom(seed: 3)
       let bytes = (0..<2_000).map { _ in UInt8.random(in: .min ... .max, using: &dice) }
       var settings = PostgresTier.Settings()
       // Noise does not get smaller by packing.

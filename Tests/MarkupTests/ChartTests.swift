@@ -3,6 +3,7 @@
 // Colours are checked by computing their contrast, not by eye.
 
 import Money
+import TestSupport
 import Testing
 
 @testable import Markup
@@ -128,7 +129,7 @@ private func chart(
   }
 
   @Test func ticksAreRoundAndHoldTheData() {
-    var generator = SplitMix(state: 42)
+    var generator = SeededRandom(seed: 42)
     for _ in 0..<500 {
       let scale = Int(generator.next() % 5)
       let values = (0..<Int(generator.next() % 5 + 1)).compactMap { _ in
@@ -206,18 +207,5 @@ private func chart(
     }
     let (x, y) = (luminance(a), luminance(b))
     return (max(x, y) + 0.05) / (min(x, y) + 0.05)
-  }
-}
-
-/// A generator with a seed, so that a failure can be seen again.
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }
