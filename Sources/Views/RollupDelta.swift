@@ -20,8 +20,8 @@ struct RollupDelta {
   /// …up to this one are applied.
   let through: Int64
 
-  private var groups: [RollupGroup] { sql.rollup.groups }
-  private var measures: [RollupMeasure] { sql.rollup.measures }
+  var groups: [RollupGroup] { sql.rollup.groups }
+  var measures: [RollupMeasure] { sql.rollup.measures }
   private let weight = quoteIdentifier(JournalTable.weight)
 
   private func cell(_ measure: RollupMeasure, _ suffix: String) -> String { quoteIdentifier(measure.name + suffix) }
@@ -148,8 +148,13 @@ struct RollupDelta {
       #"coalesce("__was", 0) + "__n" < 0"#, sums.isEmpty ? "false" : sums.joined(separator: " or "),
       #""__anew""#, #""__was" + "__n" = 0"#, #""__was" is null and "__n" <> 0"#,
       longKeys.isEmpty ? "false" : #""__was" is null and "__n" <> 0 and (\#(longKeys.joined(separator: " or ")))"#,
+      nullKeys.isEmpty ? "false" : #""__anew" and (\#(nullKeys.joined(separator: " or ")))"#,
     ]
     return "select \(counted.map { "count(*) filter (where \($0))" }.joined(separator: ",\n  ")) from daybook_change"
+  }
+
+  private var nullKeys: [String] {
+    groups.indices.filter { sql.mayBeNull(groups[$0]) }.map { "\(Self.key($0)) is null" }
   }
 
   private var longKeys: [String] {
@@ -173,6 +178,8 @@ struct RollupDelta {
     let new: Int
     /// That were not there and have a key that the index of the state may not hold.
     let long: Int
+    /// To be read anew, of which a key is null.
+    let anewWithNull: Int
 
     init(_ row: PostgresRow) throws(PostgresError) {
       impossible = try row.decode(0)
@@ -181,68 +188,7 @@ struct RollupDelta {
       emptied = try row.decode(3)
       new = try row.decode(4)
       long = try row.decode(5)
-    }
-  }
-
-  // MARK: Step 3, what has to be read anew
-
-  /// The extremes of the groups in doubt, from the table or from the finer state.
-  var createAnew: String? {
-    let read = measures.filter(sql.isReadAnew)
-    if read.isEmpty { return nil }
-    let inner = groups.enumerated().map { index, group in
-      let expression = sql.belowForAnew.map { sql.groupExpression(group, from: $0) } ?? sql.groupExpression(group)
-      return "\(expression) as \(Self.key(index))"
-    }
-    let source = sql.belowForAnew?.state ?? sql.source
-    let cells = read.flatMap { measure in
-      sql.belowForAnew.map { sql.stateColumns(measure, from: $0) } ?? sql.stateColumns(measure)
-    }
-    let parts = matches(groups.indices.map { "b.\(Self.key($0))" }, keysOf: "c").map { match in
-      // Where a key may be null, no stretch of time contains it.
-      let stretches =
-        sql.belowForAnew != nil
-        ? [] : periods.filter { match.only == nil || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
-      return """
-        select c."__number" as "__place", b.*
-        from (select \(inner.joined(separator: ", ")), t.* from \(source.quoted) t) as b
-        join (select * from daybook_change where "__anew") as c on \((stretches + [match.on]).joined(separator: " and "))\
-        \(match.only.map { "\nwhere \($0)" } ?? "")
-        """
-    }
-    return """
-      create temporary table daybook_anew on commit drop as
-      select "__place", \(cells.joined(separator: ", "))
-      from (
-      \(parts.joined(separator: "\nunion all\n"))
-      ) as rows
-      group by "__place"
-      """
-  }
-
-  /// For each group by period a stretch of the column that contains it, which an index can serve; what is exactly in
-  /// the group is decided by the group's own expression. The day to spare covers midnights that a clock skips or has twice.
-  /// Both ends belong to it: infinity is the only moment of its period.
-  private var periods: [(group: Int, condition: String)] {
-    groups.enumerated().compactMap { index, group in
-      guard let (column, length) = sql.period(group) else { return nil }
-      let name = "b.\(quoteIdentifier(column))"
-      let key = "c.\(Self.key(index))"
-      // Behind the last day of which moments can be counted on, the stretch has no end: `infinity` is in it.
-      let isNear = "\(key) < date '290000-01-01'"
-      let low = "(case when \(isNear) then \(key)::timestamp - interval '1 day' else timestamp '289999-12-31' end)"
-      let high = """
-        (case when \(isNear) then \(key)::timestamp + interval '\(length)' + interval '1 day' \
-        else timestamp 'infinity' end)
-        """
-      switch sql.feed.column(named: column)?.type {
-      case .timestamptz:
-        let zone = quoteLiteral(sql.calendar.timeZone)
-        return (index, "\(name) >= \(low) at time zone \(zone) and \(name) <= \(high) at time zone \(zone)")
-      case .timestamp: return (index, "\(name) >= \(low) and \(name) <= \(high)")
-      case .date: return (index, "\(name) >= \(low)::date and \(name) <= \(high)::date")
-      default: return nil
-      }
+      anewWithNull = try row.decode(6)
     }
   }
 

@@ -43,10 +43,10 @@ extension ViewRefresher {
       guard let images else { break }
       let delta = RollupDelta(sql: member.sql, images: images, after: after, through: through)
       switch try await attempt(delta, on: connection) {
-      case .applied(let groups, let anew, let growth):
+      case .applied(let groups, let anew, let reading, let growth):
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
-          + (anew > 0 ? ", \(anew) of them read anew" : "")
+          + (anew > 0 ? ", \(anew) of them \(reading == .lookups ? "looked up" : "read") anew" : "")
           + (why.map { "; \($0)" } ?? "")
         result.timed = (.delta, count)
         result.isChanged = groups > 0
@@ -189,18 +189,50 @@ extension ViewRefresher {
       guard try impossible.first?.decode(0, as: Int.self) == 0 else { return .unfit(reason: lessThanNone) }
       try await execute(values.apply + ["drop table pg_temp.daybook_values"], on: connection)
     }
-    let anew = survey.anew > 0 ? delta.createAnew : nil
-    let withAnew = anew != nil
+    let reading = try await anewReading(delta, survey, of: groups, on: connection)
+    let createAnew = reading.flatMap { delta.createAnew(by: $0, withNull: survey.anewWithNull > 0) }
+    let withAnew = createAnew != nil
     var steps: [String] = []
-    if let anew { steps.append(anew) }
+    if let createAnew { steps.append(createAnew) }
     if survey.emptied > 0 { steps.append(delta.deleteEmptied) }
     if groups > survey.emptied + survey.new { steps.append(delta.update(withAnew: withAnew)) }
     if survey.new > 0 { steps.append(delta.insert(withAnew: withAnew)) }
     let made = ["daybook_delta", "daybook_change"] + (withAnew ? ["daybook_anew"] : [])
     steps.append("drop table \(made.map { "pg_temp.\($0)" }.joined(separator: ", "))")
     try await execute(steps, on: connection)
-    return .applied(groups: groups, anew: survey.anew, growth: survey.new - survey.emptied)
+    return .applied(groups: groups, anew: survey.anew, reading: reading, growth: survey.new - survey.emptied)
   }
+
+  /// How the groups in doubt are best read anew; nil when none is.
+  private nonisolated(nonsending) func anewReading(
+    _ delta: RollupDelta, _ survey: RollupDelta.Survey, of groups: Int, on connection: PostgresConnection
+  ) async throws -> RollupDelta.AnewReading? {
+    if survey.anew == 0 { return nil }
+    guard delta.canLookUp, survey.anewWithNull == 0 else { return .pass }
+    if groups < Self.statisticsMinimum {
+      try await connection.execute("analyze pg_temp.daybook_change (\"__anew\")")
+    }
+    let pass = try await cost(of: delta.selectAnew(by: .pass, withNull: false), on: connection)
+    let lookups = try await cost(of: delta.selectAnew(by: .lookups, withNull: false), on: connection)
+    // The server supposes a two-hundredth of the table behind a stretch of time, and that its pages have to be fetched:
+    // lookups that were measured as fast as a pass were expected to cost a hundred times as much. One that costs a good
+    // part of a pass has no index.
+    let isIndexed = lookups / Double(survey.anew) < pass / 4
+    return isIndexed && lookups < 8 * pass ? .lookups : .pass
+  }
+
+  /// What the server expects a query to cost, in its own units.
+  private nonisolated(nonsending) func cost(
+    of select: String, on connection: PostgresConnection
+  ) async throws -> Double {
+    let plan = try await connection.query("explain \(select)")
+    let top = try plan.first?.decode(0, as: String.self) ?? ""
+    guard let match = top.firstMatch(of: /cost=[0-9.]+\.\.([0-9.]+)/) else { return .infinity }
+    return Double(match.1) ?? .infinity
+  }
+
+  /// Fewer rows than this are read as fast without statistics, which cost more than reading them.
+  private static let statisticsMinimum = 1_000
 
   /// Makes one of the tables by which a delta is worked out.
   ///
@@ -210,8 +242,7 @@ extension ViewRefresher {
     _ table: String, _ create: String, statistics: [String], on connection: PostgresConnection
   ) async throws -> Int {
     let rows = try await connection.execute(create)
-    // A few are read as fast without statistics, which cost more than reading them.
-    if rows >= 1_000 {
+    if rows >= Self.statisticsMinimum {
       try await connection.execute("analyze pg_temp.\(table) (\(statistics.joined(separator: ", ")))")
     }
     return rows
@@ -220,8 +251,9 @@ extension ViewRefresher {
 
 /// What came of images.
 private enum Application {
-  /// So many groups were touched, so many of them had lost what may have been an extreme, and there are so many more now.
-  case applied(groups: Int, anew: Int, growth: Int)
+  /// So many groups were touched, so many of them had lost what may have been an extreme and were read in that way, and
+  /// there are so many more now.
+  case applied(groups: Int, anew: Int, reading: RollupDelta.AnewReading?, growth: Int)
   /// They do not tell what the state becomes, and it has to be built anew.
   case unfit(reason: String)
 }
