@@ -27,6 +27,9 @@ struct RollupSQL {
     QualifiedName(schema: view.schema, name: view.name + "__next")
   }
 
+  /// Name under which the state that readers saw is put aside while the next one takes its place.
+  var oldState: QualifiedName { QualifiedName(schema: view.schema, name: view.name + "__old") }
+
   var state: QualifiedName { Self.stateName(of: view) }
   var nextState: QualifiedName { Self.nextStateName(of: view) }
   var source: QualifiedName { QualifiedName(schema: view.schema, name: feed.name) }

@@ -1,6 +1,7 @@
 // Who may do what with a view, kept from the drop of its relation until another one has its name.
 // Invariant: privileges are kept as privileges, on an empty table with the same columns, so that nothing is lost when a
 // program ends in between, and the server knows of them when a role is dropped. The owner's own are not among them.
+// That table is in the ledger's schema, because in the project's any name may be somebody's table.
 
 internal import Postgres
 
@@ -25,7 +26,8 @@ enum ViewGrants {
   }
 
   private static func kept(_ name: QualifiedName) -> QualifiedName {
-    QualifiedName(schema: name.schema, name: name.name + "__grants")
+    // A name with a blank is none of the ledger's own, and at most 62 bytes long.
+    QualifiedName(schema: "daybook", name: "grants \(name.name)")
   }
 
   private static func copy(

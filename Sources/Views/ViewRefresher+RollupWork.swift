@@ -79,14 +79,14 @@ extension ViewRefresher {
   private nonisolated(nonsending) func build(
     _ sql: RollupSQL, on connection: PostgresConnection
   ) async throws -> Int {
-    try await connection.execute("drop table if exists \(sql.nextState.quoted)")
+    try await ViewRelations.requireFree(
+      [sql.nextState, sql.oldState] + sql.distinctValues.map(\.nextTable), for: sql.view.name, on: connection)
     let rows = try await connection.execute(sql.buildNextState)
     let left = try await groupsWithLongKeys(sql, on: connection)
     if let index = sql.indexNextState(leaving: left) { try await connection.execute(index) }
     // Autovacuum may not come by before the first report; small statistics now cost little.
     try await connection.execute("analyze \(sql.nextState.quoted)")
     for values in sql.distinctValues {
-      try await connection.execute("drop table if exists \(values.nextTable.quoted)")
       try await connection.execute(values.buildNext)
       try await connection.execute(values.indexNext(leaving: left))
       try await connection.execute("analyze \(values.nextTable.quoted)")
@@ -116,7 +116,6 @@ extension ViewRefresher {
   /// Puts a next state in the place of the one that readers see.
   nonisolated(nonsending) func swap(_ member: RollupMember, on connection: PostgresConnection) async throws {
     let sql = member.sql
-    let old = QualifiedName(schema: sql.view.schema, name: sql.view.name + "__old").name
     let values = sql.distinctValues.flatMap { values in
       [
         "drop table if exists \(values.table.quoted)",
@@ -128,10 +127,10 @@ extension ViewRefresher {
       try await ViewRelations.drop(member.view, with: project.views, schema: sql.view.schema, on: connection)
     }
     let states = [
-      "alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(old))",
+      "alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(sql.oldState.name))",
       "alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))",
       sql.createView, ViewRelations.markView(of: sql),
-      "drop table if exists \(QualifiedName(schema: sql.view.schema, name: old).quoted)",
+      "drop table if exists \(sql.oldState.quoted)",
     ]
     do {
       // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks

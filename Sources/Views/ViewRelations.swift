@@ -112,6 +112,31 @@ enum ViewRelations {
     return try rows.map { try $0.decode(0, as: String.self) }
   }
 
+  /// Makes sure that nothing stands under names by which relations of a view are made or put aside. Those of Daybook are
+  /// gone when their transaction ends, so that whatever stands there is somebody else's.
+  ///
+  /// - Throws: `PostgresError` 42P07, which names the relation and what to type.
+  static func requireFree(
+    _ names: [QualifiedName], for view: String, on connection: PostgresConnection
+  ) async throws {
+    let rows = try await connection.query(
+      """
+      select c.relname::text, case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
+        when 'i' then 'index' when 'S' then 'sequence' when 'f' then 'foreign table' when 'c' then 'type' else 'table' end
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = any($1) and c.relname = any($2) order by 1 limit 1
+      """, [.textArray(names.map(\.schema)), .textArray(names.map(\.name))])
+    guard let row = rows.first, let name = names.first(where: { $0.name == (try? row.decode(0, as: String.self)) })
+    else { return }
+    let kind = try row.decode(1, as: String.self)
+    var error = PostgresError(
+      .server, "the \(kind) \(name) has a name that Daybook needs while it makes \(view) anew, and is not Daybook's",
+      sqlState: "42P07")
+    error.hint =
+      "alter \(kind) \(name.quoted) rename to a name without \"__\", or drop it, then: daybook refresh \(view)"
+    throw error
+  }
+
   // MARK: What rollup views say
 
   /// Those of some rollups whose view is not the one that was made last, and of each whether that is known: the table of

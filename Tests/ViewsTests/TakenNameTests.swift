@@ -1,0 +1,51 @@
+// Tables that users have under names near those of views: nothing of theirs is dropped.
+
+import Definitions
+import Testing
+import Views
+
+@Suite struct TakenNameTests {
+  private static func views(_ hash: String) -> [ViewDefinition] {
+    [
+      Shop.rollup(
+        "by_kind", groups: [RollupGroup(name: "kind", source: .column("kind"))],
+        measures: [RollupMeasure(name: "n", function: .distinct("customer"))], hash: hash),
+      Shop.native("doubled", "select kind, n * 2 as twice from by_kind", inputs: ["by_kind"], hash: hash),
+    ]
+  }
+
+  @Test func tablesOfUsersStayWhateverTheirNames() async throws {
+    try await Shop.with(views: Self.views("1")) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run(
+        """
+        create table shop.by_kind__grants as select 7 as mine; create table shop.doubled__grants as select 7 as mine;
+        grant select on shop.by_kind, shop.doubled to public
+        """)
+      var new = shop
+      new.project.views = Self.views("2")
+      _ = try await new.refresher.refresh(.all)
+      let kept = try await shop.rows("table shop.by_kind__grants union all table shop.doubled__grants")
+      #expect(kept == ["7", "7"])
+      let readable = "select relname from pg_class where relname in ('by_kind', 'doubled') and relacl::text ~ '[{,]=r/'"
+      #expect(try await shop.rows("\(readable) order by 1") == ["by_kind", "doubled"])
+
+      for (number, name) in ["by_kind__next", "by_kind__old", "by_kind__w0", "doubled__next"].enumerated() {
+        try await shop.run("create table shop.\(name) as select 7 as mine")
+        var newer = shop
+        newer.project.views = Self.views("3.\(number)")
+        let refresher = newer.refresher
+        let error = await #expect(throws: ViewError.self) { try await refresher.refresh(.all, full: true) }
+        let text = error?.description ?? ""
+        #expect(text.contains("the table shop.\(name) has a name that Daybook needs"), "\(text)")
+        #expect(text.contains(#"fix: alter table "shop"."\#(name)" rename to "#), "\(text)")
+        #expect(try await shop.rows("select * from shop.\(name)") == ["7"])
+        try await shop.run("alter table shop.\(name) rename to kept_\(number)")
+        let outcomes = try await refresher.refresh(.all, full: true)
+        #expect(outcomes.map(\.view) == ["by_kind", "doubled"])
+        #expect(try await shop.rows("select twice from shop.doubled") == ["2"])
+      }
+    }
+  }
+}
