@@ -116,7 +116,9 @@ extension ViewRefresher {
         throw ViewError.server(view: member.view.name, at: member.view.position, error)
       }
     }
-    for member in members where member.isAltered {
+    let altered = members.filter(\.isAltered)
+    try await lock(rebuilt, andAltered: altered, on: connection)
+    for member in altered {
       try await ViewRelations.putBack(member.view, member.sql, with: project.views, on: connection)
     }
     for member in rebuilt { try await swap(member, on: connection) }

@@ -113,7 +113,35 @@ extension ViewRefresher {
     return long
   }
 
-  /// Puts a next state in the place of the one that readers see.
+  /// Locks, all or none, what readers see of rollups that are about to be swapped or put back: who waits for the reader
+  /// of one view while it holds another keeps the readers of that one waiting, too.
+  nonisolated(nonsending) func lock(
+    _ rebuilt: [RollupMember], andAltered altered: [RollupMember], on connection: PostgresConnection
+  ) async throws {
+    guard let first = (altered + rebuilt).first else { return }
+    do {
+      var names: [QualifiedName] = []
+      for member in rebuilt where !member.exists {
+        names += try await ViewRelations.doomed(
+          by: member.view, with: project.views, schema: member.sql.view.schema, on: connection
+        ).map(\.name)
+      }
+      // Columns that cannot be replaced take the readers of their view along.
+      for member in altered {
+        names += try await ViewRelations.doomed(
+          by: member.view, with: project.views, schema: member.sql.view.schema, keepingState: true, on: connection
+        ).map(\.name)
+      }
+      for member in rebuilt where member.exists {
+        names += [member.sql.view, member.sql.state] + member.sql.distinctValues.map(\.table)
+      }
+      try await connection.lockPatiently(names)
+    } catch let error as PostgresError where error.kind == .server {
+      throw ViewError.server(view: first.view.name, at: first.view.position, error)
+    }
+  }
+
+  /// Puts a next state in the place of the one that readers see, behind the lock of that one.
   nonisolated(nonsending) func swap(_ member: RollupMember, on connection: PostgresConnection) async throws {
     let sql = member.sql
     let values = sql.distinctValues.flatMap { values in
@@ -133,9 +161,6 @@ extension ViewRefresher {
       "drop table if exists \(sql.oldState.quoted)",
     ]
     do {
-      // The view is locked before its state, which is the order in which readers lock them; the other order deadlocks
-      // with a reader.
-      if member.exists { try await connection.lockPatiently(sql.view, in: "access exclusive") }
       try await execute(values + states, on: connection)
       if !member.exists { try await ViewGrants.restore(sql.view, on: connection) }
     } catch let error as PostgresError where error.kind == .server {

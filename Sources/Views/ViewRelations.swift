@@ -57,33 +57,58 @@ enum ViewRelations {
     return try row.decode(0, as: Bool.self) ? .sound : .broken
   }
 
-  /// Drops the relations of `view` and of every view of the project that reads it, readers first, and before them what
-  /// was made of definitions that are gone. Who may read them is kept for what is made in their place.
+  /// A relation that goes when a view is made anew.
+  struct Doomed {
+    let name: QualifiedName
+    fileprivate let kind: Kind
+    /// The view that it is of.
+    let view: ViewDefinition
+    /// Whether another one will have its name, and who may read it is kept for that one.
+    let isReplaced: Bool
+  }
+
+  /// What goes when `view` is made anew: its relations and those of every view of the project that reads it, readers
+  /// first, and before them what was made of definitions that are gone.
   ///
-  /// Another unit may do so at the same time with a reader of both. It is waited for, and what it took away is gone though
-  /// the snapshot of this transaction still has it.
+  /// Another unit may drop a reader of both at the same time. It is waited for, and what it took away is gone though the
+  /// snapshot of this transaction still has it. This comes before any lock of a relation, so that readers do not wait, too.
   ///
   /// - Parameter isStateKept: whether of `view` itself nothing but the view goes.
+  static func doomed(
+    by view: ViewDefinition, with views: [ViewDefinition], schema: String, keepingState isStateKept: Bool = false,
+    on connection: PostgresConnection
+  ) async throws -> [Doomed] {
+    try await connection.execute(
+      "select pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("views of \(schema) are dropped")])
+    let owners = readers(of: view, in: views).reversed() + [view]
+    let orphans = try await orphans(
+      reading: owners.map(\.name), with: views.map(\.name), schema: schema, on: connection)
+    var doomed = orphans.map {
+      Doomed(name: QualifiedName(schema: schema, name: $0), kind: .materialized, view: view, isReplaced: false)
+    }
+    for owner in owners {
+      for relation in try await leftovers(of: owner, schema: schema, on: connection) {
+        if isStateKept, owner.name == view.name, relation.kind == .table { continue }
+        doomed.append(
+          Doomed(
+            name: QualifiedName(schema: schema, name: relation.name), kind: relation.kind, view: owner,
+            isReplaced: relation.name == owner.name))
+      }
+    }
+    return doomed
+  }
+
+  /// Drops what `view` dooms. Who may read it is kept for what is made in its place.
+  ///
   /// - Throws: `ViewError.foreignDependents` when something else depends on them; the transaction must be rolled back.
   static func drop(
     _ view: ViewDefinition, with views: [ViewDefinition], schema: String, keepingState isStateKept: Bool = false,
     on connection: PostgresConnection
   ) async throws {
-    try await connection.execute(
-      "select pg_advisory_xact_lock(hashtextextended($1, 0))", [.text("views of \(schema) are dropped")])
-    let doomed = readers(of: view, in: views).reversed() + [view]
-    let orphans = try await orphans(
-      reading: doomed.map(\.name), with: views.map(\.name), schema: schema, on: connection)
-    for orphan in orphans {
-      try await drop(.materialized, QualifiedName(schema: schema, name: orphan), of: view, on: connection)
-    }
-    for doomed in doomed {
-      for relation in try await leftovers(of: doomed, schema: schema, on: connection) {
-        if isStateKept, doomed.name == view.name, relation.kind == .table { continue }
-        let name = QualifiedName(schema: schema, name: relation.name)
-        if relation.name == doomed.name { try await ViewGrants.keep(name, on: connection) }
-        try await drop(relation.kind, name, of: doomed, on: connection)
-      }
+    let doomed = try await doomed(by: view, with: views, schema: schema, keepingState: isStateKept, on: connection)
+    for relation in doomed {
+      if relation.isReplaced { try await ViewGrants.keep(relation.name, on: connection) }
+      try await drop(relation.kind, relation.name, of: relation.view, on: connection)
     }
   }
 
@@ -169,11 +194,10 @@ enum ViewRelations {
     return "do \(quoteLiteral("begin execute (\(mark)); end"))"
   }
 
-  /// Makes a rollup's view anew over the state that is there.
+  /// Makes a rollup's view anew over the state that is there, behind the lock of what that takes away.
   static func putBack(
     _ view: ViewDefinition, _ sql: RollupSQL, with views: [ViewDefinition], on connection: PostgresConnection
   ) async throws {
-    try await connection.lockPatiently(sql.view, in: "access exclusive")
     try await connection.execute("savepoint daybook_view")
     do {
       try await connection.execute(sql.createView)
@@ -215,7 +239,7 @@ enum ViewRelations {
 
   // MARK: Kinds
 
-  private enum Kind: String {
+  fileprivate enum Kind: String {
     case view
     case table
     case materialized

@@ -176,8 +176,7 @@ import Testing
           let error = try await others.withConnection { impatient in
             await #expect(throws: PostgresError.self) {
               try await impatient.withTransaction { connection in
-                try await connection.lockPatiently(
-                  QualifiedName(schema: "shop", name: "by_kind"), in: "access exclusive", for: .zero)
+                try await connection.lockPatiently([QualifiedName(schema: "shop", name: "by_kind")], for: .zero)
               }
             }
           }
