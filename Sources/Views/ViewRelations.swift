@@ -106,6 +106,7 @@ enum ViewRelations {
     on connection: PostgresConnection
   ) async throws {
     let doomed = try await doomed(by: view, with: views, schema: schema, keepingState: isStateKept, on: connection)
+    try await connection.lockPatiently(doomed.map(\.name))
     for relation in doomed {
       if relation.isReplaced { try await ViewGrants.keep(relation.name, on: connection) }
       try await drop(relation.kind, relation.name, of: relation.view, on: connection)

@@ -78,6 +78,7 @@ import Views
 
   @Test(arguments: [
     ("second_view", ["third_view", "first_view", "second_view"]), ("third_view", ["second_view", "third_view"]),
+    ("fourth_view", ["fourth_view"]),
   ])
   func aReaderOfWhatIsMadeAnewKeepsNobodyWaiting(held: String, read: [String]) async throws {
     try await Self.with { shop in
