@@ -1,6 +1,6 @@
 // What a set says of its own proof stays true: a page that is kept says the state that the set has now, counters that come
 // again after a restored dump are not taken for the same data, a test is called passed only when it was made of these data,
-// and differences count also beyond the lines that a page shows.
+// differences count also beyond the lines that a page shows, and a stage is seen beside its history.
 
 import Definitions
 import Foundation
@@ -233,6 +233,63 @@ import Views
       let third = try await shop.publisher().publish()
       #expect(third.isChanged)
       #expect(try ReadSet(third).text("data-quality.html").contains("Nothing waits to be mended"))
+      try await expectHistory(shop)
     }
+  }
+
+  // MARK: Cost
+
+  /// Earlier nights of 100 ms for each refresh and 400 ms for each ingest; tonight one of each is far from that.
+  private func expectHistory(_ shop: SampleShop) async throws {
+    try await shop.run(
+      """
+      update daybook.stage_run set wall_ms = case stage when 'ingest' then 400 else 100 end
+      where stage in ('ingest', 'refresh');
+      insert into daybook.run (run_id, job, as_of, trigger, status, exit_code, started_at, finished_at, heartbeat_at, host,
+        pid, argv, version, config_hash, pg_version)
+      select gen_random_uuid(), job, as_of - n, trigger, 'success', 0, started_at - n * interval '1 day',
+        started_at - n * interval '1 day', started_at, host, pid, argv, version, config_hash, pg_version
+      from daybook.run, generate_series(1, 19) n;
+      insert into daybook.stage_run (run_id, seq, stage, name, status, started_at, finished_at, wall_ms, rows_read)
+      select r.run_id, s.seq, s.stage, s.name, 'success', r.started_at, r.started_at,
+        s.wall_ms + extract(day from r.started_at)::int % 3, s.rows_read
+      from daybook.run r, daybook.stage_run s where r.run_id <> s.run_id and s.stage in ('ingest', 'refresh');
+      update daybook.stage_run s set wall_ms = 1640 from daybook.run r where r.run_id = s.run_id
+        and r.run_id = '\(shop.run)' and s.stage = 'ingest' and s.name = 'orders';
+      update daybook.stage_run set wall_ms = 1640, rows_read = 410 where run_id = '\(shop.run)' and stage = 'ingest'
+        and name = 'products';
+      """)
+    let set = try ReadSet(try await shop.publisher().publish(force: true))
+    let verdict = try set.section("run", "Cost")
+    #expect(verdict["passed"] as? Bool == false)
+    let text = try #require(verdict["text"] as? String)
+    #expect(text.hasPrefix("Far from their history: "), "\(text)")
+    // Four times the rows of products explain its cost.
+    #expect(text.contains("ingest orders") && !text.contains("ingest products") && !text.contains("refresh"), "\(text)")
+    #expect(text.contains(" took 1.640 seconds, 4.1 times its usual 0.40"), "\(text)")
+    let orders = try #require(try set.csv("stages").first { $0["stage"] == "ingest" && $0["name"] == "orders" })
+    let usual = try await shop.amounts(
+      """
+      select 'usual', (percentile_disc(0.5) within group (order by wall_ms) / 1000.0)::numeric(10, 3)::text
+      from daybook.stage_run where stage = 'ingest' and name = 'orders' and run_id <> '\(shop.run)'
+      """)["usual"]
+    #expect(ExactDecimal(orders["usual_seconds"] ?? "") == usual && orders["earlier_runs"] == "19")
+    #expect(orders["times_usual"].flatMap { ExactDecimal($0) }.map { $0 > 4 && $0 < ExactDecimal("4.2")! } == true)
+    // Fewer runs are shown than there are, and the page says so.
+    #expect(try set.csv("runs").count == 20)
+    #expect(try set.text("run.html").contains("15 of 20; all in "))
+  }
+
+  @Test(arguments: [
+    (400, 100, 2, 4, "tooLittleHistory"), (400, 100, 2, 5, "slower"), (250, 100, 2, 30, "asUsual"),
+    (400, 100, 80, 30, "asUsual"), (10_500, 10_000, 2, 30, "asUsual"), (16_000, 10_000, 2, 30, "slower"),
+    (2_000, 10_000, 2, 30, "faster"),
+  ])
+  func aStageIsFarFromItsHistoryWhenItIsSo(now: Int, usual: Int, spread: Int, runs: Int, judgement: String) {
+    var history = StageHistory(stage: "ingest orders", milliseconds: now, usual: usual, spread: spread, runs: runs)
+    #expect("\(history.judgement)" == judgement)
+    // As long for each row as ever.
+    history.perRow = (5, 5)
+    if judgement != "tooLittleHistory" { #expect(history.judgement == .asUsual) }
   }
 }
