@@ -121,7 +121,7 @@ struct ReportQueries: Sendable {
   func proven(_ sql: String, inputs: [String]) async throws -> ([[PostgresValue]], RanStatement) {
     let rows =
       if let cache {
-        try await cache.proof(sql, inputs: inputs, on: connection)
+        try await cache.proof(sql, inputs: inputs, on: connection).rows
       } else {
         try ResultRows(try await connection.query(sql))
       }

@@ -54,13 +54,13 @@ struct SectionCache: Sendable {
   /// - Parameter inputs: the feeds that it reads.
   nonisolated(nonsending) func proof(
     _ sql: String, inputs names: [String], on connection: PostgresConnection
-  ) async throws -> ResultRows {
+  ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
     var queries = queries
     queries.isAnew = forced.includes(ReconciliationPage.name)
     let label = "\(ReconciliationPage.name), \(names.joined(separator: ", "))"
-    let (rows, source) = try await queries.rows(sql, inputs: inputs(names), label: label, on: connection)
-    if case .stale(_, let error) = source { throw error }
-    return rows
+    let answer = try await queries.rows(sql, inputs: inputs(names), label: label, on: connection)
+    if case .stale(_, let error) = answer.source { throw error }
+    return answer
   }
 
   static func label(_ section: ReportSection, of report: ReportDefinition) -> String {

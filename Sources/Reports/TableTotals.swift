@@ -18,37 +18,59 @@ struct TableTotals: Sendable {
   /// The rollups that can be compared, in the order of the views.
   var rollups: [ComparedRollup] = []
 
-  /// Reads the tables of a project.
-  static func read(_ queries: ReportQueries) async throws -> TableTotals {
-    var totals = TableTotals()
+  /// One pass over a table.
+  struct Pass: Sendable {
+    var feed: String
+    var source: ComparedRollup.Source
+    /// The expressions of the sums.
+    var sums: [String]
+
+    var sql: String {
+      let columns = ["coalesce(\(source.currency)::text, '')", "count(*)"] + sums
+      return "SELECT \(columns.joined(separator: ", ")) FROM \(source.table.quoted) GROUP BY 1"
+    }
+  }
+
+  /// The rollups that can be compared, in the order of the views, and the passes that the proof needs, in that of the feeds.
+  static func plan(_ queries: ReportQueries) async throws -> (rollups: [ComparedRollup], passes: [Pass]) {
+    var rollups: [ComparedRollup] = []
     for view in queries.project.views {
       guard let compared = ComparedRollup(view, in: queries.project), try await queries.exists(compared.table),
         try await queries.exists(compared.view)
       else { continue }
-      totals.rollups.append(compared)
+      rollups.append(compared)
     }
+    var passes: [Pass] = []
     for feed in queries.project.feeds {
       let table = QualifiedName(schema: queries.project.database.schema, name: feed.name)
       guard try await queries.exists(table) else { continue }
-      let readers = Dictionary(grouping: totals.rollups.filter { $0.table == table }, by: \.source)
+      let readers = Dictionary(grouping: rollups.filter { $0.table == table }, by: \.source)
       let sources =
         readers.isEmpty
         ? [ComparedRollup.Source(table: table, currency: "''")] : readers.keys.sorted { $0.currency < $1.currency }
-      for source in sources {
-        let sums = Set(readers[source]?.flatMap { $0.sums.map(\.fromTable) } ?? []).sorted()
-        let columns = ["coalesce(\(source.currency)::text, '')", "count(*)"] + sums
-        let (rows, statement) = try await queries.proven(
-          "SELECT \(columns.joined(separator: ", ")) FROM \(table.quoted) GROUP BY 1", inputs: [feed.name])
-        totals.ran.append(statement)
-        var count = 0
-        for row in rows {
-          let figures = row.map(Figure.init)
-          count += Int(figures[1].plainText) ?? 0
-          totals.sums[source, default: [:]][figures[0].plainText] = Dictionary(
-            uniqueKeysWithValues: zip(sums, figures.dropFirst(2).map { $0.number ?? .zero }))
-        }
-        totals.counts[feed.name] = count
+      passes += sources.map { source in
+        let sums = Set(readers[source]?.flatMap { $0.sums.map(\.fromTable) } ?? [])
+        return Pass(feed: feed.name, source: source, sums: sums.sorted())
       }
+    }
+    return (rollups, passes)
+  }
+
+  /// Reads the tables of a project.
+  static func read(_ queries: ReportQueries) async throws -> TableTotals {
+    let (rollups, passes) = try await plan(queries)
+    var totals = TableTotals(rollups: rollups)
+    for pass in passes {
+      let (rows, statement) = try await queries.proven(pass.sql, inputs: [pass.feed])
+      totals.ran.append(statement)
+      var count = 0
+      for row in rows {
+        let figures = row.map(Figure.init)
+        count += Int(figures[1].plainText) ?? 0
+        totals.sums[pass.source, default: [:]][figures[0].plainText] = Dictionary(
+          uniqueKeysWithValues: zip(pass.sums, figures.dropFirst(2).map { $0.number ?? .zero }))
+      }
+      totals.counts[pass.feed] = count
     }
     return totals
   }
