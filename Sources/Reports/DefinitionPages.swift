@@ -57,7 +57,7 @@ struct DefinitionPages {
 
   /// The page about the sections of `content`; nil when none of them has figures.
   func page(about content: ReportContent) -> [UInt8]? {
-    let described = content.blocks.enumerated().filter { $1.origin != nil }
+    let described = content.blocks.enumerated().filter { $1.evidence == nil && $1.origin != nil }
     guard !described.isEmpty else { return nil }
     let report = project.report(named: content.name)
     return document(title: "\(content.title): where the figures come from") {

@@ -30,14 +30,14 @@ struct RunPage {
     stages.rows = Array(stages.rows.prefix(Self.shownStages))
     let runs = try await runs()
     var blocks: [ContentBlock] = []
+    blocks.append(
+      ContentBlock(title: "Cost", body: .verdict(isGood: history.isGood, history.text), evidence: stages))
     if let chart = stageChart(stages) {
       blocks.append(
         ContentBlock(
           title: "Where the time went", body: .chart(chart, .bar, note: nil), evidence: stages,
           lead: "Seconds for each stage."))
     }
-    blocks.append(
-      ContentBlock(title: "Cost", body: .verdict(isGood: history.isGood, history.text), evidence: stages))
     blocks.append(
       ContentBlock(
         title: "Stages", body: .table, dataset: stages,
@@ -83,15 +83,20 @@ struct RunPage {
       spread AS (
         SELECT stage, name, percentile_disc(0.5) WITHIN GROUP (ORDER BY abs(p.wall_ms - u.wall_ms)) AS wall_ms
         FROM past p JOIN usual u USING (stage, name) GROUP BY stage, name)
-      SELECT s.stage, s.name, s.status, s.wall_ms / 1000.0 AS seconds, u.wall_ms / 1000.0 AS usual_seconds,
-        round(s.wall_ms::numeric / nullif(u.wall_ms, 0), 2) AS times_usual, d.wall_ms / 1000.0 AS usual_spread,
+      SELECT s.stage, s.name, s.status, round(s.wall_ms / 1000.0, 3) AS seconds,
+        round(u.wall_ms / 1000.0, 3) AS usual_seconds,
+        round(s.wall_ms::numeric / nullif(u.wall_ms, 0), 2) AS times_usual,
+        round(d.wall_ms / 1000.0, 3) AS usual_spread,
         CASE WHEN s.rows_read > 0 THEN round(s.wall_ms * 1000.0 / s.rows_read, 3) END AS us_per_row,
         round(u.us_per_row, 3) AS usual_us_per_row, u.runs AS earlier_runs,
-        (s.cpu_user_ms + s.cpu_sys_ms) / 1000.0 AS cpu_seconds,
+        round((s.cpu_user_ms + s.cpu_sys_ms) / 1000.0, 3) AS cpu_seconds,
         s.rows_read, s.rows_inserted + s.rows_updated + s.rows_deleted AS rows_written, s.rows_rejected, s.bytes_in,
         s.wal_bytes, s.shared_hit, s.shared_read, s.temp_bytes, s.maxrss_kb,
         coalesce(s.skip_reason, s.error_message, s.detail) AS detail
-      FROM daybook.stage_run s LEFT JOIN usual u USING (stage, name) LEFT JOIN spread d USING (stage, name)
+      FROM daybook.stage_run s
+      -- A stage that had nothing to do is not compared with nights on which it had.
+      LEFT JOIN usual u ON u.stage = s.stage AND u.name = s.name AND s.status <> 'skipped'
+      LEFT JOIN spread d ON d.stage = u.stage AND d.name = u.name
       WHERE s.run_id = $1 ORDER BY s.seq
       """,
       [runID, .text(run.job), .timestamptz(microsecondsSince1970: run.startedAt.microsecondsSince1970)])
@@ -147,7 +152,7 @@ struct RunPage {
     let (rows, rowsSQL) = try await queries.told(
       """
       SELECT r.run_id::text AS run, r.job, r.as_of, r.status, r.exit_code, r.started_at AS started_at_utc,
-        r.wall_ms / 1000.0 AS seconds, s.rows_read, s.rows_rejected, coalesce(r.error_message, '') AS outcome
+        round(r.wall_ms / 1000.0, 3) AS seconds, s.rows_read, s.rows_rejected, coalesce(r.error_message, '') AS outcome
       FROM daybook.run r
       LEFT JOIN LATERAL (SELECT sum(rows_read)::bigint AS rows_read, sum(rows_rejected)::bigint AS rows_rejected
         FROM daybook.stage_run s WHERE s.run_id = r.run_id AND s.stage = 'ingest') s ON true

@@ -153,9 +153,14 @@ struct SetRenderer: Sendable {
     for (var content, feeds, kept) in contents {
       let name = content.name
       if Self.builtIns.contains(name) {
-        // Page one's figures lead to the reports that they are of.
+        // Page one's figures lead to the reports that they are of, and sentences to the section with their rows.
         for index in content.blocks.indices where content.blocks[index].sources.isEmpty {
-          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: index, of: name)
+          let evidence = content.blocks[index].evidence
+          guard
+            let place = evidence.map({ rows in content.blocks.firstIndex { $0.dataset?.csvPath == rows.csvPath } })
+              ?? index
+          else { continue }
+          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: place, of: name)
         }
       }
       sheets[name] = .init(content: content, feeds: feeds)

@@ -260,14 +260,19 @@ import Views
         and r.run_id = '\(shop.run)' and s.stage = 'ingest' and s.name = 'orders';
       update daybook.stage_run set wall_ms = 1640, rows_read = 410 where run_id = '\(shop.run)' and stage = 'ingest'
         and name = 'products';
+      update daybook.stage_run set wall_ms = 1, status = 'skipped' where run_id = '\(shop.run)' and stage = 'ingest'
+        and name = 'customers';
       """)
     let set = try ReadSet(try await shop.publisher().publish(force: true))
     let verdict = try set.section("run", "Cost")
     #expect(verdict["passed"] as? Bool == false)
     let text = try #require(verdict["text"] as? String)
     #expect(text.hasPrefix("Far from their history: "), "\(text)")
-    // Four times the rows of products explain its cost.
-    #expect(text.contains("ingest orders") && !text.contains("ingest products") && !text.contains("refresh"), "\(text)")
+    // Four times the rows of products explain its cost, and customers had nothing to do.
+    #expect(
+      text.contains("ingest orders") && !text.contains("ingest products") && !text.contains("ingest customers"),
+      "\(text)")
+    #expect(!text.contains("refresh"), "\(text)")
     #expect(text.contains(" took 1.640 seconds, 4.1 times its usual 0.40"), "\(text)")
     let orders = try #require(try set.csv("stages").first { $0["stage"] == "ingest" && $0["name"] == "orders" })
     let usual = try await shop.amounts(
