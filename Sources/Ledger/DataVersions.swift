@@ -15,6 +15,22 @@ public enum DataVersions {
     return versions
   }
 
+  /// When the data of each relation last changed, in microseconds since 1970. A count may come again after a dump was
+  /// restored; this moment does not.
+  public static func lastChanges(on connection: PostgresConnection) async throws(PostgresError) -> [String: Int64] {
+    let rows = try await connection.query(
+      "SELECT relation, (extract(epoch FROM changed_at) * 1000000)::bigint FROM daybook.relation_version")
+    var changes: [String: Int64] = [:]
+    for row in rows { changes[try row.decode(0, as: String.self)] = try row.decode(1, as: Int64.self) }
+    return changes
+  }
+
+  /// The random name of the ledger, which no other database has but a copy of this one.
+  public static func ledgerIdentity(on connection: PostgresConnection) async throws(PostgresError) -> String {
+    let rows = try await connection.query("SELECT identity::text FROM daybook.ledger")
+    return try rows.first?.decode(0) ?? ""
+  }
+
   /// Counts one change of a relation.
   ///
   /// - Returns: how many changes are counted, the first being 1, those by hand only once they are settled. The row stays

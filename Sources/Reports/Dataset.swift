@@ -48,6 +48,8 @@ struct Dataset: Sendable {
   var statement: RanStatement?
   /// The sums of the columns that are promised to tie, over all rows.
   var totals: [ColumnTotal] = []
+  /// The currencies of the amounts of all rows.
+  var currencies: Set<String> = []
 
   /// Makes a dataset from rows in memory.
   init(columns: [DatasetColumn], rows: [[Figure]], shown: Int = .max, csvPath: String) throws {
@@ -56,6 +58,7 @@ struct Dataset: Sendable {
     for row in rows { try Self.write(row, columns, into: &writer) }
     csv = writer.takeBytes()
     self.rows = Array(rows.prefix(shown))
+    currencies = Self.currencies(rows, columns)
   }
 
   private init(columns: [DatasetColumn], shown: [[Figure]], totalRows: Int, csvPath: String, csv: [UInt8]) {
@@ -89,6 +92,7 @@ struct Dataset: Sendable {
       if kept.count < shown { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+    currencies = Self.currencies(rows.lazy.map { row in places.map { row[$0] } }, columns)
     for format in described {
       guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
       var currency: Int?
@@ -110,6 +114,22 @@ struct Dataset: Sendable {
     return sums.sorted { $0.key < $1.key }.map { key, sum in
       ColumnTotal(tie: tie, column: names.column, currencyColumn: names.currency, currency: key, sum: sum)
     }
+  }
+
+  static func currencies(_ rows: some Sequence<[Figure]>, _ columns: [DatasetColumn]) -> Set<String> {
+    let places = Set(
+      columns.compactMap { column -> Int? in
+        switch column.format {
+        case .money(let place), .difference(let place): place
+        default: nil
+        }
+      })
+    var found: Set<String> = []
+    if places.isEmpty { return found }
+    for row in rows {
+      for place in places { if case .text(let text) = row[place], !text.isEmpty { found.insert(text) } }
+    }
+    return found
   }
 
   /// The places of the columns in a row as it comes, in the order in which they are shown.

@@ -35,12 +35,7 @@ struct PageLayout: Sendable {
       HTML.p(.class("project")) { HTML.bdi { context.project } }
       HTML.h1 { HTML.bdi { content.title } }
       if !content.description.isEmpty { HTML.p(.class("lead")) { content.description } }
-      HTML.ul(.class("facts")) {
-        fact("As of", DateText.day(context.asOf))
-        fact("Generated", "\(context.generatedAt) UTC", below: localTime)
-        fact("Time zone", context.timeZone)
-        fact("Run", String(context.runID.prefix(8)) + "…" + String(context.runID.suffix(4)), below: context.job)
-      }
+      facts(currencies: content.currencyText)
       if context.pages.count > 1 {
         HTML.nav(.ariaLabel("Pages of this set")) {
           context.pages.map { page in
@@ -50,6 +45,19 @@ struct PageLayout: Sendable {
           }
         }
       }
+    }
+  }
+
+  /// What every page says of its set.
+  ///
+  /// - Parameter currencies: those of its amounts; nil where a page has no figures of its own.
+  func facts(currencies: String? = nil) -> Node {
+    HTML.ul(.class("facts")) {
+      fact("As of", DateText.day(context.asOf))
+      fact("Generated", "\(context.generatedAt) UTC", below: localTime)
+      fact("Time zone", context.timeZone)
+      if let currencies { fact("Currency", currencies) }
+      fact("Run", String(context.runID.prefix(8)) + "…" + String(context.runID.suffix(4)), below: context.job)
     }
   }
 
@@ -65,7 +73,8 @@ struct PageLayout: Sendable {
     }
   }
 
-  private var banner: Node {
+  /// The state of the set, why it is that, and how far the data reach.
+  var banner: Node {
     HTML.div(.class(context.isComplete ? "banner good" : "banner draft"), .role("status")) {
       HTML.p {
         HTML.strong { context.stateWord }
@@ -216,7 +225,7 @@ struct PageLayout: Sendable {
   /// Where the figures of a section come from: its definition and SQL, and all its rows.
   private func sources(_ block: ContentBlock) -> Node {
     var links = block.sources.map { ($0.words, Link.file($0.path, fragment: $0.fragment)) }
-    if let dataset = block.dataset, dataset.isWritten,
+    if let dataset = block.dataset ?? block.evidence, dataset.isWritten,
       !block.sources.contains(where: { $0.path == dataset.csvPath })
     {
       links.append(("CSV", .file(dataset.csvPath)))

@@ -109,11 +109,30 @@ struct ReportQueries: Sendable {
       case .date(let days): CivilDate(daysSince1970: Int(days)).description
       case .text(let text): text
       case .uuid(let bytes): Figure.hexadecimal(bytes)
+      case .timestamptz(let moment): Moment(microsecondsSince1970: moment).description
       case .textArray(let texts): "{\(texts.map { $0 ?? "" }.joined(separator: ","))}"
+      case .int8Array(let numbers): "{\(numbers.map { $0.map(String.init) ?? "" }.joined(separator: ","))}"
       default: ""
       }
     }
     return (rows, RanStatement(sql: sql, values: shown, inputs: [], position: SourcePosition(file: "")))
+  }
+
+  /// Rows of the proof that depend on nothing but some feeds, kept or asked for, with the statement that gave them.
+  func proven(_ sql: String, inputs: [String]) async throws -> ([[PostgresValue]], RanStatement) {
+    let rows =
+      if let cache {
+        try await cache.proof(sql, inputs: inputs, on: connection).rows
+      } else {
+        try ResultRows(try await connection.query(sql))
+      }
+    return (rows.rows, RanStatement(sql: sql, values: [], inputs: [], position: SourcePosition(file: "")))
+  }
+
+  /// Whether there is such a table or view.
+  func exists(_ relation: QualifiedName) async throws(PostgresError) -> Bool {
+    let rows = try await connection.query("SELECT to_regclass($1::text) IS NOT NULL", [.text(relation.quoted)])
+    return try rows.first?.decode(0, as: Bool.self) ?? false
   }
 
   /// Which files `f` of the ledger count: of a file that was refused and came again under its name the last delivery.

@@ -30,11 +30,11 @@ struct SectionCache: Sendable {
       queries: QueryCache(cache: cache, session: session, codeVersion: codeVersion, position: position))
   }
 
-  /// What a section reads, with how often it has changed and what it was built from.
-  func inputs(of section: ReportSection) -> [CacheInput] {
-    section.inputs.map { name in
+  /// What is read, with how often and when it last changed and what it was built from.
+  func inputs(_ names: [String]) -> [CacheInput] {
+    names.map { name in
       let form = state.views[name]?.definitionHash ?? project.feed(named: name)?.definitionHash ?? ""
-      return CacheInput(name, version: state.versions[name] ?? 0, form: form)
+      return CacheInput(name, version: state.versions[name] ?? 0, form: "\(form) \(state.changes[name] ?? 0)")
     }
   }
 
@@ -46,7 +46,21 @@ struct SectionCache: Sendable {
     var queries = queries
     queries.isAnew = forced.includes(report.name)
     return try await queries.rows(
-      sql, values, inputs: inputs(of: section), label: Self.label(section, of: report), on: connection)
+      sql, values, inputs: inputs(section.inputs), label: Self.label(section, of: report), on: connection)
+  }
+
+  /// The rows of a statement of the proof, which nothing older may stand in for.
+  ///
+  /// - Parameter inputs: the feeds that it reads.
+  nonisolated(nonsending) func proof(
+    _ sql: String, inputs names: [String], on connection: PostgresConnection
+  ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
+    var queries = queries
+    queries.isAnew = forced.includes(ReconciliationPage.name)
+    let label = "\(ReconciliationPage.name), \(names.joined(separator: ", "))"
+    let answer = try await queries.rows(sql, inputs: inputs(names), label: label, on: connection)
+    if case .stale(_, let error) = answer.source { throw error }
+    return answer
   }
 
   static func label(_ section: ReportSection, of report: ReportDefinition) -> String {

@@ -1,6 +1,7 @@
 // One set in the making: which pages must be rendered, their content from one snapshot, and every file of the set.
 // Invariant: a page that is kept says exactly what it would say now: the contents of all pages are made, for the workbook
-// has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say.
+// has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say, and so is
+// one whose banner says another state of the set, or other reasons for it, than the set has now.
 
 internal import Cache
 internal import Definitions
@@ -62,7 +63,10 @@ struct SetRenderer: Sendable {
   private func renderAll(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let state = try await LedgerState.read(asOf: run.asOf, on: connection)
     let pages = Self.pages(of: project)
-    let fingerprints = PageFingerprints(project: project, state: state, asOf: run.asOf, pages: pages)
+    let checks = try await CheckStanding.read(
+      ReportQueries(project: project, asOf: run.asOf, connection: connection), state: state)
+    let fingerprints = PageFingerprints(
+      project: project, state: state, checks: checks.mark, asOf: run.asOf, pages: pages)
     let wanted = Dictionary(
       uniqueKeysWithValues: pages.map { page in
         (page.name, project.report(named: page.name).map(fingerprints.fingerprint) ?? fingerprints.builtIn(page.name))
@@ -78,14 +82,15 @@ struct SetRenderer: Sendable {
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(
-      stale, forced: force ? names : .named([]), wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
+      stale, forced: force ? names : .named([]), wanted: wanted, state: state, checks: checks, pages: pages,
+      fingerprints: fingerprints)
   }
 
   // MARK: Rendering
 
   private func render(
     _ stale: Set<String>, forced: ReportSelection, wanted: [String: String], state: LedgerState,
-    pages: [PageContext.Page], fingerprints: PageFingerprints
+    checks: CheckStanding, pages: [PageContext.Page], fingerprints: PageFingerprints
   ) async throws -> SetPlan {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
@@ -94,12 +99,15 @@ struct SetRenderer: Sendable {
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)
-    let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
+    let proof = ReconciliationPage(queries: queries)
+    let tables = try await TableTotals.read(queries)
+    let viewTotals = try await proof.viewTotals(tables)
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
       job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
-      draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
+      draftReasons: state.draftReasons(project)
+        + [ReconciliationPage.draftReason(views: viewTotals)].compactMap(\.self),
       rejectedRows: state.rejectedRows)
 
     var plan = SetPlan(rendered: stale)
@@ -107,30 +115,24 @@ struct SetRenderer: Sendable {
     var fragments: [String: [UInt8]] = [:]
     var headlines: [[ContentBlock]] = []
     var sheets: [String: WorkbookRendering.Page] = [:]
-    /// What is rendered anew, with the feeds that it reads.
-    var contents: [(content: ReportContent, feeds: [PageContext.FeedReach])] = []
+    var rows: [String: Int] = [:]
+    /// Every page with the feeds that it reads, and its entry in the published set where that has the same figures.
+    var contents: [(content: ReportContent, feeds: [PageContext.FeedReach], kept: SetManifest.Report?)] = []
     var ties: [(name: String, ties: [ReportTie])] = []
 
     let csvPaths = csvPaths()
     for report in project.reports {
       let paths = csvPaths[report.name] ?? []
-      let kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
+      var kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
       // The workbook holds every page of a set, so that the rows of kept ones are asked for, too.
       var said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: kept != nil)
       let inputs = Set(fingerprints.inputs(of: report))
-      let feeds = reach.filter { inputs.contains($0.feed) }
-      if let kept, isSame(said.content) {
-        plan.files += kept.files.map { ($0, .kept) }
-        entries[report.name] = kept
-        if report.outputs.contains(.json) { fragments[report.name] = Self.fragment(said.content) }
-        sheets[report.name] = .init(content: said.content, feeds: feeds)
-      } else {
-        if kept != nil {
-          said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
-          plan.rendered.insert(report.name)
-        }
-        contents.append((said.content, feeds))
+      if kept != nil, !isSame(said.content) {
+        kept = nil
+        said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
+        plan.rendered.insert(report.name)
       }
+      contents.append((said.content, reach.filter { inputs.contains($0.feed) }, kept))
       plan.stale += said.stale
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
@@ -138,49 +140,53 @@ struct SetRenderer: Sendable {
     }
     context.hasStaleFigures = !plan.stale.isEmpty
     context.draftReasons += plan.stale.map(\.sentence)
-    let proof = ReconciliationPage(queries: queries)
     let reportTotals = try await proof.reportTotals(ties)
     if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
-    contents.append((try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach))
-    contents.append((try await proof.content(views: viewTotals, reports: reportTotals), reach))
-    contents.append((try await DataQualityPage(queries: queries, run: run).content(reach: reach), reach))
-    contents.append((try await RunPage(queries: queries, run: run).content(), reach))
+    let quality = DataQualityPage(queries: queries, standing: checks)
+    contents += [
+      (try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach, nil),
+      (try await proof.content(tables: tables, views: viewTotals, reports: reportTotals), reach, nil),
+      (try await quality.content(reach: reach), reach, nil),
+      (try await RunPage(queries: queries, run: run).content(), reach, nil),
+    ]
 
-    let definitions = DefinitionPages(project: project, asOf: run.asOf)
-    for (var content, feeds) in contents {
-      if Self.builtIns.contains(content.name) {
-        // Page one's figures lead to the reports that they are of.
+    for (var content, feeds, kept) in contents {
+      let name = content.name
+      if Self.builtIns.contains(name) {
+        // Page one's figures lead to the reports that they are of, and sentences to the section with their rows.
         for index in content.blocks.indices where content.blocks[index].sources.isEmpty {
-          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: index, of: content.name)
+          let evidence = content.blocks[index].evidence
+          guard
+            let place = evidence.map({ rows in content.blocks.firstIndex { $0.dataset?.csvPath == rows.csvPath } })
+              ?? index
+          else { continue }
+          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: place, of: name)
         }
       }
+      sheets[name] = .init(content: content, feeds: feeds)
+      if content.outputs.contains(.json) { fragments[name] = Self.fragment(content) }
+      for dataset in content.datasets { for path in dataset.writtenPaths { rows[path] = dataset.totalRows } }
+      // What its banner says may have changed though its figures did not.
+      if let kept, kept.banner == context.banner {
+        plan.files += kept.files.map { ($0, .kept) }
+        entries[name] = kept
+        continue
+      }
+      plan.rendered.insert(name)
       var page = context
       page.feeds = feeds
-      var files: [(path: String, bytes: [UInt8])] = []
-      if content.outputs.contains(.html) {
-        files.append(("\(content.name).html", PageLayout(context: page).page(content)))
+      var files = markup(content, page)
+      if let kept {
+        let made = Set(files.map(\.path))
+        plan.files += kept.files.filter { !made.contains($0) }.map { ($0, .kept) }
+      } else {
+        files += data(content, fragments[name])
       }
-      if let sources = definitions.page(about: content) {
-        files.append((DefinitionPages.path(of: content.name), sources))
-      }
-      if content.outputs.contains(.json) {
-        let fragment = Self.fragment(content)
-        fragments[content.name] = fragment
-        files.append(("data/\(content.name).json", fragment))
-      }
-      for dataset in content.datasets {
-        if dataset.isWritten { files.append((dataset.csvPath, dataset.csv)) }
-        if let path = dataset.writtenExtractPath, let extract = dataset.extract { files.append((path, extract)) }
-      }
-      sheets[content.name] = .init(content: content, feeds: feeds)
-      if content.name == IndexPage.name { files.append((DefinitionPages.inputs, definitions.views())) }
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
-      let name = content.name
       entries[name] = SetManifest.Report(
         // A page of a set with figures from before is made again whatever else has changed.
         name: name, fingerprint: plan.stale.isEmpty ? wanted[name] ?? "" : "", runID: run.runID.description,
-        files: files.map(\.path),
-        renderedAt: moment.description)
+        files: kept?.files ?? files.map(\.path), renderedAt: moment.description, banner: context.banner)
     }
 
     let order = pages.map(\.name)
@@ -197,9 +203,35 @@ struct SetRenderer: Sendable {
     plan.files.append((SummaryText.fileName, .bytes(text.bytes)))
     let manifest = SetManifest(
       project: project.name, asOf: run.asOf.description, state: context.stateWord, runID: run.runID.description,
-      generatedAt: moment.description, reports: order.compactMap { entries[$0] }, files: manifestFiles(plan.files))
+      generatedAt: moment.description, reports: order.compactMap { entries[$0] },
+      files: manifestFiles(plan.files, rows: rows))
     plan.files.append((SetManifest.fileName, .bytes(manifest.json)))
     return plan
+  }
+
+  /// The pages about one content, which carry the banner of the set.
+  private func markup(_ content: ReportContent, _ context: PageContext) -> [(path: String, bytes: [UInt8])] {
+    let definitions = DefinitionPages(project: project, context: context)
+    var files: [(path: String, bytes: [UInt8])] = []
+    if content.outputs.contains(.html) {
+      files.append(("\(content.name).html", PageLayout(context: context).page(content)))
+    }
+    if let sources = definitions.page(about: content) {
+      files.append((DefinitionPages.path(of: content.name), sources))
+    }
+    if content.name == IndexPage.name { files.append((DefinitionPages.inputs, definitions.views())) }
+    return files
+  }
+
+  /// The files with the figures of one content.
+  private func data(_ content: ReportContent, _ fragment: [UInt8]?) -> [(path: String, bytes: [UInt8])] {
+    var files: [(path: String, bytes: [UInt8])] = []
+    if let fragment { files.append(("data/\(content.name).json", fragment)) }
+    for dataset in content.datasets {
+      if dataset.isWritten { files.append((dataset.csvPath, dataset.csv)) }
+      if let path = dataset.writtenExtractPath, let extract = dataset.extract { files.append((path, extract)) }
+    }
+    return files
   }
 
   /// What one report says.
@@ -281,10 +313,13 @@ struct SetRenderer: Sendable {
     return files.filter { seen.insert($0.path).inserted }
   }
 
-  private func manifestFiles(_ files: [(path: String, content: OutputFolder.Content)]) -> [SetManifest.File] {
+  private func manifestFiles(
+    _ files: [(path: String, content: OutputFolder.Content)], rows: [String: Int]
+  ) -> [SetManifest.File] {
     files.compactMap { path, content -> SetManifest.File? in
       switch content {
-      case .bytes(let bytes): .init(path: path, bytes: bytes.count, sha256: ContentHash.sha256(bytes))
+      case .bytes(let bytes):
+        .init(path: path, bytes: bytes.count, sha256: ContentHash.sha256(bytes), rows: rows[path])
       case .kept: previous?.file(at: path)
       }
     }.sorted { $0.path < $1.path }

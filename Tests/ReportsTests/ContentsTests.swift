@@ -170,11 +170,29 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
     #expect(markupDefect(views) == nil)
     #expect(views.contains("id=\"revenue_daily\"") && views.contains("gross less refunds and chargebacks"))
     #expect(!views.contains("DATABASE_URL"))
+    for text in [page, views] {
+      #expect(text.contains("<strong>COMPLETE</strong>") && text.contains(">As of<") && text.contains(">Run<"))
+    }
+    let heads = [("revenue", "EUR, GBP, USD"), ("reconciliation", "EUR, GBP, USD"), ("run", "no amounts")]
+    for (name, currencies) in heads {
+      let text = try set.text("\(name).html")
+      #expect(text.contains("<span class=\"term\">Currency</span><bdi>\(currencies)</bdi>"), "\(name)")
+    }
+    let proof = try set.text("reconciliation.html")
+    let verdict = try #require(
+      proof.components(separatedBy: "<section class=\"verdict").first { $0.contains("The views agree") })
+    for link in ["definitions/reconciliation.html#section-", "-sql", "data/view_totals.csv"] {
+      #expect(verdict.contains(link), "\(link)")
+    }
     // Every section with figures leads to its definition and its SQL, and both are there.
     for report in ["index", "revenue", "customers", "reconciliation", "data-quality", "run"] {
       let text = try set.text("definitions/\(report).html")
       let pages = try #require(set.json["reports"] as? [[String: Any]])
       let sections = try #require(pages.first { $0["name"] as? String == report }?["sections"] as? [[String: Any]])
+      // A sentence of the proof, or a picture, is a figure too.
+      for section in sections where ["verdict", "chart"].contains(section["kind"] as? String) {
+        #expect((section["sources"] as? [Any])?.isEmpty == false, "\(section["title"] ?? "")")
+      }
       for section in sections where section["csv"] != nil {
         let links = try #require(section["sources"] as? [[String: String]], "\(section["title"] ?? "")")
         #expect(links.map { $0["words"] } == ["Definition", "SQL"])
