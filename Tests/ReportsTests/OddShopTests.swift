@@ -199,6 +199,36 @@ import Views
     }
   }
 
+  /// Digits that name something, or stand in a text, are not figures.
+  @Test func anotherTextIsAChangeAlsoWhereBothAreDigits() throws {
+    func set(_ folder: OutputFolder, _ date: CivilDate, _ csv: String) throws -> PublishedSet {
+      let json = """
+        {"reports": [{"name": "sales", "sections": [{"title": "All", "csv": "data/x.csv", "columns": [
+          {"name": "day", "format": "date"}, {"name": "code", "format": "text"}, {"name": "net", "format": "money"},
+          {"name": "share", "format": "decimal"}]}]}]}
+        """
+      let files = [("report.json", json), ("data/x.csv", csv)].map { ($0.0, Array($0.1.utf8)) }
+      let manifest = SetManifest(
+        project: "p", asOf: date.description, state: "COMPLETE", runID: "r", generatedAt: "g", reports: [],
+        files: files.map { .init(path: $0.0, bytes: $0.1.count, sha256: ContentHash.sha256($0.1)) })
+      _ = try folder.publish(
+        files.map { ($0.0, .bytes($0.1)) } + [(SetManifest.fileName, .bytes(manifest.json))], asOf: date, replacing: nil
+      )
+      return try #require(PublishedSets(output: folder.path).set(for: date))
+    }
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      let day = CivilDate(daysSince1970: 20_000)
+      let one = try set(folder, day, "day,code,net,share\n2026-11-20,007,1.50,0.5\n")
+      let two = try set(folder, day.adding(days: 1), "day,code,net,share\n2026-11-20,7,1.5,0.75\n")
+      let changes = try SetComparison(from: one, to: two).changes
+      #expect(
+        changes.map { [$0.column, $0.before, $0.after, $0.delta ?? "-"] } == [
+          ["code", "007", "7", "-"], ["share", "0.5", "0.75", "0.25"],
+        ])
+    }
+  }
+
   @Test func whatChangedBetweenTwoSetsIsTold() async throws {
     try await inFilledShop(customers: 8) { shop, _ in
       _ = try await shop.publisher().publish()
