@@ -6,6 +6,7 @@ internal import CSV
 internal import Definitions
 internal import Markup
 internal import Money
+internal import Postgres
 
 /// A column of a dataset.
 struct DatasetColumn: Sendable, Hashable {
@@ -23,7 +24,7 @@ struct ColumnTotal: Sendable, Hashable {
   /// The column of the currency; empty for counts.
   var currencyColumn: String
   var currency: String
-  /// Nil when the sum has more digits than an exact decimal holds.
+  /// Nil when the sum, or one of its figures, has more digits than an exact decimal holds.
   var sum: ExactDecimal?
 }
 
@@ -105,7 +106,11 @@ struct Dataset: Sendable {
     for row in rows {
       let key = currency.map { row[$0].plainText } ?? ""
       let so = sums[key] ?? .zero
-      sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
+      if case .numeral = row[place] {
+        sums[key] = .some(nil)
+      } else {
+        sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
+      }
     }
     return sums.sorted { $0.key < $1.key }.map { key, sum in
       ColumnTotal(tie: tie, column: names.column, currencyColumn: names.currency, currency: key, sum: sum)
@@ -172,7 +177,7 @@ struct Dataset: Sendable {
     }
     if name == "id" || name.hasSuffix("_id") { return .identifier }
     switch sample {
-    case .number: return .plain
+    case .number, .numeral: return .plain
     case .date: return .date
     default: return .text
     }
@@ -207,7 +212,7 @@ struct Dataset: Sendable {
       let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
         String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
       }
-      values = parts.map { ExactDecimal($0) }
+      values = parts.map { part in PostgresNumeric(part).flatMap { ExactDecimal(nearest: $0) } }
       guard zip(parts, values).allSatisfy({ $0.0.isEmpty || $0.1 != nil }), values.contains(where: { $0 != nil }) else {
         return nil
       }

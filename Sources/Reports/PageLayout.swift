@@ -309,7 +309,10 @@ struct PageLayout: Sendable {
       return made(text.hasPrefix("(") ? "n neg" : "n") { text }
     }
     if column.format == .sparkline, let line = dataset.sparkline(row, index) { return made("t") { line.svg() } }
-    guard case .text = row[index], column.format != .identifier else { return made("t nowrap") { text } }
+    switch row[index] {
+    case .text where column.format != .identifier, .numeral: break
+    default: return made("t nowrap") { text }
+    }
     let shown = shortened(text, to: Self.longestCell)
     let isLong = shown != text
     return made(isLong || wrapped.contains(column.name) ? "t long" : text.count > 24 ? "t wrap" : "t") {

@@ -100,7 +100,7 @@ struct RunPage {
   private func runs() async throws -> Dataset {
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT r.run_id::text AS run, r.job, r.as_of, r.status, r.exit_code, r.started_at AS started_at_utc,
+      SELECT r.run_id::text AS run, r.job, r.as_of, r.status, r.exit_code, r.started_at AT TIME ZONE 'UTC' AS started_at_utc,
         r.wall_ms / 1000.0 AS seconds, s.rows_read, s.rows_rejected, coalesce(r.error_message, '') AS outcome
       FROM daybook.run r
       LEFT JOIN LATERAL (SELECT sum(rows_read)::bigint AS rows_read, sum(rows_rejected)::bigint AS rows_rejected

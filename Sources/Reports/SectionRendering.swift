@@ -183,13 +183,7 @@ struct ChartPoints {
       positions[row[x]] = order.count
       order.append(row[x])
     }
-    let dates = order.compactMap { figure -> CivilDate? in
-      switch figure {
-      case .date(let date): date
-      case .moment(let moment): moment.dayInUTC
-      default: nil
-      }
-    }
+    let dates = order.compactMap(\.day)
     if dates.count == order.count, !order.isEmpty {
       let sorted = order.indices.sorted { dates[$0] < dates[$1] }
       for (place, index) in sorted.enumerated() { positions[order[index]] = place }

@@ -55,7 +55,8 @@ struct SetRenderer: Sendable {
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let locale = project.locale
     let notation = FigureNotation(
-      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern)
+      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern,
+      timeZone: TimeZoneRules(named: project.calendar.timeZone))
     return try await FigureNotation.$current.withValue(notation) { try await renderAll(names, force: force) }
   }
 
