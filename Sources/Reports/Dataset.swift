@@ -31,8 +31,10 @@ struct ColumnTotal: Sendable, Hashable {
 /// The rows of one section.
 struct Dataset: Sendable {
   var columns: [DatasetColumn]
-  /// The first rows, at most as many as are shown.
+  /// The first rows, at most as many as are shown; those of the last days where `keepsNewest` says so.
   var rows: [[Figure]]
+  /// Whether `rows` are those of the last days rather than the first ones.
+  var keepsNewest = false
   /// How many rows there are in all.
   var totalRows: Int
   /// The path of the CSV inside the set, with all rows.
@@ -68,7 +70,12 @@ struct Dataset: Sendable {
   }
 
   /// Makes a dataset from named rows: described columns first, then the others as they come.
-  init(names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, csvPath: String) throws {
+  ///
+  /// - Parameter newestBy: a column of days. Where it holds nothing else, and there are more rows than are shown, those
+  ///   of the last days are kept, whole days only, in place of the first.
+  init(
+    names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, newestBy: String? = nil, csvPath: String
+  ) throws {
     let places = Self.places(of: names, described: described)
     let formats = Dictionary(described.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
     let ordered = places.map { names[$0] }
@@ -83,13 +90,15 @@ struct Dataset: Sendable {
       if Self.areMonths(rows, place) { columns[index].format = .month }
     }
     var writer = try Self.writer(columns)
+    let firstDay = newestBy.flatMap { names.firstIndex(of: $0) }.flatMap { Self.firstDay(rows, of: $0, shown: shown) }
     var kept: [[Figure]] = []
     for row in rows {
       let figures = places.map { row[$0] }
       try Self.write(figures, columns, into: &writer)
-      if kept.count < shown { kept.append(figures) }
+      if kept.count < shown, Self.isKept(row, from: firstDay) { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+    keepsNewest = firstDay != nil
     for format in described {
       guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
       var currency: Int?
@@ -97,6 +106,22 @@ struct Dataset: Sendable {
       totals += Self.totals(
         rows, of: place, by: currency, tie: tie, names: (format.column, currency.map { names[$0] } ?? ""))
     }
+  }
+
+  /// The first day of the last ones whose rows are not more than `shown`, or the last day when it alone has more; nil
+  /// when there are not so many rows, or not every row has a day.
+  private static func firstDay(_ rows: [[Figure]], of place: Int, shown: Int) -> (place: Int, day: CivilDate)? {
+    guard rows.count > shown, shown > 0 else { return nil }
+    let days = rows.compactMap { $0[place].day }.sorted()
+    guard days.count == rows.count, let last = days.last else { return nil }
+    let edge = days[days.count - shown]
+    let isWhole = days[days.count - shown - 1] < edge
+    return (place, isWhole ? edge : days.first { $0 > edge } ?? last)
+  }
+
+  private static func isKept(_ row: [Figure], from first: (place: Int, day: CivilDate)?) -> Bool {
+    guard let first, let day = row[first.place].day else { return true }
+    return day >= first.day
   }
 
   private static func totals(

@@ -45,7 +45,7 @@ struct ReportQueries: Sendable {
     let figures = rows.rows.map { $0.map(Figure.init) }
     var dataset = try Dataset(
       names: rows.columns, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
-      csvPath: csvPath)
+      newestBy: SectionRendering.axis(section), csvPath: csvPath)
     if let folder = extracts, let path = dataset.extractPath {
       let places = Dataset.places(of: rows.columns, described: section.columns)
       let extract = WorkbookExtract(

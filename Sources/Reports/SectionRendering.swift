@@ -29,6 +29,22 @@ struct SectionRendering {
     }
   }
 
+  /// The column along which a chart of lines or bars runs: where it holds days, the last of them are kept.
+  static func axis(_ section: ReportSection) -> String? {
+    guard case .chart(let chart) = section.kind else { return nil }
+    switch chart.type {
+    case .line, .bar, .stackedBar: return chart.x
+    case .waterfall, .heatMap: return nil
+    }
+  }
+
+  /// That a picture is not of all rows; nil when it is.
+  static func cutNote(_ dataset: Dataset) -> String? {
+    guard let (drawn, total) = dataset.truncation else { return nil }
+    return "Drawn from the \(dataset.keepsNewest ? "newest" : "first") \(drawn) of \(total) rows; all in "
+      + "\(dataset.csvPath)."
+  }
+
   /// The block of one section.
   func block(_ section: ReportSection, index: Int, dataset: Dataset?) throws(ReportError) -> ContentBlock {
     switch section.kind {
@@ -129,6 +145,7 @@ struct SectionRendering {
     }
     var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
     let notes = [
+      Self.cutNote(dataset),
       points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath),
       points.repeated > 0
         ? "Several rows for one place, \(points.repeated) in all, are not drawn: the last of each is; all in "
