@@ -143,6 +143,16 @@ struct SectionRendering {
         section, dataset)
     case .line, .bar, .stackedBar: break
     }
+    if definition.type == .stackedBar {
+      let mixed = currenciesTogether(x: x, ys: ys, dataset: dataset)
+      if !mixed.isEmpty {
+        return besideChart(
+          ContentBlock(
+            title: section.title, body: .table, dataset: dataset,
+            lead: "Not drawn: bars that stand upon each other would add amounts in \(mixed.joined(separator: ", ")). "
+              + "The chart can be of type bar, or a section for each currency."))
+      }
+    }
     var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
     let notes = [
       Self.cutNote(dataset),
@@ -165,11 +175,29 @@ struct SectionRendering {
       case .stackedBar: .stackedBar
       case .line, .waterfall, .heatMap: .line
       }
-    var block = ContentBlock(
-      title: section.title, body: .chart(chart, kind, note: notes.isEmpty ? nil : notes.joined(separator: " ")),
-      dataset: dataset)
-    block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
+    return besideChart(
+      ContentBlock(
+        title: section.title, body: .chart(chart, kind, note: notes.isEmpty ? nil : notes.joined(separator: " ")),
+        dataset: dataset))
+  }
+
+  /// The block with no more rows than stand beside a chart.
+  private func besideChart(_ block: ContentBlock) -> ContentBlock {
+    guard var dataset = block.dataset else { return block }
+    dataset.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
+    var block = block
+    block.dataset = dataset
     return block
+  }
+
+  /// The currencies of amounts that would stand upon each other, by name.
+  private func currenciesTogether(x: Int, ys: [Int], dataset: Dataset) -> [String] {
+    var places: [Figure: Set<String>] = [:]
+    for row in dataset.rows where row[x] != .missing {
+      places[row[x], default: []].formUnion(
+        ys.compactMap { row[$0].number == nil ? nil : dataset.currency(of: $0, in: row) })
+    }
+    return places.values.filter { $0.count > 1 }.reduce(into: Set()) { $0.formUnion($1) }.sorted()
   }
 
   private func place(_ name: String, section: ReportSection, dataset: Dataset) throws(ReportError) -> Int {

@@ -72,4 +72,27 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     let data = try dataset(["day", "currency", "net"], rows, for: bars(.line))
     #expect(data.rows.count == 20_000 && data.rows.allSatisfy { $0[1] == day(1) })
   }
+
+  @Test func amountsOfTwoCurrenciesAreNeverStacked() throws {
+    func rows(_ currency: String) -> [[Figure]] {
+      [
+        [day(0), .text("EUR"), .text("A"), .number(1)], [day(0), .text(currency), .text("B"), .number(2)],
+        [day(1), .text("USD"), .text("A"), .number(3)],
+      ]
+    }
+    let names = ["day", "currency", "what", "net"]
+    let kind = bars(.stackedBar, series: "what")
+    let mixed = try block(kind, try dataset(names, rows("USD"), for: kind))
+    guard case .table = mixed.body else {
+      Issue.record("drawn")
+      return
+    }
+    #expect(mixed.lead.hasPrefix("Not drawn: bars that stand upon each other would add amounts in EUR, USD."))
+    #expect(mixed.dataset?.rows.count == 3)
+    // In one currency for each day nothing is added that should not be.
+    guard case .chart(_, .stackedBar, nil) = try block(kind, try dataset(names, rows("EUR"), for: kind)).body else {
+      Issue.record("not drawn")
+      return
+    }
+  }
 }
