@@ -20,11 +20,13 @@ struct SectionRendering {
   /// How many of the newest rows stand beside a chart.
   static let rowsBesideChart = 60
 
-  /// How many rows of a section are kept in memory.
+  /// How many rows of a section are kept in memory. Large figures and sentences are for reading, so that there are
+  /// never more of them than of rows when nothing is said.
   static func keptRows(_ section: ReportSection) -> Int {
     switch section.kind {
     case .chart: chartRows
-    case .moves: section.top ?? MoveSentences.shown
+    case .moves: min(section.top ?? MoveSentences.shown, defaultRows)
+    case .kpi: min(section.top ?? defaultRows, defaultRows)
     default: section.top ?? defaultRows
     }
   }

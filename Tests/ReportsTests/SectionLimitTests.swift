@@ -95,4 +95,34 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
       return
     }
   }
+
+  @Test func tablesGiveUpRowsWhereAPageWouldBeTooLarge() throws {
+    let words = String(repeating: "word ", count: 18)
+    func table(_ rows: Int, _ name: String) throws -> ContentBlock {
+      let figures = (0..<rows).map { [Figure.text("\($0)"), .text(words), .text(words), .text(words), .text(words)] }
+      let data = try Dataset(
+        names: ["n", "a", "b", "c", "d"], rows: figures, described: [], shown: 100_000, csvPath: "data/\(name).csv")
+      return ContentBlock(title: name, body: .table, dataset: data)
+    }
+    let content = ReportContent(
+      name: "hostile", title: "x", description: "",
+      blocks: [try table(40, "short"), try table(3_000, "long"), try table(2_500, "other")])
+    let page = PageLayout(context: HostilePages.context).page(content)
+    #expect(page.count <= 2_000_000 && page.count > 1_900_000)
+    let text = String(decoding: page, as: UTF8.self)
+    #expect(markupDefect(text) == nil)
+    let shown = text.matches(of: /([0-9,]+) of (3,000|2,500); all/).map { "\($0.output.1)" }
+    #expect(shown.count == 2 && Set(shown).count == 1, "\(shown)")
+    let length = try #require(shown.first.flatMap { Int($0.replacing(",", with: "")) })
+    #expect(text.matches(of: /<tr><th scope="row"/).count == 40 + 2 * length)
+    #expect(!text.contains("of 40;"))
+  }
+
+  @Test func largeFiguresAndSentencesAreNotMoreThanOneReads() {
+    var figures = section(.kpi)
+    figures.top = 100_000
+    var moves = section(.moves(MovesDefinition(now: "a", before: "b", against: "c")))
+    moves.top = 100_000
+    #expect(SectionRendering.keptRows(figures) == 200 && SectionRendering.keptRows(moves) == 200)
+  }
 }
