@@ -125,4 +125,25 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     moves.top = 100_000
     #expect(SectionRendering.keptRows(figures) == 200 && SectionRendering.keptRows(moves) == 200)
   }
+
+  @Test func noTwoSectionsShareAFile() {
+    let reports = [
+      definition(
+        "sales",
+        [
+          section(.table, "X"), section(.table, "X"), section(.table, "X 2"), section(.table, "X_2"),
+          section(.table, ""),
+        ]),
+      definition(
+        "sales_x", [section(.table, "2"), section(.table, csv: "sales_x_2"), section(.table, csv: "stages")]),
+      definition("other", [section(.table, csv: "sales_5")]),
+    ]
+    let paths = SetRenderer.csvPaths(of: reports)
+    let all = paths.values.flatMap { $0 }
+    #expect(all.count == 9 && Set(all).count == 9, "\(paths)")
+    // What a section calls itself it is called, and no file of the built-in pages is another's.
+    #expect(paths["sales_x"]?[1] == "data/sales_x_2.csv" && paths["other"] == ["data/sales_5.csv"])
+    #expect(!all.contains("data/stages.csv"))
+    #expect(paths["sales"]?.first == "data/sales_x.csv")
+  }
 }
