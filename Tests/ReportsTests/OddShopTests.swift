@@ -118,7 +118,7 @@ import Views
       )
       try folder.write(
         """
-        report: desk
+        report: views
         title: The front desk
         outputs: [html, csv]
         sections:
@@ -148,11 +148,11 @@ import Views
               currency: text
               net: { format: money(currency), ties_to: revenue_monthly.net }
 
-        """, to: "Jobs/reports/desk.yaml")
+        """, to: "Jobs/reports/views.yaml")
       try await inFilledShop(root: folder.path) { shop, _ in
         let outcome = try await shop.publisher().publish()
         let set = try ReadSet(outcome)
-        let page = try set.text("desk.html")
+        let page = try set.text("views.html")
         #expect(markupDefect(page) == nil)
         #expect(page.contains("<h1><bdi>The front desk</bdi></h1>") && page.contains("Segment "))
         // Dates and numbers as the project writes them; files for programs stay plain.
@@ -162,13 +162,16 @@ import Views
         let customers = try set.text("customers.html")
         let paid = try #require(try set.csv("customers").first?["net_paid"])
         #expect(customers.contains("\u{A0}") && customers.contains("," + paid.suffix(2)))
-        #expect(!FileManager.default.fileExists(atPath: "\(set.directory)/data/desk.json"))
-        #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "desk" } == false)
-        #expect(try set.text("index.html").contains("href=\"desk.html\""))
+        #expect(!FileManager.default.fileExists(atPath: "\(set.directory)/data/views.json"))
+        #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "views" } == false)
+        #expect(try set.text("index.html").contains("href=\"views.html\""))
         #expect(try set.text("index.html").contains("favourable"))
         let head = try set.text("index.html").split(separator: "\n").first { $0.contains("class=\"reach\"") } ?? ""
         #expect(head.contains(".2026") && !head.contains("2026-"), "\(head)")
-        let ties = try set.csv("report_totals").filter { $0["report"] == "desk" }
+        // Its definitions do not take the place of those of feeds and views, whatever it is called.
+        #expect(try set.text("definitions/views.html").contains("from customer_rfm group by segment"))
+        #expect(try set.text("definitions/all.views.html").contains("customer_rfm, view (Jobs/views/"))
+        let ties = try set.csv("report_totals").filter { $0["report"] == "views" }
         #expect(ties.count == 3 && ties.allSatisfy { $0["difference"] == "0.00" }, "\(ties)")
       }
     }
