@@ -146,4 +146,16 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     #expect(!all.contains("data/stages.csv"))
     #expect(paths["sales"]?.first == "data/sales_x.csv")
   }
+
+  @Test func nameFromRightToLeftIsAnIslandInItsSentence() throws {
+    let data = try Dataset(
+      names: ["what", "name", "now", "before"],
+      rows: [[.text("Product"), .text("שלום 12"), .number(3), .number(1)]], described: [], shown: 9,
+      csvPath: "data/x.csv")
+    let kind = ReportSection.Kind.moves(MovesDefinition(now: "now", before: "before", against: "the month before"))
+    guard case .words(let sentences, _) = try block(kind, data).body else { return }
+    #expect(
+      sentences == ["Product \u{2068}שלום 12\u{2069}: now rose by 2 (+200.0%) to 3, from 1 in the month before."],
+      "\(sentences)")
+  }
 }
