@@ -45,7 +45,7 @@ public struct TestDatabase: Sendable {
     let cluster = TestCluster.shared
     let clusterURL = try await cluster.url()
     let name = await cluster.nextName()
-    try await cluster.administer(["CREATE DATABASE \(name)\(template)"])
+    try await cluster.administer("CREATE DATABASE \(name)\(template)")
     let url = TestCluster.url(of: name, at: clusterURL)
     let outcome: Result<R, any Error>
     do {
@@ -53,7 +53,7 @@ public struct TestDatabase: Sendable {
     } catch {
       outcome = .failure(error)
     }
-    try await cluster.administer(["DROP DATABASE \(name) WITH (FORCE)"])
+    try await cluster.administer("DROP DATABASE \(name) WITH (FORCE)")
     return try outcome.get()
   }
 
