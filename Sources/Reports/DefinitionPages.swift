@@ -42,7 +42,9 @@ struct DefinitionPages {
   let context: PageContext
 
   static let folder = "definitions"
-  static let inputs = "\(folder)/views.html"
+  /// The page of all feeds, views and checks. No report has a point in its name.
+  static let inputsPage = "all.views.html"
+  static let inputs = "\(folder)/\(inputsPage)"
 
   /// The path of the page about a page.
   static func path(of page: String) -> String { "\(folder)/\(page).html" }
@@ -66,7 +68,7 @@ struct DefinitionPages {
           HTML.a(.href(.file("../\(content.name).html"))) { "Back to \(content.title)" }
           " · "
         }
-        HTML.a(.href(.file("views.html"))) { "All feeds and views" }
+        HTML.a(.href(.file(Self.inputsPage))) { "All feeds and views" }
       }
       described.map { index, block in section(block, number: index + 1) }
       if let report, let text = project.sources[report.position.file] {
@@ -102,7 +104,7 @@ struct DefinitionPages {
           "Reads "
           statement.inputs.enumerated().map { index, name in
             Node.fragment([
-              .text(index > 0 ? ", " : ""), HTML.a(.href(.file("views.html", fragment: name))) { name },
+              .text(index > 0 ? ", " : ""), HTML.a(.href(.file(Self.inputsPage, fragment: name))) { name },
             ])
           }
           "."

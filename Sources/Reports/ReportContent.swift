@@ -72,6 +72,14 @@ struct ContentBlock: Sendable {
     return false
   }
 
+  /// Whether its rows stand on the page as they are.
+  var showsRows: Bool {
+    switch body {
+    case .table, .chart, .panels: true
+    case .tiles, .words, .links, .verdict: false
+    }
+  }
+
   /// The statement of the section, or of its rows.
   var origin: RanStatement? { statement ?? (dataset ?? evidence)?.statement }
 }

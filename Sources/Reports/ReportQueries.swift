@@ -18,11 +18,19 @@ struct ReportQueries: Sendable {
   let connection: PostgresConnection
   /// Through which the rows of sections are asked for; nil asks the server itself.
   var cache: SectionCache?
+  /// In which order the rows of feeds and views come that sections show as they are.
+  private var orders: [String: RelationOrder] = [:]
+
+  init(project: Project, asOf: CivilDate, connection: PostgresConnection) {
+    self.project = project
+    self.asOf = asOf
+    self.connection = connection
+  }
 
   /// Makes the session read the project's schema in the project's time zone, until the transaction ends.
   ///
   /// - Returns: `moment` in UTC and in the project's time zone, to the minute.
-  func begin(at moment: Moment) async throws(PostgresError) -> (utc: String, local: String) {
+  mutating func begin(at moment: Moment) async throws(PostgresError) -> (utc: String, local: String) {
     let rows = try await connection.query(
       """
       SELECT set_config('search_path', $1::text, true), set_config('TimeZone', $2::text, true),
@@ -32,6 +40,7 @@ struct ReportQueries: Sendable {
         .text(quoteIdentifier(project.database.schema)), .text(project.calendar.timeZone),
         .timestamptz(microsecondsSince1970: moment.microsecondsSince1970),
       ])
+    orders = try await RelationOrder.read(of: project, on: connection)
     return (minutes(moment), try rows.first?.decode(2, as: String.self) ?? "")
   }
 
@@ -45,7 +54,7 @@ struct ReportQueries: Sendable {
     let figures = rows.rows.map { $0.map(Figure.init) }
     var dataset = try Dataset(
       names: rows.columns, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
-      csvPath: csvPath)
+      newestBy: SectionRendering.axis(section), csvPath: csvPath)
     if let folder = extracts, let path = dataset.extractPath {
       let places = Dataset.places(of: rows.columns, described: section.columns)
       let extract = WorkbookExtract(
@@ -152,12 +161,14 @@ struct ReportQueries: Sendable {
     -> (String, [PostgresValue])?
   {
     let order = section.orderBy.map { "\(quoteIdentifier($0.column)) \($0.isDescending ? "DESC NULLS LAST" : "ASC")" }
-    let ending = order.isEmpty ? "" : " ORDER BY " + order.joined(separator: ", ")
     switch section.source {
     case .none: return nil
     case .view(let name):
       let relation = QualifiedName(schema: project.database.schema, name: name)
-      return ("SELECT * FROM \(relation.quoted)\(ending)", [])
+      let whole = order + (orders[name]?.terms(after: section.orderBy.map(\.column)) ?? [])
+      return (
+        "SELECT * FROM \(relation.quoted)" + (whole.isEmpty ? "" : " ORDER BY " + whole.joined(separator: ", ")), []
+      )
     case .query(let source):
       let template = StatementTemplate(source)
       if let unknown = template.unknownParameters.first {
@@ -168,8 +179,12 @@ struct ReportQueries: Sendable {
             fix: "use :as_of or :time_zone"))
       }
       let values = template.values(asOf: asOf, timeZone: project.calendar.timeZone)
-      if ending.isEmpty { return (template.sql, values) }
-      return ("SELECT * FROM (\n\(template.sql)\n) AS section\(ending)", values)
+      if order.isEmpty { return (template.sql, values) }
+      // Rows of one rank in the order of their text, so that the same rows come in the same order from any server.
+      return (
+        "SELECT * FROM (\n\(template.sql)\n) AS section_row ORDER BY \(order.joined(separator: ", ")), "
+          + "section_row::text COLLATE \"C\"", values
+      )
     }
   }
 

@@ -151,8 +151,9 @@ struct RunPage {
   private func runs() async throws -> Dataset {
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT r.run_id::text AS run, r.job, r.as_of, r.status, r.exit_code, r.started_at AS started_at_utc,
-        round(r.wall_ms / 1000.0, 3) AS seconds, s.rows_read, s.rows_rejected, coalesce(r.error_message, '') AS outcome
+      SELECT r.run_id::text AS run, r.job, r.as_of, r.status, r.exit_code,
+        r.started_at AT TIME ZONE 'UTC' AS started_at_utc, round(r.wall_ms / 1000.0, 3) AS seconds, s.rows_read,
+        s.rows_rejected, coalesce(r.error_message, '') AS outcome
       FROM daybook.run r
       LEFT JOIN LATERAL (SELECT sum(rows_read)::bigint AS rows_read, sum(rows_rejected)::bigint AS rows_rejected
         FROM daybook.stage_run s WHERE s.run_id = r.run_id AND s.stage = 'ingest') s ON true

@@ -56,7 +56,8 @@ struct SetRenderer: Sendable {
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let locale = project.locale
     let notation = FigureNotation(
-      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern)
+      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern,
+      timeZone: TimeZoneRules(named: project.calendar.timeZone))
     return try await FigureNotation.$current.withValue(notation) { try await renderAll(names, force: force) }
   }
 
@@ -120,7 +121,7 @@ struct SetRenderer: Sendable {
     var contents: [(content: ReportContent, feeds: [PageContext.FeedReach], kept: SetManifest.Report?)] = []
     var ties: [(name: String, ties: [ReportTie])] = []
 
-    let csvPaths = csvPaths()
+    let csvPaths = Self.csvPaths(of: project.reports)
     for report in project.reports {
       let paths = csvPaths[report.name] ?? []
       var kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
@@ -345,16 +346,23 @@ struct SetRenderer: Sendable {
 
   // MARK: Names of data files
 
-  /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`; a name that is taken already,
-  /// by another section or by a built-in page, gets the report's name and the section's place.
-  private func csvPaths() -> [String: [String]] {
-    var taken = Self.reserved
+  /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`, with a number behind it where the
+  /// name is taken already, by another section or by a built-in page. No two sections share a path, and a name that a
+  /// section gives itself is not taken by one that gives itself none.
+  static func csvPaths(of reports: [ReportDefinition]) -> [String: [String]] {
+    let named = Set(reports.flatMap(\.sections).compactMap(\.csv))
+    var taken = reserved
     var paths: [String: [String]] = [:]
-    for report in project.reports {
+    for report in reports {
       paths[report.name] = report.sections.enumerated().map { index, section in
-        let slug = Self.slug(section.title, else: String(index + 1))
-        var name = section.csv ?? "\(report.name)_\(slug)"
-        if !taken.insert(name).inserted { name = "\(report.name)_\(slug)_\(index + 1)" }
+        let base = "\(report.name)_\(slug(section.title, else: String(index + 1)))"
+        if let csv = section.csv, taken.insert(csv).inserted { return "data/\(csv).csv" }
+        var name = base
+        var number = index + 1
+        while named.contains(name) || !taken.insert(name).inserted {
+          name = "\(base)_\(number)"
+          number += 1
+        }
         return "data/\(name).csv"
       }
     }

@@ -150,6 +150,7 @@ struct ReportReader {
     if kind == "chart" { readChart(reader, into: &draft) }
     if kind == "moves" { readMoves(reader, into: &draft) }
     readColumns(reader, into: &draft)
+    if kind == "chart" { checkStacking(reader, draft.section) }
     draft.section.top = reader.integer("top", in: 1...100_000)
     draft.section.csv = reader.identifier("csv", .label)
     readOrder(reader, into: &draft)
