@@ -57,7 +57,7 @@ let package = Package(
     room(
       "Reports",
       [
-        "Postgres", "Definitions", "Ledger", "Cache", "Money", "Markup", "Workbook", "CSV", "Finding", "CLibCrypto",
+        "Postgres", "Definitions", "Ledger", "Cache", "Money", "Markup", "Workbook", "CSV", "Finding",
       ]),
     room("SampleData", ["Money"]),
     room(

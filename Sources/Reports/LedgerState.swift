@@ -2,6 +2,7 @@
 // fingerprints that say whether a page must be rendered, and the reasons why figures are not final.
 // Invariant: nothing here runs a report's query; it is a handful of small reads whatever the size of the data.
 
+internal import Cache
 internal import Definitions
 internal import Ledger
 internal import Money
@@ -10,6 +11,8 @@ internal import Postgres
 /// The state of the data as the ledger knows it.
 struct LedgerState: Sendable {
   var versions: [String: Int64] = [:]
+  /// How often people had results forgotten, which changes no figure.
+  var forgettings: [String: Int64] = [:]
   var views: [String: ViewState] = [:]
   /// The last as-of date under which each feed loaded a file.
   var loadedThrough: [String: CivilDate] = [:]
@@ -25,7 +28,9 @@ struct LedgerState: Sendable {
   /// Reads the state inside the caller's transaction.
   static func read(asOf: CivilDate, on connection: PostgresConnection) async throws(PostgresError) -> LedgerState {
     var state = LedgerState()
-    state.versions = try await DataVersions.current(on: connection)
+    for (name, version) in try await DataVersions.current(on: connection) {
+      if CacheInput.isForgetting(name) { state.forgettings[name] = version } else { state.versions[name] = version }
+    }
     state.views = try await ViewStates.current(on: connection)
     let date = PostgresValue.date(daysSince1970: Int32(clamping: asOf.daysSince1970))
     let files = try await connection.query(

@@ -63,11 +63,13 @@ struct ReportQueries: Sendable {
         }
       }.get()
     }
-    guard case .stale(let since, let error) = source else { return SectionFigures(dataset: dataset) }
+    guard case .stale(let standIn, let error) = source else { return SectionFigures(dataset: dataset) }
     let reason = (error as? PostgresError)?.message ?? "\(error)"
     return SectionFigures(
       dataset: dataset,
-      stale: StaleFigures(section: SectionCache.label(section, of: report), since: since, reason: reason))
+      stale: StaleFigures(
+        section: SectionCache.label(section, of: report), since: standIn.since,
+        asOf: standIn.day.map { CivilDate(daysSince1970: Int($0)) }.flatMap { $0 == asOf ? nil : $0 }, reason: reason))
   }
 
   /// The rows of a section, kept or asked for; nil for words.

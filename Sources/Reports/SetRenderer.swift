@@ -90,7 +90,8 @@ struct SetRenderer: Sendable {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
     if let cache {
-      queries.cache = try await .begin(cache, project: project, state: state, position: position, on: connection)
+      queries.cache = try await .begin(
+        cache, project: project, state: state, asOf: run.asOf, position: position, on: connection)
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)
