@@ -136,7 +136,7 @@ public struct QueryCache: Sendable {
 
   /// Whether the same statement may be answered later, or elsewhere, without anybody mending it or the data: the server
   /// was out of something, was told to stop, or broke.
-  static func isPassing(_ error: any Error) -> Bool {
+  public static func isPassing(_ error: any Error) -> Bool {
     guard let error = error as? PostgresError else { return false }
     if error.isTransient || error.kind == .timeout { return true }
     guard let state = error.sqlState else { return false }

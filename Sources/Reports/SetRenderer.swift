@@ -16,8 +16,8 @@ struct SetPlan: Sendable {
   var files: [(path: String, content: OutputFolder.Content)] = []
   /// The pages that were rendered; all others are kept.
   var rendered: Set<String> = []
-  /// Figures of the set that are from before the last change.
-  var stale: [StaleFigures] = []
+  /// What of the set is from before the last change, or not proven, in sentences.
+  var stale: [String] = []
 }
 
 /// Renders what has changed of one set.
@@ -95,12 +95,14 @@ struct SetRenderer: Sendable {
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)
-    let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
+    let proof = ReconciliationPage(queries: queries)
+    let viewTotals = try await queries.attempt { try await proof.viewTotals() }
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
       job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
-      draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
+      draftReasons: state.draftReasons(project)
+        + [(try? viewTotals.get()).flatMap { ReconciliationPage.draftReason($0) }].compactMap(\.self),
       rejectedRows: state.rejectedRows)
 
     var plan = SetPlan(rendered: stale)
@@ -132,18 +134,29 @@ struct SetRenderer: Sendable {
         }
         contents.append((said.content, feeds))
       }
-      plan.stale += said.stale
+      plan.stale += said.stale.map(\.sentence)
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
       headlines.insert(said.headlines, at: report.tellsWhatMoved ? 0 : headlines.count)
     }
+    let proven = try await queries.attempt {
+      let reports = try await proof.reportTotals(ties)
+      return (reports, try await proof.content(views: viewTotals.get(), reports: reports))
+    }
+    switch proven {
+    case .success(let (reports, content)):
+      contents.append((content, reach))
+      context.draftReasons += plan.stale + [ReconciliationPage.draftReason(reports: reports)].compactMap(\.self)
+    case .failure(let error):
+      // Figures that nothing proves are published only among others that are from before.
+      if plan.stale.isEmpty { throw error }
+      let (content, sentence) = ReconciliationPage.notMade(error)
+      contents.append((content, reach))
+      plan.stale.append(sentence)
+      context.draftReasons += plan.stale
+    }
     context.hasStaleFigures = !plan.stale.isEmpty
-    context.draftReasons += plan.stale.map(\.sentence)
-    let proof = ReconciliationPage(queries: queries)
-    let reportTotals = try await proof.reportTotals(ties)
-    if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
     contents.append((try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach))
-    contents.append((try await proof.content(views: viewTotals, reports: reportTotals), reach))
     contents.append((try await DataQualityPage(queries: queries, run: run).content(reach: reach), reach))
     contents.append((try await RunPage(queries: queries, run: run).content(), reach))
 

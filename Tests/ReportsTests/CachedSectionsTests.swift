@@ -152,4 +152,41 @@ import Testing
       await impatient.shutdown(within: .seconds(1))
     }
   }
+
+  @Test func proofThatCannotBeMadeIsSaidToBeNotMadeAmongFiguresFromBefore() async throws {
+    try await inShop { shop, cache, database in
+      _ = try await shop.publisher(cache: cache).publish()
+      var configuration = database.configuration
+      configuration.sessionSettings["lock_timeout"] = "100ms"
+      let impatient = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1))
+      let other = try SampleShop(output: shop.project.output, pool: impatient)
+      try await bump("transactions", shop)
+      let night = try #require(CivilDate("2026-11-21"))
+      let stale = try await database.withConnection { holder in
+        try await holder.withTransaction { holder in
+          try await holder.execute("lock table finance.transactions in access exclusive mode")
+          return try await other.publisher(asOf: night, cache: cache).publish()
+        }
+      }
+      #expect(stale.staleSections.contains { $0.contains("shows the figures for 2026-11-20 of ") })
+      #expect(stale.staleSections.last?.hasPrefix("The proof was not made, because asking failed: ") == true)
+      let page = try String(contentsOfFile: "\(stale.directory)/reconciliation.html", encoding: .utf8)
+      #expect(page.contains("STALE") && page.contains("not known") && !page.contains("difference 0"))
+      #expect(markupDefect(page) == nil)
+
+      // Without anything to stand in there is no set.
+      let failure = await #expect(throws: ReportError.self) {
+        try await database.withConnection { holder in
+          try await holder.withTransaction { holder in
+            try await holder.execute("lock table finance.transactions in access exclusive mode")
+            return try await other.publisher(asOf: night).publish(force: true)
+          }
+        }
+      }
+      #expect(failure != nil)
+      let mended = try await other.publisher(asOf: night, cache: cache).publish()
+      #expect(mended.isChanged && mended.staleSections.isEmpty)
+      await impatient.shutdown(within: .seconds(1))
+    }
+  }
 }
