@@ -32,7 +32,8 @@ struct EmbeddedServerSettings: Sendable {
   ///
   /// `wal_level = minimal` lets a load into a table made in the same transaction skip the log; nothing replicates
   /// from this cluster. `client_connection_check_interval` ends the statement of a client that was killed.
-  /// `shared_buffers` is a small part of memory, because a start touches 64 bytes for each of its pages.
+  /// `shared_buffers` is an eighth of memory: a night looks up places all over tables, and each page that is not there
+  /// is a wait for the disk. More than 2 GB would cost every start, which touches 64 bytes for each page.
   var configuration: String {
     let megabytes = memoryBytes >> 20
     var lines = [
@@ -43,7 +44,7 @@ struct EmbeddedServerSettings: Sendable {
       "cluster_name = 'daybook'",
       "max_connections = \(durability == .durable ? 60 : 120)",
       "",
-      "shared_buffers = \(min(max(megabytes / 8, 32), durability == .durable ? 512 : 128))MB",
+      "shared_buffers = \(min(max(megabytes / 8, 32), durability == .durable ? 2_048 : 128))MB",
       "effective_cache_size = \(max(megabytes / 2, 64))MB",
       "work_mem = \(min(max(megabytes / 128, 4), 64))MB",
       "maintenance_work_mem = \(min(max(megabytes / 16, 32), 512))MB",

@@ -20,7 +20,7 @@ import Testing
       })
   }
 
-  @Test(arguments: [(1, "128MB"), (2, "256MB"), (4, "512MB"), (256, "512MB")])
+  @Test(arguments: [(1, "128MB"), (2, "256MB"), (4, "512MB"), (256, "2048MB")])
   func buffersFollowTheMemoryWithinBounds(gigabytes: Int, buffers: String) {
     #expect(settings(gigabytes: gigabytes)["shared_buffers"] == buffers)
   }

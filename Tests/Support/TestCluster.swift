@@ -41,7 +41,7 @@ actor TestCluster {
       ledgerTemplate
       ?? Task {
         let name = "with_ledger"
-        try await administer(["CREATE DATABASE \(name)"])
+        try await administer("CREATE DATABASE \(name)")
         let ledger = LedgerStore(configuration: try PostgresConfiguration(url: Self.url(of: name, at: try await url())))
         try await ledger.open()
         await ledger.close()
@@ -56,10 +56,18 @@ actor TestCluster {
     clusterURL.replacing("postgresql:///daybook?", with: "postgresql:///\(name)?")
   }
 
-  /// Runs statements one by one in the cluster's own database.
-  func administer(_ statements: [String]) async throws {
+  private var administrators: PostgresPool?
+
+  /// Runs a statement in the cluster's own database.
+  func administer(_ statement: String) async throws {
     let url = try await url()
-    try await Psql.run(statements, at: url)
+    let pool =
+      try administrators
+      ?? PostgresPool(configuration: PostgresConfiguration(url: url), settings: PoolSettings(min: 0, max: 4))
+    administrators = pool
+    try await pool.withConnection(label: "test cluster") { connection in
+      _ = try await connection.execute(statement)
+    }
   }
 
   private static let prefix = "daybook-cluster"

@@ -40,7 +40,7 @@ public struct TestDatabase: Sendable {
     let clusterURL = try await cluster.url()
     let name = await cluster.nextName()
     let template = hasLedger ? " TEMPLATE \(try await cluster.templateWithLedger())" : ""
-    try await cluster.administer(["CREATE DATABASE \(name)\(template)"])
+    try await cluster.administer("CREATE DATABASE \(name)\(template)")
     let url = TestCluster.url(of: name, at: clusterURL)
     let outcome: Result<R, any Error>
     do {
@@ -48,7 +48,7 @@ public struct TestDatabase: Sendable {
     } catch {
       outcome = .failure(error)
     }
-    try await cluster.administer(["DROP DATABASE \(name) WITH (FORCE)"])
+    try await cluster.administer("DROP DATABASE \(name) WITH (FORCE)")
     return try outcome.get()
   }
 

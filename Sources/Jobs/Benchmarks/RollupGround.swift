@@ -70,8 +70,8 @@ struct RollupGround: Sendable {
 
   private static let pieceRows = 40_000
 
-  /// Changes about so many rows: 85 of 100 are new and of two customers in five, ten corrected, every tenth of those also
-  /// in its time, and five deleted.
+  /// Changes about so many rows: 85 of 100 are new, of the day behind the newest and of two customers in five, ten
+  /// corrected, every tenth of those also in its time, and five deleted.
   ///
   /// - Parameter number: of the night; another one changes other rows.
   func change(rows: Int, night number: Int) async throws -> Night {
@@ -165,7 +165,7 @@ struct NightColumns: Sendable {
     return [
       """
       insert into \(table) (\(key), \(time), \(customer)\(others.isEmpty ? "" : ", " + others.joined(separator: ", ")))
-      select newest.key + s._n + 1, newest.time - (s._n % 86400) * interval '1 second',
+      select newest.key + s._n + 1, newest.time + interval '1 day' - (s._n % 86400) * interval '1 second',
         w.key\(copied.isEmpty ? "" : ", " + copied)
       from (select t.*, row_number() over () - 1 as _n
         from (select * from \(table) where \(chosen(new, 0))) as t) as s
