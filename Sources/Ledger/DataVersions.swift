@@ -1,6 +1,7 @@
 // How often the data of each base table and view has changed, and what each view was built from.
 // Written on the caller's connection, so that a version moves exactly when the change commits.
-// Keys are the unqualified names of feeds and views.
+// Keys are the unqualified names of feeds and views; beside them, under names that are none, how often kept results were
+// forgotten (the room Cache).
 
 public import Postgres
 

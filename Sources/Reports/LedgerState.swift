@@ -2,6 +2,7 @@
 // fingerprints that say whether a page must be rendered, and the reasons why figures are not final.
 // Invariant: nothing here runs a report's query; it is a handful of small reads whatever the size of the data.
 
+internal import Cache
 internal import Definitions
 internal import Ledger
 internal import Money
@@ -14,6 +15,8 @@ struct LedgerState: Sendable {
   var versions: [String: Int64] = [:]
   /// When each relation last changed: counters of a restored dump come to the same numbers, this moment does not.
   var changes: [String: Int64] = [:]
+  /// How often people had results forgotten, which changes no figure.
+  var forgettings: [String: Int64] = [:]
   var views: [String: ViewState] = [:]
   /// The last as-of date under which each feed loaded a file.
   var loadedThrough: [String: CivilDate] = [:]
@@ -30,7 +33,9 @@ struct LedgerState: Sendable {
   static func read(asOf: CivilDate, on connection: PostgresConnection) async throws(PostgresError) -> LedgerState {
     var state = LedgerState()
     state.identity = try await DataVersions.ledgerIdentity(on: connection)
-    state.versions = try await DataVersions.current(on: connection)
+    for (name, version) in try await DataVersions.current(on: connection) {
+      if CacheInput.isForgetting(name) { state.forgettings[name] = version } else { state.versions[name] = version }
+    }
     state.changes = try await DataVersions.lastChanges(on: connection)
     state.views = try await ViewStates.current(on: connection)
     let date = PostgresValue.date(daysSince1970: Int32(clamping: asOf.daysSince1970))

@@ -5,6 +5,7 @@
 // reports in `ReportTies`; what was rejected and why is on the page data-quality.
 
 internal import Definitions
+internal import Finding
 internal import Ledger
 internal import Markup
 internal import Money
@@ -56,6 +57,17 @@ struct ReconciliationPage {
     return ReportContent(
       name: Self.name, title: Self.title,
       description: "What arrived, what became of every row, and whether the totals agree.", blocks: blocks)
+  }
+
+  /// The page of a set for which the server failed while it was asked for the proof, and what its banner says.
+  static func notMade(_ error: PostgresError) -> (content: ReportContent, sentence: String) {
+    let sentence = "The proof was not made, because asking failed: \(visible(error.message))."
+    return (
+      ReportContent(
+        name: name, title: title, description: "Whether the totals agree is not known.",
+        blocks: [ContentBlock(title: "Proof", body: .verdict(isGood: false, sentence))]),
+      sentence
+    )
   }
 
   // MARK: Verdicts

@@ -1,7 +1,7 @@
 // The page about the run that made the set: its stages and what each cost, beside what it usually costs, and the runs
 // before it. When a cost is far from its history is decided elsewhere: StageHistory.
 // The stage that renders this page is still running while it is read, and the page says so.
-// Runs are recorded elsewhere: the room Ledger.
+// Runs are recorded elsewhere: the room Ledger. What checks found is on the page data-quality.
 
 internal import Definitions
 internal import Ledger
@@ -44,15 +44,7 @@ struct RunPage {
         lead:
           "The stage that makes these pages is still running while they are made. What is usual is the median of the "
           + "runs among the last \(Self.comparedRuns) of \(run.job) in which a stage did its work, and the spread the median "
-          + "distance from it.", wrapped: ["detail"]))
-    let checks = try await checks()
-    if !checks.rows.isEmpty {
-      blocks.append(
-        ContentBlock(
-          title: "What the checks found", body: .table, dataset: checks,
-          lead: "Warnings do not keep pages from being published; an example of each stands beside it.",
-          wrapped: ["found", "example"]))
-    }
+          + "distance from it. What checks found is told under \(DataQualityPage.title).", wrapped: ["detail"]))
     blocks.append(
       ContentBlock(
         title: "Recent runs", body: .table, dataset: runs,
@@ -123,27 +115,6 @@ struct RunPage {
         ColumnFormat(column: "maxrss_kb", label: "Peak memory KB", kind: .integer),
         ColumnFormat(column: "detail", kind: .text),
       ], shown: .max, csvPath: "data/stages.csv")
-    dataset.statement = rowsSQL
-    return dataset
-  }
-
-  private func checks() async throws -> Dataset {
-    let (rows, rowsSQL) = try await queries.told(
-      """
-      SELECT f.name AS check, f.test, f.severity, f.failing_rows, f.message AS found,
-        (SELECT string_agg(concat(column_name, ' ', coalesce(value, 'null')), ', ')
-          FROM unnest(e.columns, e.row_values) AS u(column_name, value)) AS example
-      FROM daybook.check_failure f LEFT JOIN daybook.check_example e ON e.failure_id = f.failure_id AND e.number = 1
-      WHERE f.run_id = $1 ORDER BY f.failure_id
-      """, [runID])
-    var dataset = try ReportQueries.dataset(
-      rows,
-      described: [
-        ColumnFormat(column: "check", kind: .text), ColumnFormat(column: "test", kind: .text),
-        ColumnFormat(column: "severity", kind: .text),
-        ColumnFormat(column: "failing_rows", label: "Rows", kind: .integer),
-        ColumnFormat(column: "found", kind: .text), ColumnFormat(column: "example", kind: .text),
-      ], shown: 100, csvPath: "data/checks.csv")
     dataset.statement = rowsSQL
     return dataset
   }

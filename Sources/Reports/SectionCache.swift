@@ -7,6 +7,7 @@ internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
+internal import Money
 internal import Postgres
 
 /// What a set knows of the cache.
@@ -22,12 +23,15 @@ struct SectionCache: Sendable {
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
   static func begin(
-    _ cache: TieredCache, project: Project, state: LedgerState, position: Int64?, on connection: PostgresConnection
+    _ cache: TieredCache, project: Project, state: LedgerState, asOf: CivilDate, position: Int64?,
+    on connection: PostgresConnection
   ) async throws(PostgresError) -> SectionCache {
     let session = try await CacheSession.read(on: connection)
     return SectionCache(
       project: project, state: state,
-      queries: QueryCache(cache: cache, session: session, codeVersion: codeVersion, position: position))
+      queries: QueryCache(
+        cache: cache, session: session, codeVersion: codeVersion, versions: state.forgettings,
+        day: Int32(clamping: asOf.daysSince1970), position: position))
   }
 
   /// What is read, with how often and when it last changed and what it was built from.
@@ -80,11 +84,15 @@ struct StaleFigures: Sendable, Hashable {
   var section: String
   /// When they were asked for.
   var since: Moment
+  /// For which business date, where that is another than the set's.
+  var asOf: CivilDate?
   /// Why they could not be asked for again.
   var reason: String
 
   /// What is said to readers of the page and of the set.
   var sentence: String {
-    "Stale: \(section) shows the figures of \(minutes(since)) UTC, because asking again failed: \(visible(reason))."
+    let day = asOf.map { " for \($0)" } ?? ""
+    return "Stale: \(section) shows the figures\(day) of \(minutes(since)) UTC, because asking again failed: "
+      + "\(visible(reason))."
   }
 }

@@ -17,8 +17,8 @@ struct SetPlan: Sendable {
   var files: [(path: String, content: OutputFolder.Content)] = []
   /// The pages that were rendered; all others are kept.
   var rendered: Set<String> = []
-  /// Figures of the set that are from before the last change.
-  var stale: [StaleFigures] = []
+  /// What of the set is from before the last change, or not proven, in sentences.
+  var stale: [String] = []
 }
 
 /// Renders what has changed of one set.
@@ -96,19 +96,22 @@ struct SetRenderer: Sendable {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
     if let cache {
-      queries.cache = try await .begin(cache, project: project, state: state, position: position, on: connection)
+      queries.cache = try await .begin(
+        cache, project: project, state: state, asOf: run.asOf, position: position, on: connection)
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)
     let proof = ReconciliationPage(queries: queries)
-    let tables = try await TableTotals.read(queries)
-    let viewTotals = try await proof.viewTotals(tables)
+    let totals = try await queries.attempt {
+      let tables = try await TableTotals.read(queries)
+      return (tables: tables, views: try await proof.viewTotals(tables))
+    }
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
       job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
       draftReasons: state.draftReasons(project)
-        + [ReconciliationPage.draftReason(views: viewTotals)].compactMap(\.self),
+        + [(try? totals.get()).flatMap { ReconciliationPage.draftReason(views: $0.views) }].compactMap(\.self),
       rejectedRows: state.rejectedRows)
 
     var plan = SetPlan(rendered: stale)
@@ -134,20 +137,32 @@ struct SetRenderer: Sendable {
         plan.rendered.insert(report.name)
       }
       contents.append((said.content, reach.filter { inputs.contains($0.feed) }, kept))
-      plan.stale += said.stale
+      plan.stale += said.stale.map(\.sentence)
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
       headlines.insert(said.headlines, at: report.tellsWhatMoved ? 0 : headlines.count)
     }
+    let proven = try await queries.attempt {
+      let reports = try await proof.reportTotals(ties)
+      let (tables, views) = try totals.get()
+      return (reports, try await proof.content(tables: tables, views: views, reports: reports))
+    }
+    switch proven {
+    case .success(let (reports, content)):
+      contents.append((content, reach, nil))
+      context.draftReasons += plan.stale + [ReconciliationPage.draftReason(reports: reports)].compactMap(\.self)
+    case .failure(let error):
+      // Figures that nothing proves are published only among others that are from before.
+      if plan.stale.isEmpty { throw error }
+      let (content, sentence) = ReconciliationPage.notMade(error)
+      contents.append((content, reach, nil))
+      plan.stale.append(sentence)
+      context.draftReasons += plan.stale
+    }
     context.hasStaleFigures = !plan.stale.isEmpty
-    context.draftReasons += plan.stale.map(\.sentence)
-    let reportTotals = try await proof.reportTotals(ties)
-    if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
-    let quality = DataQualityPage(queries: queries, standing: checks)
     contents += [
       (try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach, nil),
-      (try await proof.content(tables: tables, views: viewTotals, reports: reportTotals), reach, nil),
-      (try await quality.content(reach: reach), reach, nil),
+      (try await DataQualityPage(queries: queries, standing: checks).content(reach: reach), reach, nil),
       (try await RunPage(queries: queries, run: run).content(), reach, nil),
     ]
 
@@ -371,10 +386,8 @@ struct SetRenderer: Sendable {
 
   private static let reserved: Set<String> = [
     "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds",
-    "checks",
     "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
-    "refused_files",
-    "check_outcomes", "check_examples",
+    "refused_files", "check_outcomes", "check_examples",
   ]
 
   /// Lower-case letters and digits with `_` between words.

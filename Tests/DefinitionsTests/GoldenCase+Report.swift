@@ -78,7 +78,7 @@ extension GoldenCase {
           - table: B
             query: delete from payments
           - table: C
-            query: select :as_off
+            query: select :as_off, x[a:b], x[:b]
           - table: D
             query: select 'a
           - table: E
