@@ -25,13 +25,17 @@ struct RunPage {
   private var runID: PostgresValue { .uuid(run.runID.bytes) }
 
   func content() async throws -> ReportContent {
-    var stages = try await stages()
-    let history = StageHistory.verdict(Self.histories(stages), job: run.job)
-    stages.rows = Array(stages.rows.prefix(Self.shownStages))
+    let all = try await stages()
+    let verdict = StageHistory.verdict(Self.histories(all), job: run.job)
+    let compared = ["usual_seconds", "times_usual", "usual_spread", "us_per_row", "usual_us_per_row", "earlier_runs"]
+    let stages = try part(of: all, "data/stages.csv") { !compared.contains($0) }
+    let history = try part(of: all, "data/stage_history.csv") {
+      ["stage", "name", "seconds"].contains($0) || compared.contains($0)
+    }
     let runs = try await runs()
     var blocks: [ContentBlock] = []
     blocks.append(
-      ContentBlock(title: "Cost", body: .verdict(isGood: history.isGood, history.text), evidence: stages))
+      ContentBlock(title: "Cost", body: .verdict(isGood: verdict.isGood, verdict.text), evidence: history))
     if let chart = stageChart(stages) {
       blocks.append(
         ContentBlock(
@@ -41,10 +45,14 @@ struct RunPage {
     blocks.append(
       ContentBlock(
         title: "Stages", body: .table, dataset: stages,
+        lead: "The stage that makes these pages is still running while they are made. What checks found is told under "
+          + "\(DataQualityPage.title).", wrapped: ["detail"]))
+    blocks.append(
+      ContentBlock(
+        title: "Stages against their history", body: .table, dataset: history,
         lead:
-          "The stage that makes these pages is still running while they are made. What is usual is the median of the "
-          + "runs among the last \(Self.comparedRuns) of \(run.job) in which a stage did its work, and the spread the median "
-          + "distance from it. What checks found is told under \(DataQualityPage.title).", wrapped: ["detail"]))
+          "What is usual is the median of the runs among the last \(Self.comparedRuns) of \(run.job) in which a stage "
+          + "did its work, and the spread the median distance from it."))
     blocks.append(
       ContentBlock(
         title: "Recent runs", body: .table, dataset: runs,
@@ -56,6 +64,16 @@ struct RunPage {
       name: Self.name, title: Self.title,
       description: "What the run \(run.job) did and what it cost. It started at \(minutes(run.startedAt)) UTC.",
       blocks: blocks)
+  }
+
+  /// Some columns of all stages.
+  private func part(of all: Dataset, _ csvPath: String, where isIn: (String) -> Bool) throws -> Dataset {
+    let places = all.columns.indices.filter { isIn(all.columns[$0].name) }
+    var part = try Dataset(
+      columns: places.map { all.columns[$0] }, rows: all.rows.map { row in places.map { row[$0] } },
+      shown: Self.shownStages, csvPath: csvPath)
+    part.statement = all.statement
+    return part
   }
 
   private func stages() async throws -> Dataset {

@@ -385,7 +385,8 @@ struct SetRenderer: Sendable {
   }
 
   private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds",
+    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
+    "feeds",
     "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
     "refused_files", "check_outcomes", "check_examples",
   ]

@@ -274,7 +274,7 @@ import Views
       "\(text)")
     #expect(!text.contains("refresh"), "\(text)")
     #expect(text.contains(" took 1.640 seconds, 4.1 times its usual 0.40"), "\(text)")
-    let orders = try #require(try set.csv("stages").first { $0["stage"] == "ingest" && $0["name"] == "orders" })
+    let orders = try #require(try set.csv("stage_history").first { $0["stage"] == "ingest" && $0["name"] == "orders" })
     let usual = try await shop.amounts(
       """
       select 'usual', (percentile_disc(0.5) within group (order by wall_ms) / 1000.0)::numeric(10, 3)::text
