@@ -2,7 +2,8 @@
 // The test runner starts all tests at once; without a bound a few hundred of them would open their databases together,
 // run out of connections, and each look as slow as all.
 
-/// A counted permission, given in the order of asking.
+/// A counted permission, given to whoever asked last: the next step of a suite that goes one by one would otherwise stand
+/// behind all tests that have not begun, and be left over when they are done.
 package actor Permits {
   private var free: Int
   private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -19,8 +20,8 @@ package actor Permits {
     }
   }
 
-  /// Gives one back: to the one who waits longest.
+  /// Gives one back: to the one who asked last.
   package func give() {
-    if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+    if let next = waiting.popLast() { next.resume() } else { free += 1 }
   }
 }
