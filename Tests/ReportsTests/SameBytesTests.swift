@@ -99,6 +99,8 @@ private let words = """
           }
           try await shop.refresh()
         }
+        // When files were loaded is an input, too.
+        try await shop.run("UPDATE daybook.file SET recorded_at = '2026-11-21 04:00+00'")
         let outcome = try await shop.publisher().publish()
         var files: [String: [UInt8]] = [:]
         for name in try FileManager.default.subpathsOfDirectory(atPath: outcome.directory) where name.contains(".") {
