@@ -57,7 +57,7 @@ import Views
       wrong.reports[place].sections[section].source = .query(
         "select business_month, currency, net + 1 as net from revenue_monthly where :as_of is not null")
       wrong.reports[place].definitionHash += "x"
-      let pages = ["customers.html", "definitions/customers.html", "index.html", "definitions/views.html"]
+      let pages = ["customers.html", "definitions/customers.html", "index.html", "definitions/all.views.html"]
       func expect(_ word: String, _ set: ReadSet) throws {
         #expect(set.json["state"] as? String == word)
         for page in pages { #expect(try set.text(page).contains("<strong>\(word)</strong>"), "\(page)") }
