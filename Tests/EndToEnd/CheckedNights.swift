@@ -82,6 +82,7 @@ import Testing
         let found = try await project.daybook("run", "--as-of", "2025-01-01")
         found.expectFailure(
           65, saying: "revenue_daily: slice ", "differ from a recompute: business_date 20", "rebuilt from the table",
+          "rebuilt revenue_daily",
           "not run: report all", "next: daybook retry ")
         let shown = try await project.daybook("runs", "show")
         #expect(shown.stdout.contains("error, repaired"), "\(shown.stdout)")
