@@ -157,7 +157,7 @@ public struct FailureText: Sendable {
   private static func units(_ stage: String) -> String {
     switch stage {
     case "ingest": "feeds"
-    case "refresh": "views"
+    case "refresh", "rebuilt": "views"
     case "report": "reports"
     default: "of them"
     }
