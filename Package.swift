@@ -51,13 +51,13 @@ let package = Package(
     room("Ledger", ["Postgres", "Finding", "Telemetry", "Money"], resources: [.embedInCode("SQL")]),
     room("Ingest", ["CSV", "Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry", "CLibCrypto"]),
     room("Views", ["Postgres", "Definitions", "Ledger", "Money", "Finding", "Telemetry"]),
-    room("Cache", ["Postgres", "Ledger", "Telemetry", "CLibCrypto", "CZstd"]),
+    room("Cache", ["Postgres", "Definitions", "Ledger", "Telemetry", "CLibCrypto", "CZstd"]),
     room("Markup", ["Money"]),
     room("Workbook", ["CLibXLSXWriter", "CZlib", "Money"]),
     room(
       "Reports",
       [
-        "Postgres", "Definitions", "Ledger", "Cache", "Money", "Markup", "Workbook", "CSV", "Finding", "CLibCrypto",
+        "Postgres", "Definitions", "Ledger", "Cache", "Money", "Markup", "Workbook", "CSV", "Finding",
       ]),
     room("SampleData", ["Money"]),
     room(

@@ -64,8 +64,9 @@ public struct CSVWriter: ~Copyable {
   /// Appends a field.
   ///
   /// - Parameter formulaGuard: whether a leading `=`, `+`, `-`, `@` (of full width too), tab, CR or LF gets an
-  ///   apostrophe, so that a spreadsheet shows it instead of running it. For text columns only: it would break negative
-  ///   numbers.
+  ///   apostrophe, so that a spreadsheet shows it instead of running it. So does a sign behind `;`, a tab or a line's end:
+  ///   a spreadsheet whose list separator is no comma divides the record there, for it takes quotes within a field as
+  ///   they are. For text columns only: it would break negative numbers.
   /// - Throws: `CSVError` of kind `.dialect` when the field needs quotes and the dialect has none, or `.write`.
   /// Source of the guarded characters: OWASP, "CSV Injection".
   public mutating func field(
@@ -155,18 +156,35 @@ public struct CSVWriter: ~Copyable {
 
   /// False, with nothing written, when the field needs quotes that the dialect has not.
   private mutating func append(_ bytes: UnsafeRawBufferPointer, quoting: Quoting, formulaGuard: Bool) -> Bool {
+    if formulaGuard {
+      let places = formulaStarts(bytes)
+      if !places.isEmpty {
+        var inert: [UInt8] = []
+        inert.reserveCapacity(bytes.count + places.count)
+        var start = 0
+        for place in places {
+          inert.append(contentsOf: bytes[start..<place])
+          inert.append(0x27)
+          start = place
+        }
+        inert.append(contentsOf: bytes[start...])
+        return inert.withUnsafeBytes { append($0, quoting: quoting, isDivided: true) }
+      }
+    }
+    return append(bytes, quoting: quoting, isDivided: formulaGuard)
+  }
+
+  /// - Parameter isDivided: whether the separators of other dialects need quotes, too.
+  private mutating func append(_ bytes: UnsafeRawBufferPointer, quoting: Quoting, isDivided: Bool) -> Bool {
     let needsQuote = needsQuotes(bytes, delimiter: delimiter, quote: quote)
     if needsQuote, quote == nil { return false }
     separate()
     isRecordEmpty = isRecordEmpty && bytes.isEmpty && (quoting == .whenNeeded || quote == nil)
-    let isGuarded = formulaGuard && startsFormula(bytes)
-    guard let quote, needsQuote || quoting == .always else {
-      if isGuarded { buffer.append(0x27) }
+    guard let quote, needsQuote || quoting == .always || isDivided && bytes.contains(where: isSeparator) else {
       buffer.append(contentsOf: bytes)
       return true
     }
     buffer.append(quote)
-    if isGuarded { buffer.append(0x27) }
     if bytes.contains(quote) {
       for byte in bytes {
         if byte == quote { buffer.append(quote) }
@@ -185,17 +203,31 @@ public struct CSVWriter: ~Copyable {
   }
 }
 
-/// Whether a spreadsheet would take a field that starts like this for a formula.
-private func startsFormula(_ bytes: UnsafeRawBufferPointer) -> Bool {
-  guard let first = bytes.first else { return false }
-  return switch first {
-  case 0x3D, 0x2B, 0x2D, 0x40, 0x09, 0x0D, 0x0A: true
+/// Where a spreadsheet would take what follows for a formula: at the start, and behind what ends a field or a record for
+/// some of them.
+private func formulaStarts(_ bytes: UnsafeRawBufferPointer) -> [Int] {
+  var places: [Int] = []
+  var isStart = true
+  for (place, byte) in bytes.enumerated() {
+    let isEnd = byte == 0x0D || byte == 0x0A || byte == 0x09
+    if isStart, place == 0 && isEnd || startsFormula(bytes, at: place) { places.append(place) }
+    isStart = isEnd || byte == 0x3B
+  }
+  return places
+}
+
+private func startsFormula(_ bytes: UnsafeRawBufferPointer, at place: Int) -> Bool {
+  switch bytes[place] {
+  case 0x3D, 0x2B, 0x2D, 0x40: true
   // Spreadsheets for Japanese read ＝ ＋ － ＠ as the signs of usual width.
   case 0xEF:
-    bytes.count > 2 && bytes[1] == 0xBC && [0x9D, 0x8B, 0x8D, 0xA0].contains(bytes[2])
+    bytes.count > place + 2 && bytes[place + 1] == 0xBC && [0x9D, 0x8B, 0x8D, 0xA0].contains(bytes[place + 2])
   default: false
   }
 }
+
+/// What a spreadsheet may divide records at where the comma is a decimal mark.
+private func isSeparator(_ byte: UInt8) -> Bool { byte == 0x3B || byte == 0x09 }
 
 /// Whether the field reads as something else without quotes; at the start of a file a byte-order mark would be lost.
 private func needsQuotes(_ bytes: UnsafeRawBufferPointer, delimiter: UInt8, quote: UInt8?) -> Bool {

@@ -3,7 +3,6 @@
 // Invariant: every part is written with its kind and its length, and every list with its count, so that no two questions
 // are the same bytes. Whether a statement may be kept at all is elsewhere: StatementRule.
 
-internal import CLibCrypto
 public import Postgres
 
 /// SHA-256 of a question.
@@ -12,7 +11,7 @@ public struct CacheKey: Sendable, Hashable, CustomStringConvertible {
 
   /// The digest of `bytes`.
   init(digesting bytes: [UInt8]) {
-    self.init(uncheckedBytes: Self.digest(bytes))
+    self.init(uncheckedBytes: Digest.sha256(bytes))
   }
 
   /// A key as `bytes` once gave it; nil unless there are 32.
@@ -42,14 +41,6 @@ public struct CacheKey: Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
-
-  static func digest(_ bytes: [UInt8]) -> [UInt8] {
-    var digest = [UInt8](repeating: 0, count: 32)
-    _ = bytes.withUnsafeBufferPointer { input in
-      digest.withUnsafeMutableBufferPointer { SHA256(input.baseAddress, input.count, $0.baseAddress) }
-    }
-    return digest
-  }
 }
 
 /// A relation that a result was made from.
@@ -71,14 +62,26 @@ public struct CacheInput: Sendable, Hashable, Comparable {
   public static func < (a: CacheInput, b: CacheInput) -> Bool {
     (a.relation, a.version, a.form) < (b.relation, b.version, b.form)
   }
+
+  /// The name under which the ledger counts how often people had the results forgotten that were made from `relation`, or
+  /// all where that is nil. Every result depends on these as on its data, so that one which is being made meanwhile, by
+  /// whatever process, is overtaken and not stored. No feed and no view has such a name.
+  public static func forgetting(_ relation: String?) -> String { relation.map { "results of \($0)" } ?? "all results" }
+
+  /// Whether this is the name of such a count.
+  public static func isForgetting(_ name: String) -> Bool {
+    name == forgetting(nil) || name.hasPrefix(forgetting(""))
+  }
 }
 
 /// A question with the state of what it reads.
 public struct CacheQuestion: Sendable, Hashable {
   /// What was asked, of data as they stand.
   public let key: CacheKey
-  /// What was asked, whatever the data.
+  /// What was asked, whatever the data and the day.
   public let slot: CacheKey
+  /// The business date that it is asked for, in days since 1970; nil when it does not depend on one.
+  public let day: Int32?
   /// What it reads, in order.
   public let inputs: [CacheInput]
   /// What asks, for people.
@@ -89,20 +92,26 @@ public struct CacheQuestion: Sendable, Hashable {
   /// - Parameters:
   ///   - sql: the statement as it is sent.
   ///   - parameters: its values; 1 as bigint and 1 as text are two questions.
+  ///   - day: the business date that it is asked for, in days since 1970. A parameter that is this date belongs to the key
+  ///     and not to the slot: the next night asks the same for another day.
   ///   - session: who asks, and how their session is set.
   ///   - codeVersion: raised whenever the program would make other rows of the same answer.
   ///   - inputs: everything that the statement reads, with its version in the snapshot that answers.
   ///   - label: what asks, for people; no part of the key.
   public init(
-    sql: String, parameters: [PostgresValue] = [], session: CacheSession, codeVersion: String, inputs: [CacheInput],
-    label: String = ""
+    sql: String, parameters: [PostgresValue] = [], day: Int32? = nil, session: CacheSession, codeVersion: String,
+    inputs: [CacheInput], label: String = ""
   ) {
+    let night = day.map { PostgresValue.date(daysSince1970: $0) }
+    self.day = parameters.contains { $0 == night } ? day : nil
     var writer = KeyWriter()
-    writer.add(text: "results 1")
+    writer.add(text: "results 2")
     writer.add(text: codeVersion)
     writer.add(text: sql)
     writer.add(count: parameters.count)
-    for parameter in parameters { writer.add(parameter) }
+    for parameter in parameters {
+      if parameter == night { writer.add(text: "the day") } else { writer.add(parameter) }
+    }
     writer.add(text: session.role)
     writer.add(text: session.database)
     writer.add(count: session.settings.count)
@@ -114,6 +123,7 @@ public struct CacheQuestion: Sendable, Hashable {
     writer.add(count: sorted.count)
     for input in sorted { writer.add(text: input.relation) }
     slot = CacheKey(digesting: writer.bytes)
+    if let day = self.day { writer.add(.date(daysSince1970: day)) }
     for input in sorted {
       writer.add(count: Int(input.version))
       writer.add(text: input.form)

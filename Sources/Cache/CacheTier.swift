@@ -15,27 +15,35 @@ public protocol CacheTier: Sendable {
   /// The freshest value of a slot, expired or not; neither a hit nor a miss.
   func newest(of slot: CacheKey) async throws -> CachedValue?
   /// Stores a value, unless it is too large, older than what is there, or its data have changed since.
-  ///
-  /// - Returns: whether it is stored.
-  @discardableResult func put(_ entry: CacheEntry) async throws -> Bool
-  /// Forgets a key.
-  func remove(_ key: CacheKey) async throws
-  /// Forgets what was made from any of these relations.
-  ///
-  /// - Returns: how many values went.
-  @discardableResult func invalidate(_ relations: Set<String>) async throws -> Int
-  /// Forgets everything.
-  ///
-  /// - Returns: how many values went.
-  @discardableResult func clear() async throws -> Int
+  @discardableResult func put(_ entry: CacheEntry) async throws -> CacheStoring
   /// What it has done and holds.
   func statistics() async throws -> TierStatistics
+}
+
+/// What came of storing a value.
+public enum CacheStoring: Sendable, Hashable {
+  /// It is there.
+  case stored
+  /// This tier has no room for it.
+  case refused
+  /// What it was made from has changed since, it was forgotten meanwhile, or a fresher one is there: nobody is to keep it.
+  case overtaken
+}
+
+/// What came of asking for a key's lock.
+public enum FlightPermit: Sendable, Hashable {
+  /// It is held.
+  case held
+  /// Somebody else held it for longer than it is worth waiting.
+  case busy
+  /// Whoever gives locks does not answer.
+  case failed
 }
 
 /// Keeps processes from making the same result at the same time.
 public protocol FlightLock: Sendable {
   /// Runs `body` once, holding the key's lock where that could be had in time.
   nonisolated(nonsending) func whileHeld<R: Sendable>(
-    _ key: CacheKey, _ body: nonisolated(nonsending) (_ isHeld: Bool) async -> R
+    _ key: CacheKey, _ body: nonisolated(nonsending) (FlightPermit) async -> R
   ) async -> R
 }

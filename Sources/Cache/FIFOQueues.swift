@@ -3,7 +3,8 @@
 // key that comes back soon goes to the main queue at once. One scan over many keys therefore costs the small queue only.
 // Beyond the paper, an entry that cost more for each byte than the average of those held counts as asked for once more when
 // it is judged; where all cost the same this is the paper's algorithm.
-// Invariant: the bytes held are never more than the capacity, and an entry larger than the largest allowed is not taken.
+// Invariant: the bytes held are never more than the capacity, and an entry larger than the largest allowed is not taken;
+// no more keys are remembered than entries are held.
 // Source: J. Yang, Y. Zhang, Z. Qiu, Y. Yue, K. V. Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023,
 // algorithm 1: a tenth for the small queue, moves at more than one hit, at most three hits counted.
 
@@ -61,7 +62,8 @@ struct FIFOQueues<Key: Hashable, Value> {
 
   var bytes: Int { small.bytes + main.bytes }
   var count: Int { places.count }
-  var keys: Dictionary<Key, Int>.Keys { places.keys }
+  /// How many keys are remembered without their values.
+  var remembered: Int { ghostQueue.count - ghostHead }
 
   /// What `part` takes of the value of a key; asking for it counts.
   mutating func value<Part>(of key: Key, _ part: (borrowing Value) -> Part) -> Part? {
@@ -91,6 +93,7 @@ struct FIFOQueues<Key: Hashable, Value> {
     while self.bytes + bytes > capacity { evict(evicted) }
     let queue: Queue = isRemembered || known?.queue == .main ? .main : .small
     append(Node(key: key, value: value, bytes: bytes, cost: max(0, cost), queue: queue, hits: known?.hits ?? 0))
+    forgetGhosts()
     return true
   }
 
@@ -98,16 +101,8 @@ struct FIFOQueues<Key: Hashable, Value> {
   @discardableResult
   mutating func remove(_ key: Key) -> Value? {
     guard let place = places[key], let node = detach(place) else { return nil }
+    forgetGhosts()
     return node.value
-  }
-
-  mutating func removeAll() {
-    self = FIFOQueues(capacity: capacity, largest: largest, evictions: evictions)
-  }
-
-  private init(capacity: Int, largest: Int, evictions: Int) {
-    self.init(capacity: capacity, largest: largest)
-    self.evictions = evictions
   }
 
   // MARK: Eviction
@@ -197,13 +192,17 @@ struct FIFOQueues<Key: Hashable, Value> {
 
   // MARK: Ghosts
 
-  /// Keys that left the small queue, as many as the main queue could hold of their size.
+  /// Keys that left the small queue.
   private mutating func remember(_ node: Node) {
     lastTicket += 1
     ghosts[node.key] = lastTicket
     ghostQueue.append((node.key, lastTicket, node.bytes))
     ghostBytes += node.bytes
-    while ghostBytes > capacity - smallTarget, ghostHead < ghostQueue.count {
+  }
+
+  /// Keeps as many keys as the main queue could hold of their size, and no more than there are entries.
+  private mutating func forgetGhosts() {
+    while ghostBytes > capacity - smallTarget || remembered > count, ghostHead < ghostQueue.count {
       let oldest = ghostQueue[ghostHead]
       ghostHead += 1
       ghostBytes -= oldest.bytes

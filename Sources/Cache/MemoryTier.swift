@@ -1,5 +1,6 @@
-// The process's own memory: a map under a lock with S3-FIFO. Invariant: what it holds, keys and book-keeping included, is
-// never more than its bound; a value that is too large is refused and pushes nothing out. It never waits.
+// The process's own memory: a map under a lock with S3-FIFO. Invariant: what it holds, the texts of questions and an
+// allowance for the keys and book-keeping of each entry included, is never more than its bound; a value that is too large
+// is refused and pushes nothing out. It never waits.
 
 public import Ledger
 internal import Synchronization
@@ -19,8 +20,18 @@ public final class MemoryTier: CacheTier {
     }
   }
 
-  /// What an entry costs beside its bytes: its nodes and keys in the maps.
-  static let overheadBytes = 512
+  /// What is allowed for an entry beside its bytes and texts: its node, its keys in the maps, and one key that is
+  /// remembered after its value went, each in an array or a map that may be half empty.
+  private static let overheadBytes = 1_024
+
+  /// What is counted for an entry.
+  static func size(of entry: CacheEntry) -> Int {
+    let question = entry.question
+    return entry.value.bytes.count + overheadBytes + question.label.utf8.count
+      + question.inputs.reduce(0) {
+        $0 + MemoryLayout<CacheInput>.stride + $1.relation.utf8.count + $1.form.utf8.count
+      }
+  }
 
   private let state: Mutex<State>
 
@@ -63,9 +74,9 @@ public final class MemoryTier: CacheTier {
 
   /// Stores a value.
   @discardableResult
-  public func put(_ entry: CacheEntry) async -> Bool {
+  public func put(_ entry: CacheEntry) async -> CacheStoring {
     let (key, slot) = (entry.question.key, entry.question.slot)
-    let size = entry.value.bytes.count + Self.overheadBytes
+    let size = Self.size(of: entry)
     let cost = entry.value.cost.components
     let microseconds = Int(min(cost.seconds, 1_000_000)) * 1_000_000 + Int(cost.attoseconds / 1_000_000_000_000)
     return state.withLock { state in
@@ -73,7 +84,7 @@ public final class MemoryTier: CacheTier {
         entry.value.isOlder(than: held.value)
       {
         state.statistics.refused += 1
-        return false
+        return .overtaken
       }
       var gone: [(CacheKey, CacheKey)] = []
       let isTaken = state.queues.insert(entry, for: key, bytes: size, cost: microseconds) {
@@ -81,41 +92,13 @@ public final class MemoryTier: CacheTier {
       }
       guard isTaken else {
         state.statistics.refused += 1
-        return false
+        return .refused
       }
       for (key, slot) in gone where state.newest[slot] == key { state.newest[slot] = nil }
       let freshest = state.newest[slot].flatMap { state.queues.peek($0) }
       if freshest.map({ !entry.value.isOlder(than: $0.value) }) ?? true { state.newest[slot] = key }
       state.statistics.puts += 1
-      return true
-    }
-  }
-
-  /// Forgets a key.
-  public func remove(_ key: CacheKey) async {
-    state.withLock { $0.forget(key) }
-  }
-
-  /// Forgets what was made from any of these relations.
-  @discardableResult
-  public func invalidate(_ relations: Set<String>) async -> Int {
-    state.withLock { state in
-      let gone = state.queues.keys.filter { key in
-        state.queues.peek(key)?.question.inputs.contains { relations.contains($0.relation) } ?? false
-      }
-      for key in gone { state.forget(key) }
-      return gone.count
-    }
-  }
-
-  /// Forgets everything.
-  @discardableResult
-  public func clear() async -> Int {
-    state.withLock { state in
-      let count = state.queues.count
-      state.queues.removeAll()
-      state.newest = [:]
-      return count
+      return .stored
     }
   }
 

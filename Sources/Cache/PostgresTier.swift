@@ -1,6 +1,6 @@
-// The table `daybook.cache`: results that outlive the process, packed, with a digest over key and bytes. It has connections
-// of its own, two kinds: short calls, and those that hold a key's advisory lock while its result is made; so the work never
-// waits for the cache, and the cache never for the work.
+// The table `daybook.cache`: results that outlive the process, packed, with a digest over key and bytes. It has two
+// connections of its own beside the project's pool: one for short calls, and one that holds a key's advisory lock while its
+// result is made; so the work never waits for the cache, and the cache never for the work.
 // Invariant: bytes whose digest is not theirs are removed and never given; a value whose inputs have moved on, or that is
 // older than what is there, is not stored. Every call has a time limit on the server and one of its caller.
 
@@ -29,6 +29,8 @@ public final class PostgresTier: CacheTier, FlightLock {
     var statistics = TierStatistics(tier: "postgresql")
     /// Keys that were hit and not marked as used yet, in order.
     var used: [CacheKey] = []
+    /// Whether a key's lock is held on the one connection for that.
+    var isFlying = false
   }
 
   private let pool: PostgresPool
@@ -58,10 +60,10 @@ public final class PostgresTier: CacheTier, FlightLock {
     waiting.sessionSettings["lock_timeout"] = milliseconds(settings.flightPatience)
     pool = try PostgresPool(
       configuration: configuration,
-      settings: PoolSettings(min: 0, max: 2, acquireTimeout: settings.patience, maxAge: .seconds(600)))
+      settings: PoolSettings(min: 0, max: 1, acquireTimeout: settings.patience, maxAge: .seconds(600)))
     flights = try PostgresPool(
       configuration: waiting,
-      settings: PoolSettings(min: 0, max: 4, acquireTimeout: settings.patience, maxAge: .seconds(600)))
+      settings: PoolSettings(min: 0, max: 1, acquireTimeout: settings.patience, maxAge: .seconds(600)))
   }
 
   /// `postgresql`.
@@ -132,7 +134,7 @@ public final class PostgresTier: CacheTier, FlightLock {
     let payload: [UInt8] = try row.decode(1)
     let digest: [UInt8] = try row.decode(3)
     guard let bytes = Compression.unpacked(payload, count: try row.decode(2)),
-      CacheKey.digest(key + bytes) == digest,
+      Digest.sha256(key + bytes) == digest,
       case .timestamptz(let stored) = try row.value(at: 6), case .timestamptz(let expires) = try row.value(at: 7)
     else { return nil }
     return CachedValue(
@@ -143,18 +145,18 @@ public final class PostgresTier: CacheTier, FlightLock {
 
   /// Stores a value, unless a relation that it was made from has changed since.
   @discardableResult
-  public func put(_ entry: CacheEntry) async throws -> Bool {
+  public func put(_ entry: CacheEntry) async throws -> CacheStoring {
     let key = entry.question.key.bytes
     guard entry.value.bytes.count <= Int(Int32.max), let payload = Compression.packed(entry.value.bytes),
       payload.count <= min(settings.largestBytes, settings.maximumBytes)
     else {
       state.withLock { $0.statistics.refused += 1 }
-      return false
+      return .refused
     }
     let parameters: [PostgresValue] = [
       .bytes(key), .bytes(entry.question.slot.bytes), .textArray(entry.question.inputs.map(\.relation)),
       .int8Array(entry.question.inputs.map(\.version)), .text(entry.question.label), .bytes(payload),
-      .int8(Int64(entry.value.bytes.count)), .bytes(CacheKey.digest(key + entry.value.bytes)),
+      .int8(Int64(entry.value.bytes.count)), .bytes(Digest.sha256(key + entry.value.bytes)),
       .int8(Self.microseconds(entry.value.cost)), .optional(int8: entry.value.position),
       .timestamptz(microsecondsSince1970: entry.value.storedAt.microsecondsSince1970),
       .timestamptz(microsecondsSince1970: entry.value.expiresAt.microsecondsSince1970),
@@ -166,10 +168,13 @@ public final class PostgresTier: CacheTier, FlightLock {
         try await connection.withTransaction { transaction in
           let stored = try await transaction.execute(Self.insertion, parameters)
           guard stored > 0 else { return (0, 0) }
-          // What the slot held before was made from data that are gone.
+          // What the slot held before was made from data that are gone; of other days it may be from the same data.
           try await transaction.execute(
-            "DELETE FROM daybook.cache WHERE slot = $1 AND key <> $2 OR expires_at <= $3",
-            [parameters[1], parameters[0], parameters[10]])
+            """
+            DELETE FROM daybook.cache
+            WHERE slot = $1 AND key <> $2 AND (relations, versions) IS DISTINCT FROM ($4::text[], $5::bigint[])
+              OR expires_at <= $3
+            """, [parameters[1], parameters[0], parameters[10], parameters[2], parameters[3]])
           return (stored, try await transaction.execute(Self.eviction, [.int8(maximum)]))
         }
       }
@@ -177,7 +182,7 @@ public final class PostgresTier: CacheTier, FlightLock {
         if stored > 0 { state.statistics.puts += 1 } else { state.statistics.refused += 1 }
         state.statistics.evictions += evicted
       }
-      return stored > 0
+      return stored > 0 ? .stored : .overtaken
     } catch {
       state.withLock { $0.statistics.failures += 1 }
       throw error
@@ -235,26 +240,21 @@ public final class PostgresTier: CacheTier, FlightLock {
 
   // MARK: Forgetting
 
-  /// Forgets a key.
-  public func remove(_ key: CacheKey) async throws {
-    _ = try await delete("key = $1", [.bytes(key.bytes)])
-  }
-
-  /// Forgets what was made from any of these relations.
+  /// Forgets what was made from any of these relations, or everything when there are none, and what is being made from
+  /// them now, by whatever process.
+  ///
+  /// - Returns: how many values went.
   @discardableResult
-  public func invalidate(_ relations: Set<String>) async throws -> Int {
-    try await delete("relations && $1::text[]", [.textArray(relations.sorted())])
-  }
-
-  /// Forgets everything.
-  @discardableResult
-  public func clear() async throws -> Int {
-    try await delete("true", [])
-  }
-
-  private func delete(_ condition: String, _ parameters: [PostgresValue]) async throws -> Int {
+  public func forget(_ relations: Set<String>) async throws -> Int {
     try await pool.withConnection(label: "cache clear") { connection in
-      try await connection.execute("DELETE FROM daybook.cache WHERE \(condition)", parameters)
+      try await connection.withTransaction { transaction in
+        // Counted before anything goes: what is stored from now on has to know of it.
+        let counts = relations.isEmpty ? [CacheInput.forgetting(nil)] : relations.sorted().map(CacheInput.forgetting)
+        for count in counts { _ = try await DataVersions.bump(count, on: transaction) }
+        return try await transaction.execute(
+          "DELETE FROM daybook.cache WHERE relations && $1::text[] OR $1::text[] = '{}'",
+          [.textArray(relations.sorted())])
+      }
     }
   }
 
@@ -275,20 +275,29 @@ public final class PostgresTier: CacheTier, FlightLock {
 
   /// Runs `body` once, holding the key's lock where that could be had in time.
   public nonisolated(nonsending) func whileHeld<R: Sendable>(
-    _ key: CacheKey, _ body: nonisolated(nonsending) (_ isHeld: Bool) async -> R
+    _ key: CacheKey, _ body: nonisolated(nonsending) (FlightPermit) async -> R
   ) async -> R {
     var result: R?
+    // The connection is busy with another key of this process, or another process makes the same.
+    var isBusy = false
     do {
       try await flights.withConnection(label: "cache flight") { connection in
+        state.withLock { $0.isFlying = true }
+        defer { state.withLock { $0.isFlying = false } }
         try await connection.withTransaction { transaction in
-          _ = try await transaction.query("SELECT pg_advisory_xact_lock($1)", [.int8(key.lockNumber)])
-          result = await body(true)
+          do {
+            _ = try await transaction.query("SELECT pg_advisory_xact_lock($1)", [.int8(key.lockNumber)])
+          } catch {
+            isBusy = (error as? PostgresError)?.sqlState == "55P03"
+            throw error
+          }
+          result = await body(.held)
         }
       }
     } catch {
       // The lock is a courtesy to others: without it, or when it was lost on the way, the result is as good.
     }
     if let result { return result }
-    return await body(false)
+    return await body(isBusy || state.withLock { $0.isFlying } ? .busy : .failed)
   }
 }

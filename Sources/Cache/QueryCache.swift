@@ -17,12 +17,22 @@ public struct QueryCache: Sendable {
     /// Kept; by whom.
     case kept(tier: String)
     /// From before the last change, because the server failed with this error.
-    case stale(since: Moment, any Error)
+    case stale(StandIn, any Error)
+  }
+
+  /// Of when rows are that stand in for an answer.
+  public struct StandIn: Sendable, Hashable {
+    /// When they were asked for.
+    public var since: Moment
+    /// For which business date, in days since 1970, where there was one.
+    public var day: Int32?
   }
 
   private let cache: TieredCache
   private let session: CacheSession
   private let codeVersion: String
+  private let versions: [String: Int64]
+  private let day: Int32?
   private let position: Int64?
   private let largestBytes: Int
   /// Whether everything is asked anew, in the place of what is kept.
@@ -32,16 +42,20 @@ public struct QueryCache: Sendable {
   ///   - cache: where answers are kept.
   ///   - session: the session of the connections that are given to `rows`.
   ///   - codeVersion: raised whenever the caller would make other statements of the same question.
+  ///   - versions: what the ledger counts in the snapshot of the connections: how often people had results forgotten.
+  ///   - day: the business date that statements may be given, in days since 1970.
   ///   - position: how far the server's log had come before the snapshot was taken.
   ///   - isAnew: whether everything is asked anew, in the place of what is kept.
   ///   - largestBytes: results that are larger are not kept.
   public init(
-    cache: TieredCache, session: CacheSession, codeVersion: String, position: Int64? = nil, isAnew: Bool = false,
-    largestBytes: Int = 64 << 20
+    cache: TieredCache, session: CacheSession, codeVersion: String, versions: [String: Int64] = [:], day: Int32? = nil,
+    position: Int64? = nil, isAnew: Bool = false, largestBytes: Int = 64 << 20
   ) {
     self.cache = cache
     self.session = session
     self.codeVersion = codeVersion
+    self.versions = versions
+    self.day = day
     self.position = position
     self.isAnew = isAnew
     self.largestBytes = largestBytes
@@ -61,10 +75,9 @@ public struct QueryCache: Sendable {
       let rows = try await Self.ask(sql, parameters, on: connection)
       return (rows, .past(reason: reason))
     }
-    let question = CacheQuestion(
-      sql: sql, parameters: parameters, session: session, codeVersion: codeVersion, inputs: inputs, label: label)
+    let question = question(sql, parameters, inputs: inputs, label: label)
     let make: nonisolated(nonsending) () async throws -> MadeValue<(ResultRows, String?)> = {
-      try await made(sql, parameters, on: connection)
+      try await made(sql, parameters, day: question.day, on: connection)
     }
     if isAnew {
       let (rows, reason) = try await cache.refresh(question, make)
@@ -73,16 +86,25 @@ public struct QueryCache: Sendable {
     switch try await cache.answer(question, mayBeStale: Self.isPassing, make) {
     case .made((let rows, let reason)): return (rows, reason.map { .past(reason: $0) } ?? .made)
     case .kept(let value, let tier):
-      if let rows = RowCodec.decode(value.bytes) { return (rows, .kept(tier: tier)) }
+      if let (rows, _) = RowCodec.decode(value.bytes) { return (rows, .kept(tier: tier)) }
     case .shared(let value):
-      if let rows = RowCodec.decode(value.bytes) { return (rows, .kept(tier: "flight")) }
+      if let (rows, _) = RowCodec.decode(value.bytes) { return (rows, .kept(tier: "flight")) }
     case .stale(let value, let error):
-      guard let rows = RowCodec.decode(value.bytes) else { throw error }
-      return (rows, .stale(since: value.storedAt, error))
+      // What was asked for a later day is never said of an earlier one.
+      guard let (rows, asked) = RowCodec.decode(value.bytes), asked ?? .min <= question.day ?? .max else { throw error }
+      return (rows, .stale(StandIn(since: value.storedAt, day: asked), error))
     }
     // Whole, but of another layout.
     let (rows, reason) = try await cache.refresh(question, make)
     return (rows, reason.map { .past(reason: $0) } ?? .made)
+  }
+
+  /// What is asked, with how often results of this kind were forgotten.
+  func question(_ sql: String, _ parameters: [PostgresValue], inputs: [CacheInput], label: String) -> CacheQuestion {
+    let counts = [CacheInput.forgetting(nil)] + inputs.map { CacheInput.forgetting($0.relation) }
+    return CacheQuestion(
+      sql: sql, parameters: parameters, day: day, session: session, codeVersion: codeVersion,
+      inputs: inputs + counts.map { CacheInput($0, version: versions[$0] ?? 0) }, label: label)
   }
 
   private nonisolated(nonsending) func reasonToPass(_ sql: String, on connection: PostgresConnection) async throws
@@ -94,13 +116,13 @@ public struct QueryCache: Sendable {
   }
 
   private nonisolated(nonsending) func made(
-    _ sql: String, _ parameters: [PostgresValue], on connection: PostgresConnection
+    _ sql: String, _ parameters: [PostgresValue], day: Int32?, on connection: PostgresConnection
   ) async throws -> MadeValue<(ResultRows, String?)> {
     let rows = try await Self.ask(sql, parameters, on: connection)
     if let reason = try await StatementRule.refusal(sql, on: connection) {
       return MadeValue((rows, reason), bytes: nil)
     }
-    return MadeValue((rows, nil), bytes: RowCodec.encode(rows, limit: largestBytes), position: position)
+    return MadeValue((rows, nil), bytes: RowCodec.encode(rows, day: day, limit: largestBytes), position: position)
   }
 
   /// Asks behind a savepoint where a transaction is open.
@@ -114,7 +136,7 @@ public struct QueryCache: Sendable {
 
   /// Whether the same statement may be answered later, or elsewhere, without anybody mending it or the data: the server
   /// was out of something, was told to stop, or broke.
-  static func isPassing(_ error: any Error) -> Bool {
+  public static func isPassing(_ error: any Error) -> Bool {
     guard let error = error as? PostgresError else { return false }
     if error.isTransient || error.kind == .timeout { return true }
     guard let state = error.sqlState else { return false }

@@ -34,7 +34,7 @@ public struct ResultRows: Sendable, Hashable {
 /// The compact binary form of results.
 public enum RowCodec {
   /// Raised whenever the same bytes would mean other rows.
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
 
   private enum Tag: UInt8 {
     case null, no, yes, int4, int8, float8, text, bytes, numeric, date, timestamp, timestamptz, uuid, json
@@ -42,8 +42,11 @@ public enum RowCodec {
   }
 
   /// The bytes of a result; nil as soon as they are more than `limit`.
-  public static func encode(_ result: ResultRows, limit: Int = .max) -> [UInt8]? {
+  ///
+  /// - Parameter day: the business date that it was asked for, in days since 1970.
+  public static func encode(_ result: ResultRows, day: Int32? = nil, limit: Int = .max) -> [UInt8]? {
     var bytes: [UInt8] = [version]
+    append(day.map { .date(daysSince1970: $0) } ?? .null, to: &bytes)
     append(count: result.columns.count, to: &bytes)
     for name in result.columns { append(text: name, to: &bytes) }
     append(count: result.rows.count, to: &bytes)
@@ -54,11 +57,14 @@ public enum RowCodec {
     return bytes
   }
 
-  /// The result that `encode` gave these bytes for; nil for any other bytes.
-  public static func decode(_ bytes: [UInt8]) -> ResultRows? {
-    bytes.withUnsafeBytes { raw -> ResultRows? in
+  /// The result that `encode` gave these bytes for, and the day; nil for any other bytes.
+  public static func decode(_ bytes: [UInt8]) -> (rows: ResultRows, day: Int32?)? {
+    bytes.withUnsafeBytes { raw -> (rows: ResultRows, day: Int32?)? in
       var reader = Reader(bytes: raw)
-      guard reader.byte() == version, let columnCount = reader.count() else { return nil }
+      guard reader.byte() == version, let head = reader.peek, head == Tag.null.rawValue || head == Tag.date.rawValue,
+        let asked = value(&reader), let columnCount = reader.count()
+      else { return nil }
+      let day: Int32? = if case .date(let days) = asked { days } else { nil }
       var columns: [String] = []
       for _ in 0..<columnCount {
         guard let name = reader.text() else { return nil }
@@ -76,7 +82,7 @@ public enum RowCodec {
         }
         rows.append(row)
       }
-      return reader.isAtEnd ? ResultRows(columns: columns, rows: rows) : nil
+      return reader.isAtEnd ? (ResultRows(columns: columns, rows: rows), day) : nil
     }
   }
 

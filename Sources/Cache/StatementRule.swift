@@ -3,20 +3,16 @@
 // Invariant: both err on the side of no. A word in a comment or a string counts as if it stood in the statement; the cost
 // of a needless no is one query.
 
+internal import Definitions
 internal import Postgres
 
 /// Says why the answer of a statement must not be kept.
 public enum StatementRule {
-  /// What names a moment, chance, a session, or writes. Words of the language that are no functions are here too.
-  private static let refusedWords: Set<String> = [
-    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "clock_timestamp",
-    "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "setseed", "gen_random_uuid",
-    "uuid_generate_v4", "nextval", "currval", "lastval", "setval", "current_setting", "set_config", "tablesample",
-    "current_user", "session_user", "current_role", "current_catalog", "current_schema", "current_schemas", "user",
-    "today", "tomorrow", "yesterday", "insert", "update", "delete", "merge", "truncate", "into", "create", "alter",
-    "drop", "grant", "call", "copy", "temp", "temporary", "daybook", "txid_current",
-    "query_to_xml", "table_to_xml", "cursor_to_xml", "dblink",
-  ]
+  /// What names a moment, chance, a session, or writes.
+  private static let refusedWords = UnsteadyWords.all.union(UnsteadyWords.moments).union([
+    "user", "insert", "update", "delete", "merge", "truncate", "into", "create", "alter", "drop", "grant", "call",
+    "copy", "temp", "temporary", "daybook",
+  ])
 
   /// Functions of the server that are not immutable, and whose answer depends on nothing but their arguments and the
   /// settings that are part of every key.

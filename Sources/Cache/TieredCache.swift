@@ -1,7 +1,10 @@
 // The tiers as one: the fastest that has an answer gives it, and those above it keep it from then on. What nobody has is
 // made once, by one task of one process, and stored in every tier.
-// Invariants: a value whose relations were invalidated, or that was cleared away, while it was made is not stored. A failed
-// making is not stored. A tier that fails or is slow costs a bounded delay, once, and then rests; the answer is the same.
+// Invariants: a value that was overtaken while it was made is stored nowhere: the slowest tier, which outlives processes,
+// is given it first, and what it finds overtaken goes no further up. A failed making is not stored. A tier or a lock that
+// fails or is slow costs a bounded delay, once, and then rests; the answer is the same.
+// There is nothing to invalidate: a key names the versions of the data, which move in the transaction of the change, so
+// that from its commit on what was made before is no answer, and only stands in for one that fails.
 // What a value means is elsewhere: QueryCache.
 
 public import Ledger
@@ -62,17 +65,8 @@ public final class TieredCache: Sendable {
   private let state: Mutex<State>
 
   private struct State {
-    /// How often each relation was invalidated, and everything.
-    var generations: [String: UInt64] = [:]
-    var clears: UInt64 = 0
-    /// Until when each tier is left alone.
+    /// Until when each tier is left alone, and last the lock.
     var resting: [ContinuousClock.Instant?]
-  }
-
-  /// What must not have changed between the beginning of a making and its storing.
-  private struct Generation: Equatable {
-    var clears: UInt64
-    var relations: [UInt64]
   }
 
   /// - Parameters:
@@ -87,7 +81,7 @@ public final class TieredCache: Sendable {
     self.lock = lock
     self.settings = settings
     self.now = now
-    state = Mutex(State(resting: Array(repeating: nil, count: tiers.count)))
+    state = Mutex(State(resting: Array(repeating: nil, count: tiers.count + 1)))
   }
 
   // MARK: Asking
@@ -114,8 +108,11 @@ public final class TieredCache: Sendable {
       }
     }
     let outcome: Result<CacheAnswer<Made>, any Error>
-    if let lock {
-      outcome = await lock.whileHeld(question.key) { _ in await fly(question, mayBeStale: mayBeStale, make) }
+    if let lock, !isResting(tiers.count) {
+      outcome = await lock.whileHeld(question.key) { permit in
+        if permit == .failed, !Task.isCancelled { rest(tiers.count) }
+        return await fly(question, mayBeStale: mayBeStale, make)
+      }
     } else {
       outcome = await fly(question, mayBeStale: mayBeStale, make)
     }
@@ -126,10 +123,9 @@ public final class TieredCache: Sendable {
   public nonisolated(nonsending) func refresh<Made: Sendable>(
     _ question: CacheQuestion, _ make: nonisolated(nonsending) () async throws -> MadeValue<Made>
   ) async throws -> Made {
-    let generation = generation(of: question)
     let start = ContinuousClock.now
     let made = try await make()
-    await store(question, made, cost: start.duration(to: .now), generation)
+    await store(question, made, cost: start.duration(to: .now))
     return made.made
   }
 
@@ -144,11 +140,10 @@ public final class TieredCache: Sendable {
       ending = .value(value)
       return .success(.kept(value, tier: tier))
     }
-    let generation = generation(of: question)
     let start = ContinuousClock.now
     do {
       let made = try await make()
-      if let value = await store(question, made, cost: start.duration(to: .now), generation) { ending = .value(value) }
+      if let value = await store(question, made, cost: start.duration(to: .now)) { ending = .value(value) }
       return .success(.made(made.made))
     } catch {
       if Task.isCancelled { return .failure(error) }
@@ -197,7 +192,7 @@ public final class TieredCache: Sendable {
 
   @discardableResult
   private nonisolated(nonsending) func store<Made>(
-    _ question: CacheQuestion, _ made: MadeValue<Made>, cost: Duration, _ before: Generation
+    _ question: CacheQuestion, _ made: MadeValue<Made>, cost: Duration
   ) async -> CachedValue? {
     guard let bytes = made.bytes else { return nil }
     let moment = now()
@@ -206,43 +201,11 @@ public final class TieredCache: Sendable {
       expiresAt: Moment(
         microsecondsSince1970: moment.microsecondsSince1970 + settings.lifetime.components.seconds * 1_000_000),
       position: made.position)
-    guard generation(of: question) == before else { return value }
     let entry = CacheEntry(question: question, value: value)
-    for place in tiers.indices { _ = await ask(place) { try await $0.put(entry) } }
-    if generation(of: question) != before {
-      // It was invalidated between the look and the storing.
-      for place in tiers.indices { _ = await ask(place) { try await $0.remove(question.key) } }
+    for place in tiers.indices.reversed() {
+      if await ask(place, { try await $0.put(entry) }) == .overtaken { break }
     }
     return value
-  }
-
-  private func generation(of question: CacheQuestion) -> Generation {
-    state.withLock { state in
-      Generation(clears: state.clears, relations: question.inputs.map { state.generations[$0.relation] ?? 0 })
-    }
-  }
-
-  /// Forgets what was made from any of these relations, and what is being made from them now. To be called when a change
-  /// of them is committed, and not before.
-  ///
-  /// - Returns: how many values of each tier went; nil for a tier that did not answer.
-  @discardableResult
-  public nonisolated(nonsending) func invalidate(_ relations: Set<String>) async -> [Int?] {
-    state.withLock { state in for relation in relations { state.generations[relation, default: 0] += 1 } }
-    var gone: [Int?] = []
-    for place in tiers.indices { gone.append(await ask(place) { try await $0.invalidate(relations) }) }
-    return gone
-  }
-
-  /// Forgets everything.
-  ///
-  /// - Returns: how many values of each tier went; nil for a tier that did not answer.
-  @discardableResult
-  public nonisolated(nonsending) func clear() async -> [Int?] {
-    state.withLock { $0.clears += 1 }
-    var gone: [Int?] = []
-    for place in tiers.indices { gone.append(await ask(place) { try await $0.clear() }) }
-    return gone
   }
 
   /// What each tier has done and holds; those that do not answer are left out.
@@ -262,12 +225,16 @@ public final class TieredCache: Sendable {
   ) async -> R? {
     let tier = tiers[place]
     guard let patience = tier.patience else { return try? await call(tier) }
-    if let until = state.withLock({ $0.resting[place] }), until > .now { return nil }
+    if isResting(place) { return nil }
     do {
       return try await within(patience) { try await call(tier) }
     } catch {
-      if !Task.isCancelled { state.withLock { $0.resting[place] = .now + settings.rest } }
+      if !Task.isCancelled { rest(place) }
       return nil
     }
   }
+
+  private func isResting(_ place: Int) -> Bool { state.withLock { $0.resting[place] }.map { $0 > .now } ?? false }
+
+  private func rest(_ place: Int) { state.withLock { $0.resting[place] = .now + settings.rest } }
 }

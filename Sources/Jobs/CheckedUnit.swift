@@ -30,6 +30,8 @@ extension UnitOutcome {
     failure = StageFailure(
       exitCode: .dataRefused, errorClass: "check", diagnostics: failed.map { Self.diagnostic($0, .error, run) },
       sqlState: failed.lazy.compactMap { $0.failure?.sqlState }.first)
+    failure?.mendedViews =
+      outcomes.compactMap { outcome in outcome.failure.flatMap { $0.isRepaired ? $0.name : nil } }.uniqued()
     if failed.allSatisfy({ $0.status == .broken }), let state = failure?.sqlState {
       let (exitCode, _) = StageFailure.classify(sqlState: state)
       failure?.exitCode = exitCode

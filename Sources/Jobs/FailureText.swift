@@ -75,7 +75,7 @@ public struct FailureText: Sendable {
   }
 
   private var committed: String {
-    // A check changes nothing, and reports have a line of their own.
+    // A check changes nothing but views that it found wrong, and reports have a line of their own.
     let changing = report.stages.filter { $0.stage == "ingest" || $0.stage == "refresh" }
     let done = changing.filter { Self.isCommitted($0) && !isPart($0) || Self.wasFoundCommitted($0, in: changing) }
     let isDone = Set(done.filter { $0.stage == "ingest" }.map(\.name))
@@ -85,8 +85,9 @@ public struct FailureText: Sendable {
       if isPart(stage) { return "of \(stage.name) the chunks listed by: daybook status" }
       return Self.isUnknown(stage, in: changing) ? "perhaps \(stage.name)" : "nothing of \(stage.name)"
     }.uniqued()
-    if done.isEmpty { return failed.first { !$0.hasPrefix("nothing of ") } ?? "nothing" }
-    return ([Self.grouped(done.map { ($0.stage, $0.name) })] + failed.prefix(3)).joined(separator: "; ")
+    let mended = (report.failure?.mendedViews ?? []).map { ("rebuilt", $0) }
+    if done.isEmpty, mended.isEmpty { return failed.first { !$0.hasPrefix("nothing of ") } ?? "nothing" }
+    return ([Self.grouped(done.map { ($0.stage, $0.name) } + mended)] + failed.prefix(3)).joined(separator: "; ")
   }
 
   /// Whether a feed stopped amid its chunks: by an error, or behind the limit on refused records.
@@ -156,7 +157,7 @@ public struct FailureText: Sendable {
   private static func units(_ stage: String) -> String {
     switch stage {
     case "ingest": "feeds"
-    case "refresh": "views"
+    case "refresh", "rebuilt": "views"
     case "report": "reports"
     default: "of them"
     }

@@ -106,6 +106,7 @@ public struct JobRunner: Sendable {
       await carryOut(&progress, until: Deadline("job \(plan.job)", after: plan.timeout, from: start))
       heartbeat.cancel()
     }
+    await work.end()
     finish(&progress, cost: cost(since: start, usage))
     await tellReaders(&progress)
     await recordEnd(&progress, cost: cost(since: start, usage))

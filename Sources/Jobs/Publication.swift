@@ -2,7 +2,6 @@
 // Invariant: that the newest set could not be told to be stale never changes how a run ends; it is only said.
 
 public import Finding
-internal import Glibc
 public import Ledger
 public import Money
 internal import Postgres
@@ -12,15 +11,7 @@ internal import Reports
 public enum Publication {
   /// What `<output>/latest` names.
   public static func state(of output: String) -> PublishedState {
-    let capacity = Int(PATH_MAX)
-    let target = String(unsafeUninitializedCapacity: capacity) { buffer in
-      buffer.withMemoryRebound(to: CChar.self) { characters in
-        guard let start = characters.baseAddress else { return 0 }
-        return max(0, readlink("\(output)/latest", start, capacity))
-      }
-    }
-    guard let name = target.split(separator: "/").last else { return .none }
-    return .unchanged(String(name))
+    PublishedSets(output: output).latestName.map(PublishedState.unchanged) ?? PublishedState.none
   }
 
   /// Whether a failure leaves readers with figures that are older than they may think: not when somebody typed a wrong

@@ -1,5 +1,5 @@
-// The cache of a command: memory above the project's own database. It is made when it is needed, closed when the command
-// ends, and what it was good for is written down then.
+// The cache of a command or a run: memory above the project's own database. It connects to nothing before it is asked, is
+// closed when the command or the run ends, and what it was good for is written down then.
 // Invariant: nothing about the cache ever fails a command.
 
 public import Cache
@@ -9,29 +9,35 @@ public import Money
 internal import Postgres
 internal import Reports
 
-extension Session {
-  /// Lends the cache of reports.
+/// Where the rows of reports are kept while a command runs, and from one to the next.
+struct ReportCache: Sendable {
+  let results: TieredCache
+  private let memory = MemoryTier()
+  private let database: PostgresTier?
+  private let pool: PostgresPool
+
+  init(_ session: Session) {
+    database = try? PostgresTier(configuration: session.configuration)
+    pool = session.pool
+    var tiers: [any CacheTier] = [memory]
+    if let database { tiers.append(database) }
+    results = TieredCache(tiers: tiers, lock: database)
+  }
+
+  /// Writes down what it was good for, and closes its connections.
   ///
-  /// - Parameter purpose: what it is used for, as `cache stats` shows it.
-  public func withReportCache<R: Sendable>(
-    purpose: String, _ body: @Sendable (TieredCache) async throws -> R
-  ) async throws -> R {
-    let memory = MemoryTier()
-    guard let database = try? PostgresTier(configuration: configuration) else {
-      return try await body(TieredCache(tiers: [memory]))
-    }
-    let cache = TieredCache(tiers: [memory, database], lock: database)
-    let result = await outcome { try await body(cache) }
+  /// - Parameter purpose: what it was used for, as people read it later.
+  func close(purpose: String) async {
+    let (results, memory, database, pool) = (results, memory, database, pool)
     await shielded {
       if await !memory.statistics().isUnused {
-        let statistics = await cache.statistics()
+        let statistics = await results.statistics()
         try? await pool.withConnection(label: "cache") { connection in
           try await CacheUse.record(statistics, purpose: purpose, on: connection)
         }
       }
-      await database.shutdown()
+      await database?.shutdown()
     }
-    return try result.get()
   }
 }
 
@@ -41,24 +47,19 @@ extension Session {
   /// - Returns: how many.
   /// - Throws: what the database answers.
   public func forgetResults(of relations: Set<String>) async throws -> Int {
-    try await withDatabaseTier { tier in
-      relations.isEmpty ? try await tier.clear() : try await tier.invalidate(relations)
-    }
+    let tier = try PostgresTier(configuration: configuration)
+    let result = await outcome { try await tier.forget(relations) }
+    await shielded { await tier.shutdown() }
+    return try result.get()
   }
 
   /// Asks for what reports will show and keeps it.
   public func warmReports(asOf: CivilDate, within limits: WarmLimits) async throws -> WarmOutcome {
-    let session = self
-    return try await withReportCache(purpose: "warming for \(asOf)") { cache in
-      try await ReportWarmer(project: session.project, pool: session.pool, cache: cache, asOf: asOf).warm(
-        within: limits)
+    let cache = ReportCache(self)
+    let result = await outcome {
+      try await ReportWarmer(project: project, pool: pool, cache: cache.results, asOf: asOf).warm(within: limits)
     }
-  }
-
-  private func withDatabaseTier<R: Sendable>(_ body: @Sendable (PostgresTier) async throws -> R) async throws -> R {
-    let tier = try PostgresTier(configuration: configuration)
-    let result = await outcome { try await body(tier) }
-    await shielded { await tier.shutdown() }
+    await cache.close(purpose: "warming for \(asOf)")
     return try result.get()
   }
 }

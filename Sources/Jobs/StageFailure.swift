@@ -25,6 +25,8 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
   public var isTransient: Bool
   /// Whether chunks of the feed that were committed before it stay.
   public var isByChunks = false
+  /// Views that were found wrong and are rebuilt and committed.
+  public var mendedViews: [String] = []
 
   /// Creates a failure.
   public init(

@@ -86,6 +86,12 @@ protocol StageWork: Sendable {
   /// Which views are refreshed together, and in which order.
   func schedule(_ views: [String]) async throws -> RefreshSchedule
   func perform(_ unit: WorkUnit) async throws -> UnitOutcome
+  /// Gives back what is held for the whole run.
+  func end() async
+}
+
+extension StageWork {
+  func end() async {}
 }
 
 /// The real work.
@@ -94,6 +100,18 @@ struct RoomWork: StageWork {
   let plan: Plan
   let run: RunSnapshot
   let progress: any ProgressSink
+  /// One for the whole run, so that what an attempt or a stage has asked is not asked again by the next.
+  let cache: ReportCache
+
+  init(session: Session, plan: Plan, run: RunSnapshot, progress: any ProgressSink) {
+    self.session = session
+    self.plan = plan
+    self.run = run
+    self.progress = progress
+    cache = ReportCache(session)
+  }
+
+  func end() async { await cache.close(purpose: "\(run.job) as of \(run.asOf)") }
 
   private var refresher: ViewRefresher {
     ViewRefresher(project: session.project, pool: session.pool, progress: progress)
@@ -155,13 +173,10 @@ struct RoomWork: StageWork {
   }
 
   private func report(_ selection: ReportSelection) async throws -> UnitOutcome {
-    let (session, plan, run) = (session, plan, run)
-    return try await session.withReportCache(purpose: "\(run.job) as of \(run.asOf)") { cache in
-      let outcome = try await ReportPublisher(
-        project: session.project, pool: session.pool, run: run, cache: cache
-      ).publish(selection, force: plan.isForced)
-      return UnitOutcome(published: outcome)
-    }
+    let outcome = try await ReportPublisher(
+      project: session.project, pool: session.pool, run: run, cache: cache.results
+    ).publish(selection, force: plan.isForced)
+    return UnitOutcome(published: outcome)
   }
 }
 

@@ -11,6 +11,8 @@ public struct CheckFailure: Sendable, Hashable {
   public var name: String
   /// The test in words.
   public var test: String
+  /// The hash of the test, or of the rollup's definition; nil in what older programs recorded.
+  public var testHash: String?
   /// Whether the stage failed for it.
   public var isError: Bool
   /// Rows or groups that violate it; nil when the test could not be made.
@@ -28,11 +30,12 @@ public struct CheckFailure: Sendable, Hashable {
 
   /// Creates a failure.
   public init(
-    name: String, test: String, isError: Bool, failingRows: Int?, message: String, position: String? = nil,
-    sqlState: String? = nil, isRepaired: Bool = false, examples: [CheckExample] = []
+    name: String, test: String, testHash: String? = nil, isError: Bool, failingRows: Int?, message: String,
+    position: String? = nil, sqlState: String? = nil, isRepaired: Bool = false, examples: [CheckExample] = []
   ) {
     self.name = name
     self.test = test
+    self.testHash = testHash
     self.isError = isError
     self.failingRows = failingRows
     self.message = message
@@ -68,11 +71,21 @@ public struct CheckPass: Sendable, Hashable {
   public var inputVersions: String
   /// The business date, for a test that depends on it.
   public var asOf: CivilDate?
+  /// Whether these two tell of everything that it depends on, so that it need not be made again while they stand.
+  public var isSteady: Bool
 
   /// Creates a pass.
-  public init(inputVersions: String, asOf: CivilDate?) {
+  public init(inputVersions: String, asOf: CivilDate?, isSteady: Bool = true) {
     self.inputVersions = inputVersions
     self.asOf = asOf
+    self.isSteady = isSteady
+  }
+
+  /// The versions of some relations as a pass keeps them.
+  ///
+  /// - Parameter names: what the test reads.
+  public static func text(of names: [String], at versions: [String: Int64]) -> String {
+    names.map { "\($0)=\(versions[$0] ?? 0)" }.joined(separator: " ")
   }
 }
 
@@ -86,13 +99,14 @@ public enum CheckLedger {
       let rows = try await connection.query(
         """
         INSERT INTO daybook.check_failure
-          (run_id, as_of, name, test, severity, failing_rows, message, position, sqlstate, is_repaired)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING failure_id
+          (run_id, as_of, name, test, severity, failing_rows, message, position, sqlstate, is_repaired, test_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING failure_id
         """,
         [
           .uuid(run.bytes), .date(asOf), .text(failure.name), .text(failure.test),
           .text(failure.isError ? "error" : "warn"), .optional(failure.failingRows), .text(failure.message),
           .optional(failure.position), .optional(failure.sqlState), .bool(failure.isRepaired),
+          .optional(failure.testHash),
         ])
       guard let row = rows.first else { return }
       let number: Int64 = try row.decode(0)
@@ -131,14 +145,15 @@ public enum CheckLedger {
     }
     let rows = try await connection.query(
       """
-      SELECT failure_id, name, test, severity, failing_rows, message, position, sqlstate, is_repaired
+      SELECT failure_id, name, test, severity, failing_rows, message, position, sqlstate, is_repaired, test_hash
       FROM daybook.check_failure WHERE run_id = $1 ORDER BY failure_id
       """, [.uuid(run.bytes)])
     var failures: [CheckFailure] = []
     for row in rows {
       failures.append(
         CheckFailure(
-          name: try row.decode(1), test: try row.decode(2), isError: try row.decode(3, as: String.self) == "error",
+          name: try row.decode(1), test: try row.decode(2), testHash: try row.decode(9),
+          isError: try row.decode(3, as: String.self) == "error",
           failingRows: try row.decode(4), message: try row.decode(5), position: try row.decode(6),
           sqlState: try row.decode(7), isRepaired: try row.decode(8),
           examples: examples[try row.decode(0, as: Int64.self)] ?? []))
@@ -151,12 +166,13 @@ public enum CheckLedger {
     -> [String: CheckPass]
   {
     let rows = try await connection.query(
-      "SELECT test_hash, input_versions, as_of FROM daybook.check_pass WHERE name = $1", [.text(name)])
+      "SELECT test_hash, input_versions, as_of, is_steady FROM daybook.check_pass WHERE name = $1", [.text(name)])
     var passes: [String: CheckPass] = [:]
     for row in rows {
       var asOf: CivilDate?
       if case .date(let days) = try row.value(at: 2) { asOf = CivilDate(daysSince1970: Int(days)) }
-      passes[try row.decode(0, as: String.self)] = CheckPass(inputVersions: try row.decode(1), asOf: asOf)
+      passes[try row.decode(0, as: String.self)] = CheckPass(
+        inputVersions: try row.decode(1), asOf: asOf, isSteady: try row.decode(3))
     }
     return passes
   }
@@ -170,12 +186,13 @@ public enum CheckLedger {
     try await connection.execute(
       """
       WITH gone AS (DELETE FROM daybook.check_pass WHERE name = $1 AND test_hash <> ALL ($5))
-      INSERT INTO daybook.check_pass (name, test_hash, input_versions, as_of) VALUES ($1, $2, $3, $4)
+      INSERT INTO daybook.check_pass (name, test_hash, input_versions, as_of, is_steady) VALUES ($1, $2, $3, $4, $6)
       ON CONFLICT (name, test_hash) DO UPDATE SET input_versions = excluded.input_versions, as_of = excluded.as_of,
-        passed_at = clock_timestamp()
+        is_steady = excluded.is_steady, passed_at = clock_timestamp()
       """,
       [
         .text(name), .text(hash), .text(pass.inputVersions), pass.asOf.map { .date($0) } ?? .null, .textArray(hashes),
+        .bool(pass.isSteady),
       ])
   }
 }

@@ -1,6 +1,7 @@
 // How often the data of each base table and view has changed, and what each view was built from.
 // Written on the caller's connection, so that a version moves exactly when the change commits.
-// Keys are the unqualified names of feeds and views.
+// Keys are the unqualified names of feeds and views; beside them, under names that are none, how often kept results were
+// forgotten (the room Cache).
 
 public import Postgres
 
@@ -13,6 +14,22 @@ public enum DataVersions {
     var versions: [String: Int64] = [:]
     for row in rows { versions[try row.decode(0, as: String.self)] = try row.decode(1, as: Int64.self) }
     return versions
+  }
+
+  /// When the data of each relation last changed, in microseconds since 1970. A count may come again after a dump was
+  /// restored; this moment does not.
+  public static func lastChanges(on connection: PostgresConnection) async throws(PostgresError) -> [String: Int64] {
+    let rows = try await connection.query(
+      "SELECT relation, (extract(epoch FROM changed_at) * 1000000)::bigint FROM daybook.relation_version")
+    var changes: [String: Int64] = [:]
+    for row in rows { changes[try row.decode(0, as: String.self)] = try row.decode(1, as: Int64.self) }
+    return changes
+  }
+
+  /// The random name of the ledger, which no other database has but a copy of this one.
+  public static func ledgerIdentity(on connection: PostgresConnection) async throws(PostgresError) -> String {
+    let rows = try await connection.query("SELECT identity::text FROM daybook.ledger")
+    return try rows.first?.decode(0) ?? ""
   }
 
   /// Counts one change of a relation.

@@ -1,4 +1,4 @@
-// The marks of numbers and the order of dates, as the readers of a project expect them.
+// The marks of numbers, the order of dates and the clock, as the readers of a project expect them.
 // Invariant: only what a person reads passes through here; CSV and JSON carry plain digits and ISO dates. The notation
 // is bound to the task that renders, because every figure of a page, a chart and a mail has to follow the same one.
 // What a project says about it is elsewhere: LocaleSettings, in the room Definitions.
@@ -13,12 +13,18 @@ public struct FigureNotation: Sendable, Hashable {
   public var groupingMark: String
   /// How a date is written, with `yyyy`, `MM` and `dd`.
   public var datePattern: String
+  /// Whose clock and calendar points in time are shown by; nil for UTC.
+  public var timeZone: TimeZoneRules?
 
-  /// Creates a notation; `1,234.50` and `2026-11-20` unless told.
-  public init(decimalMark: String = ".", groupingMark: String = ",", datePattern: String = "yyyy-MM-dd") {
+  /// Creates a notation; `1,234.50`, `2026-11-20` and UTC unless told.
+  public init(
+    decimalMark: String = ".", groupingMark: String = ",", datePattern: String = "yyyy-MM-dd",
+    timeZone: TimeZoneRules? = nil
+  ) {
     self.decimalMark = decimalMark
     self.groupingMark = groupingMark
     self.datePattern = datePattern
+    self.timeZone = timeZone
   }
 
   /// The notation of what is being rendered.

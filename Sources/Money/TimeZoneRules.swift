@@ -7,7 +7,7 @@
 internal import Glibc
 
 /// The offsets of one zone, for any instant.
-public struct TimeZoneRules: Sendable {
+public struct TimeZoneRules: Sendable, Hashable {
   /// The IANA name.
   public let name: String
   /// Instants (seconds since 1970, UTC) at which the offset changes, ascending.

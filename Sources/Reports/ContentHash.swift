@@ -1,17 +1,12 @@
-// SHA-256 over bytes, by libcrypto: fingerprints of what feeds a page, and the hashes in the manifest.
-// Nothing secret is hashed; the digest only tells whether bytes are the same.
+// Digests as text: fingerprints of what feeds a page, and the hashes in the manifest. SHA-256 itself is the room Cache's.
 
-internal import CLibCrypto
+internal import Cache
 
 /// SHA-256 of bytes or text.
 enum ContentHash {
   /// The digest in lower-case hexadecimal.
   static func sha256(_ bytes: [UInt8]) -> String {
-    var digest = [UInt8](repeating: 0, count: 32)
-    _ = bytes.withUnsafeBufferPointer { input in
-      digest.withUnsafeMutableBufferPointer { SHA256(input.baseAddress, input.count, $0.baseAddress) }
-    }
-    return Figure.hexadecimal(digest)
+    Figure.hexadecimal(Digest.sha256(bytes))
   }
 
   /// The digest of a list of texts; each is delimited, so that no two lists share one.

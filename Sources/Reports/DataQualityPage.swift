@@ -14,7 +14,7 @@ internal import Postgres
 /// Builds the page `data-quality`.
 struct DataQualityPage {
   let queries: ReportQueries
-  let run: RunSnapshot
+  let standing: CheckStanding
   static let name = "data-quality"
   static let title = "Data quality"
   static let shownRejects = 50
@@ -120,11 +120,11 @@ struct DataQualityPage {
         : "\(FigureFormat.integer.spelled(rejected)) of \(of) rows read "
           + "(\(FigureFormat.percent(decimals: 2).spelled(share ?? .zero))) \(rejected == 1 ? "was rejected; it stands" : "were rejected; each stands") "
           + "below with its file and line, and all of them in data/rejects.csv."
-    return ContentBlock(title: "Rejected", body: .verdict(isGood: rejected.isZero, text))
+    return ContentBlock(title: "Rejected", body: .verdict(isGood: rejected.isZero, text), evidence: feeds)
   }
 
   private func openVerdict() async throws -> ContentBlock {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT (SELECT count(*) FROM daybook.reject WHERE resolved_at IS NULL AND code <> 'closed_period'),
         (SELECT count(*) FROM daybook.reject WHERE resolved_at IS NULL AND code = 'closed_period'),
@@ -144,7 +144,7 @@ struct DataQualityPage {
       parts.isEmpty
       ? "Nothing waits to be mended: no open reject, no row held back, no refused file."
       : "\(parts.joined(separator: "; ")). To see and mend what waits: daybook rejects list"
-    return ContentBlock(title: "Waiting", body: .verdict(isGood: parts.isEmpty, text))
+    return ContentBlock(title: "Waiting", body: .verdict(isGood: parts.isEmpty, text), statement: rowsSQL)
   }
 
   // MARK: Rejects and duplicates

@@ -6,6 +6,7 @@ internal import CSV
 internal import Definitions
 internal import Markup
 internal import Money
+internal import Postgres
 
 /// A column of a dataset.
 struct DatasetColumn: Sendable, Hashable {
@@ -23,15 +24,17 @@ struct ColumnTotal: Sendable, Hashable {
   /// The column of the currency; empty for counts.
   var currencyColumn: String
   var currency: String
-  /// Nil when the sum has more digits than an exact decimal holds.
+  /// Nil when the sum, or one of its figures, has more digits than an exact decimal holds.
   var sum: ExactDecimal?
 }
 
 /// The rows of one section.
 struct Dataset: Sendable {
   var columns: [DatasetColumn]
-  /// The first rows, at most as many as are shown.
+  /// The first rows, at most as many as are shown; those of the last days where `keepsNewest` says so.
   var rows: [[Figure]]
+  /// Whether `rows` are those of the last days rather than the first ones.
+  var keepsNewest = false
   /// How many rows there are in all.
   var totalRows: Int
   /// The path of the CSV inside the set, with all rows.
@@ -48,6 +51,8 @@ struct Dataset: Sendable {
   var statement: RanStatement?
   /// The sums of the columns that are promised to tie, over all rows.
   var totals: [ColumnTotal] = []
+  /// The currencies of the amounts of all rows.
+  var currencies: Set<String> = []
 
   /// Makes a dataset from rows in memory.
   init(columns: [DatasetColumn], rows: [[Figure]], shown: Int = .max, csvPath: String) throws {
@@ -56,6 +61,7 @@ struct Dataset: Sendable {
     for row in rows { try Self.write(row, columns, into: &writer) }
     csv = writer.takeBytes()
     self.rows = Array(rows.prefix(shown))
+    currencies = Self.currencies(rows, columns)
   }
 
   private init(columns: [DatasetColumn], shown: [[Figure]], totalRows: Int, csvPath: String, csv: [UInt8]) {
@@ -67,7 +73,12 @@ struct Dataset: Sendable {
   }
 
   /// Makes a dataset from named rows: described columns first, then the others as they come.
-  init(names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, csvPath: String) throws {
+  ///
+  /// - Parameter newestBy: a column of days. Where it holds nothing else, and there are more rows than are shown, those
+  ///   of the last days are kept, whole days only, in place of the first.
+  init(
+    names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, newestBy: String? = nil, csvPath: String
+  ) throws {
     let places = Self.places(of: names, described: described)
     let formats = Dictionary(described.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
     let ordered = places.map { names[$0] }
@@ -82,13 +93,16 @@ struct Dataset: Sendable {
       if Self.areMonths(rows, place) { columns[index].format = .month }
     }
     var writer = try Self.writer(columns)
+    let firstDay = newestBy.flatMap { names.firstIndex(of: $0) }.flatMap { Self.firstDay(rows, of: $0, shown: shown) }
     var kept: [[Figure]] = []
     for row in rows {
       let figures = places.map { row[$0] }
       try Self.write(figures, columns, into: &writer)
-      if kept.count < shown { kept.append(figures) }
+      if kept.count < shown, Self.isKept(row, from: firstDay) { kept.append(figures) }
     }
     self.init(columns: columns, shown: kept, totalRows: rows.count, csvPath: csvPath, csv: writer.takeBytes())
+    currencies = Self.currencies(rows.lazy.map { row in places.map { row[$0] } }, columns)
+    keepsNewest = firstDay != nil
     for format in described {
       guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
       var currency: Int?
@@ -98,6 +112,22 @@ struct Dataset: Sendable {
     }
   }
 
+  /// The first day of the last ones whose rows are not more than `shown`, or the last day when it alone has more; nil
+  /// when there are not so many rows, or not every row has a day.
+  private static func firstDay(_ rows: [[Figure]], of place: Int, shown: Int) -> (place: Int, day: CivilDate)? {
+    guard rows.count > shown, shown > 0 else { return nil }
+    let days = rows.compactMap { $0[place].day }.sorted()
+    guard days.count == rows.count, let last = days.last else { return nil }
+    let edge = days[days.count - shown]
+    let isWhole = days[days.count - shown - 1] < edge
+    return (place, isWhole ? edge : days.first { $0 > edge } ?? last)
+  }
+
+  private static func isKept(_ row: [Figure], from first: (place: Int, day: CivilDate)?) -> Bool {
+    guard let first, let day = row[first.place].day else { return true }
+    return day >= first.day
+  }
+
   private static func totals(
     _ rows: [[Figure]], of place: Int, by currency: Int?, tie: FigureTie, names: (column: String, currency: String)
   ) -> [ColumnTotal] {
@@ -105,11 +135,31 @@ struct Dataset: Sendable {
     for row in rows {
       let key = currency.map { row[$0].plainText } ?? ""
       let so = sums[key] ?? .zero
-      sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
+      if case .numeral = row[place] {
+        sums[key] = .some(nil)
+      } else {
+        sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
+      }
     }
     return sums.sorted { $0.key < $1.key }.map { key, sum in
       ColumnTotal(tie: tie, column: names.column, currencyColumn: names.currency, currency: key, sum: sum)
     }
+  }
+
+  static func currencies(_ rows: some Sequence<[Figure]>, _ columns: [DatasetColumn]) -> Set<String> {
+    let places = Set(
+      columns.compactMap { column -> Int? in
+        switch column.format {
+        case .money(let place), .difference(let place): place
+        default: nil
+        }
+      })
+    var found: Set<String> = []
+    if places.isEmpty { return found }
+    for row in rows {
+      for place in places { if case .text(let text) = row[place], !text.isEmpty { found.insert(text) } }
+    }
+    return found
   }
 
   /// The places of the columns in a row as it comes, in the order in which they are shown.
@@ -172,7 +222,7 @@ struct Dataset: Sendable {
     }
     if name == "id" || name.hasSuffix("_id") { return .identifier }
     switch sample {
-    case .number: return .plain
+    case .number, .numeral: return .plain
     case .date: return .date
     default: return .text
     }
@@ -207,7 +257,7 @@ struct Dataset: Sendable {
       let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
         String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
       }
-      values = parts.map { ExactDecimal($0) }
+      values = parts.map { part in PostgresNumeric(part).flatMap { ExactDecimal(nearest: $0) } }
       guard zip(parts, values).allSatisfy({ $0.0.isEmpty || $0.1 != nil }), values.contains(where: { $0 != nil }) else {
         return nil
       }

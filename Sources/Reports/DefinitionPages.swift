@@ -2,6 +2,7 @@
 // was given, its columns, and the definitions of everything it reads, word for word.
 // Invariant: what stands here is what was rendered: the texts are those that were read when the project was loaded. The
 // environment is not in them, and the project's own file, which may name a database, is not shown.
+// Their head and their banner are those of the page that they are about: PageLayout.
 // The links from the figures to these pages are laid out with the figures: PageLayout.
 
 internal import Definitions
@@ -37,17 +38,20 @@ struct RanStatement: Sendable, Hashable {
 /// Builds the pages below `definitions/`.
 struct DefinitionPages {
   let project: Project
-  let asOf: CivilDate
+  /// What stands at the head of the page that they are about.
+  let context: PageContext
 
   static let folder = "definitions"
-  static let inputs = "\(folder)/views.html"
+  /// The page of all feeds, views and checks. No report has a point in its name.
+  static let inputsPage = "all.views.html"
+  static let inputs = "\(folder)/\(inputsPage)"
 
   /// The path of the page about a page.
   static func path(of page: String) -> String { "\(folder)/\(page).html" }
 
   /// What the block at `index` of a page links to.
   static func links(for block: ContentBlock, at index: Int, of page: String) -> [SourceLink] {
-    guard block.dataset != nil, let statement = block.origin else { return [] }
+    guard let statement = block.origin else { return [] }
     let place = "section-\(index + 1)"
     return [SourceLink(words: "Definition", path: path(of: page), fragment: place)]
       + (statement.sql.isEmpty ? [] : [SourceLink(words: "SQL", path: path(of: page), fragment: "\(place)-sql")])
@@ -55,7 +59,7 @@ struct DefinitionPages {
 
   /// The page about the sections of `content`; nil when none of them has figures.
   func page(about content: ReportContent) -> [UInt8]? {
-    let described = content.blocks.enumerated().filter { $1.dataset != nil && $1.origin != nil }
+    let described = content.blocks.enumerated().filter { $1.evidence == nil && $1.origin != nil }
     guard !described.isEmpty else { return nil }
     let report = project.report(named: content.name)
     return document(title: "\(content.title): where the figures come from") {
@@ -64,7 +68,7 @@ struct DefinitionPages {
           HTML.a(.href(.file("../\(content.name).html"))) { "Back to \(content.title)" }
           " · "
         }
-        HTML.a(.href(.file("views.html"))) { "All feeds and views" }
+        HTML.a(.href(.file(Self.inputsPage))) { "All feeds and views" }
       }
       described.map { index, block in section(block, number: index + 1) }
       if let report, let text = project.sources[report.position.file] {
@@ -100,7 +104,7 @@ struct DefinitionPages {
           "Reads "
           statement.inputs.enumerated().map { index, name in
             Node.fragment([
-              .text(index > 0 ? ", " : ""), HTML.a(.href(.file("views.html", fragment: name))) { name },
+              .text(index > 0 ? ", " : ""), HTML.a(.href(.file(Self.inputsPage, fragment: name))) { name },
             ])
           }
           "."
@@ -167,12 +171,17 @@ struct DefinitionPages {
   }
 
   private func document(title: String, @MarkupBuilder content: () -> [Node]) -> [UInt8] {
+    let layout = PageLayout(context: context)
     let document = HTMLDocument(title: "\(title) – \(project.name)", style: PageStyle.sheet) {
       HTML.header(.class("page")) {
         HTML.p(.class("project")) { HTML.bdi { project.name } }
         HTML.h1 { HTML.bdi { title } }
+        layout.facts()
       }
-      HTML.main { content() }
+      HTML.main {
+        layout.banner
+        content()
+      }
     }
     return Array(document.render().utf8)
   }

@@ -1,5 +1,6 @@
 // One value of a dataset, free of the database, and how it is written for a reader, a CSV and a JSON file.
-// Invariant: a number is exact from the server's numeric to the last digit of every file.
+// Invariant: a number of up to 38 digits is exact from the server's numeric to the last digit of every file. A longer
+// fraction is rounded to 38 digits, ties away from zero; what is longer before the point stays the server's text.
 // Layout is elsewhere: PageLayout.
 
 internal import Ledger
@@ -11,9 +12,14 @@ internal import Postgres
 enum Figure: Sendable, Hashable {
   case missing
   case number(ExactDecimal)
+  /// A number that no exact decimal holds, as the server writes it: of more than 38 digits before the point, or `NaN`.
+  case numeral(String)
   case text(String)
   case date(CivilDate)
+  /// A point in time, which readers see on the clock of the project.
   case moment(Moment)
+  /// What some clock showed, one does not know where, as if it ran in UTC.
+  case clock(Moment)
 
   /// Reads a value as the server sent it. What is not a number, a date or a time becomes its text.
   init(_ value: PostgresValue) {
@@ -23,18 +29,18 @@ enum Figure: Sendable, Hashable {
     case .int4(let number): self = .number(ExactDecimal(Int(number)))
     case .int8(let number): self = .number(ExactDecimal(Int(number)))
     case .float8(let number):
-      let text = number.description
-      self = ExactDecimal(text).map { .number($0) } ?? .text(text)
+      let numeric = PostgresNumeric(number.description)
+      self =
+        numeric.flatMap { ExactDecimal(nearest: $0) }.map { .number($0) }
+        ?? .numeral(number.isFinite ? number.description : numeric?.description ?? "NaN")
     case .numeric(let number):
-      if let (coefficient, scale) = number.exact, let exact = ExactDecimal(coefficient: coefficient, scale: scale) {
-        self = .number(exact)
-      } else {
-        self = .text(number.description)
-      }
+      self = ExactDecimal(nearest: number).map { .number($0) } ?? .numeral(number.description)
     case .text(let text), .json(let text): self = .text(text)
+    case .date(Int32.max), .timestamp(Int64.max), .timestamptz(Int64.max): self = .text("infinity")
+    case .date(Int32.min), .timestamp(Int64.min), .timestamptz(Int64.min): self = .text("-infinity")
     case .date(let days): self = .date(CivilDate(daysSince1970: Int(days)))
-    case .timestamp(let microseconds), .timestamptz(let microseconds):
-      self = .moment(Moment(microsecondsSince1970: microseconds))
+    case .timestamp(let microseconds): self = .clock(Moment(microsecondsSince1970: microseconds))
+    case .timestamptz(let microseconds): self = .moment(Moment(microsecondsSince1970: microseconds))
     case .bytes(let bytes), .uuid(let bytes), .encoded(_, let bytes): self = .text(Self.hexadecimal(bytes))
     case .textArray(let texts): self = .text(texts.map { $0 ?? "" }.joined(separator: ", "))
     case .int8Array(let numbers): self = .text(numbers.map { $0.map(String.init) ?? "" }.joined(separator: ", "))
@@ -47,14 +53,30 @@ enum Figure: Sendable, Hashable {
     return nil
   }
 
-  /// The plain form for CSV: digits with a point, ISO dates, text as it is, empty for missing.
+  /// What a reader's clock shows of a time, as if it ran in UTC; nil for what is no time.
+  var reading: Moment? {
+    switch self {
+    case .moment(let moment): moment.onTheReadersClock
+    case .clock(let clock): clock
+    default: nil
+    }
+  }
+
+  /// The day of a date, and the day on which a time falls for the readers; nil for what is neither.
+  var day: CivilDate? {
+    if case .date(let date) = self { return date }
+    return reading?.dayInUTC
+  }
+
+  /// The plain form for CSV: digits with a point, ISO dates, points in time in UTC, text as it is, empty for missing.
   var plainText: String {
     switch self {
     case .missing: ""
     case .number(let number): number.description
-    case .text(let text): text
+    case .numeral(let text), .text(let text): text
     case .date(let date): date.description
     case .moment(let moment): moment.description
+    case .clock(let clock): String(clock.description.dropLast())
     }
   }
 
@@ -130,12 +152,49 @@ enum CellFormat: Sendable, Hashable {
     case (.number(let number), .difference), (.number(let number), .rowDifference):
       figureFormat(currency: currency).spelled(number)
     case (.number(let number), _): figureFormat(currency: currency).text(number)
-    case (.moment(let moment), .date): FigureNotation.current.date(moment.dayInUTC)
-    case (.moment(let moment), _): minutes(moment)
+    case (.moment, .date), (.clock, .date): figure.day.map { FigureNotation.current.date($0) } ?? ""
+    case (.moment, _), (.clock, _): figure.reading.map(minutes) ?? ""
     case (.date(let date), .month): DateText.month(date)
     case (.date(let date), _): FigureNotation.current.date(date)
-    case (.text(let text), _): text
+    case (.numeral(let text), _), (.text(let text), _): text
     }
+  }
+}
+
+extension ExactDecimal {
+  /// The nearest decimal of at most 38 digits, ties away from zero; nil for what has more before the point, and for what
+  /// is no number.
+  init?(nearest numeric: PostgresNumeric) {
+    if let (coefficient, scale) = numeric.exact, let exact = ExactDecimal(coefficient: coefficient, scale: scale) {
+      self = exact
+      return
+    }
+    let text = numeric.description
+    guard let point = text.firstIndex(of: ".") else { return nil }
+    let whole = text[..<point].utf8.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "0") }
+    let fraction = text[text.index(after: point)...].utf8.map { $0 - UInt8(ascii: "0") }
+    var places = Self.maximumDigits - whole.count
+    while fraction.indices.contains(places) {
+      let digits = whole.map { $0 - UInt8(ascii: "0") } + fraction[..<places]
+      let magnitude = digits.reduce(Int128(0)) { $0 * 10 + Int128($1) } + (fraction[places] >= 5 ? 1 : 0)
+      if let near = ExactDecimal(coefficient: text.hasPrefix("-") ? -magnitude : magnitude, scale: places) {
+        self = near
+        return
+      }
+      // Rounding up made one digit more.
+      places -= 1
+    }
+    return nil
+  }
+}
+
+extension Moment {
+  /// What the clock of the readers shows at this point in time, as if it ran in UTC.
+  fileprivate var onTheReadersClock: Moment {
+    guard let zone = FigureNotation.current.timeZone else { return self }
+    let second = (microsecondsSince1970 - (microsecondsSince1970 < 0 ? 999_999 : 0)) / 1_000_000
+    let (local, overflow) = microsecondsSince1970.addingReportingOverflow(zone.offset(at: second) * 1_000_000)
+    return overflow ? self : Moment(microsecondsSince1970: local)
   }
 }
 

@@ -16,7 +16,7 @@ extension JSONValue {
       } else {
         self = .string(number.description)
       }
-    case .text, .date, .moment: self = .string(figure.plainText)
+    case .numeral, .text, .date, .moment, .clock: self = .string(figure.plainText)
     }
   }
 }

@@ -2,6 +2,7 @@
 // fingerprints that say whether a page must be rendered, and the reasons why figures are not final.
 // Invariant: nothing here runs a report's query; it is a handful of small reads whatever the size of the data.
 
+internal import Cache
 internal import Definitions
 internal import Ledger
 internal import Money
@@ -9,7 +10,13 @@ internal import Postgres
 
 /// The state of the data as the ledger knows it.
 struct LedgerState: Sendable {
+  /// The random name of the ledger: counters of another database may come to the same numbers.
+  var identity = ""
   var versions: [String: Int64] = [:]
+  /// When each relation last changed: counters of a restored dump come to the same numbers, this moment does not.
+  var changes: [String: Int64] = [:]
+  /// How often people had results forgotten, which changes no figure.
+  var forgettings: [String: Int64] = [:]
   var views: [String: ViewState] = [:]
   /// The last as-of date under which each feed loaded a file.
   var loadedThrough: [String: CivilDate] = [:]
@@ -19,13 +26,17 @@ struct LedgerState: Sendable {
   var halfLoaded: [String] = []
   /// Rows rejected in this as-of's files.
   var rejectedRows = 0
-  /// Changes whenever the ledger of files or rejects changes.
+  /// Changes whenever the ledger of files changes, or what waits to be mended.
   var fileMark = ""
 
   /// Reads the state inside the caller's transaction.
   static func read(asOf: CivilDate, on connection: PostgresConnection) async throws(PostgresError) -> LedgerState {
     var state = LedgerState()
-    state.versions = try await DataVersions.current(on: connection)
+    state.identity = try await DataVersions.ledgerIdentity(on: connection)
+    for (name, version) in try await DataVersions.current(on: connection) {
+      if CacheInput.isForgetting(name) { state.forgettings[name] = version } else { state.versions[name] = version }
+    }
+    state.changes = try await DataVersions.lastChanges(on: connection)
     state.views = try await ViewStates.current(on: connection)
     let date = PostgresValue.date(daysSince1970: Int32(clamping: asOf.daysSince1970))
     let files = try await connection.query(
@@ -34,7 +45,7 @@ struct LedgerState: Sendable {
         max(as_of) FILTER (WHERE status = 'loaded'),
         coalesce(sum(rows_rejected) FILTER (WHERE as_of = $1 AND \(ReportQueries.isStanding)), 0)::bigint,
         concat_ws('/', count(*), max(file_id), count(*) FILTER (WHERE status = 'superseded'),
-          count(*) FILTER (WHERE status = 'loading'))
+          count(*) FILTER (WHERE status = 'loading'), count(dismissal), max(recorded_at) AT TIME ZONE 'UTC')
       FROM daybook.file f GROUP BY feed ORDER BY feed
       """, [date])
     for row in files {
@@ -44,6 +55,14 @@ struct LedgerState: Sendable {
       }
       state.rejectedRows += try row.decode(2, as: Int.self)
       state.fileMark += "\(feed) \(try row.decode(3, as: String.self));"
+    }
+    let open = try await connection.query(
+      """
+      SELECT feed, concat_ws('/', count(*), max(reject_id)) FROM daybook.reject WHERE resolved_at IS NULL
+      GROUP BY feed ORDER BY feed
+      """)
+    for row in open {
+      state.fileMark += "\(try row.decode(0, as: String.self)) open \(try row.decode(1, as: String.self));"
     }
     let refused = try await connection.query(
       """
@@ -63,6 +82,9 @@ struct LedgerState: Sendable {
     }
     return state
   }
+
+  /// The state of a relation's data, which no two states share.
+  func mark(of relation: String) -> String { "\(relation)=\(versions[relation] ?? 0)@\(changes[relation] ?? 0)" }
 
   /// Why the figures of `project` are not final, in words.
   func draftReasons(_ project: Project) -> [String] {
@@ -90,18 +112,22 @@ struct LedgerState: Sendable {
 /// The fingerprints of the pages of a set.
 struct PageFingerprints: Sendable {
   /// Raised whenever the same inputs would give other bytes.
-  static let rendererVersion = "5"
+  static let rendererVersion = "6"
 
   private let project: Project
   private let state: LedgerState
   private let common: [String]
+  private let checks: String
 
-  init(project: Project, state: LedgerState, asOf: CivilDate, pages: [PageContext.Page]) {
+  /// - Parameter checks: changes with what is told of the checks.
+  init(project: Project, state: LedgerState, checks: String, asOf: CivilDate, pages: [PageContext.Page]) {
     self.project = project
     self.state = state
+    self.checks = checks
     common =
       [
-        Self.rendererVersion, project.name, asOf.description, project.calendar.timeZone, project.database.schema,
+        Self.rendererVersion, state.identity, project.name, asOf.description, project.calendar.timeZone,
+        project.database.schema,
         String(project.calendar.fiscalYearStartMonth), project.calendar.weekStart.rawValue, String(state.rejectedRows),
         project.locale.decimalMark, project.locale.groupingMark, project.locale.datePattern,
       ] + pages.flatMap { [$0.name, $0.title] } + state.draftReasons(project)
@@ -117,7 +143,7 @@ struct PageFingerprints: Sendable {
     }
     if readsLedger { return builtIn(report.name + report.definitionHash) }
     for name in inputs(of: report) {
-      parts.append("\(name)=\(state.versions[name] ?? 0)")
+      parts.append(state.mark(of: name))
       if let view = project.view(named: name) { parts.append(view.definitionHash) }
       if let date = state.loadedThrough[name] { parts.append(date.description) }
     }
@@ -127,8 +153,8 @@ struct PageFingerprints: Sendable {
   /// The fingerprint of a page that depends on everything.
   func builtIn(_ name: String) -> String {
     ContentHash.fingerprint(
-      common + [name, project.configurationHash, state.fileMark]
-        + state.versions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+      common + [name, project.configurationHash, state.fileMark, checks]
+        + state.versions.keys.sorted().map(state.mark))
   }
 
   /// Feeds and views that a report reads, directly or through views, by name.

@@ -92,7 +92,8 @@ struct MoveSentences {
     let currency: Int? = if case .money(let place) = dataset.columns[now].format { place } else { nil }
     let texts = dataset.columns.indices.compactMap { index -> String? in
       guard case .text(let text) = row[index], index != currency, !text.isEmpty else { return nil }
-      return text.count > Self.longestName ? text.prefix(Self.longestName) + "…" : text
+      // Each an island, so that the figures behind a name from right to left stay where they are.
+      return isolated(shortened(text, to: Self.longestName))
     }
     if !texts.isEmpty { return texts.joined(separator: " ") }
     return currency.map { row[$0].plainText } ?? "All"

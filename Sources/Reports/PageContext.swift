@@ -48,6 +48,9 @@ struct PageContext: Sendable {
     return feeds.first?.shown ?? first
   }
 
+  /// Changes with what the banner of every page says of the set.
+  var banner: String { ContentHash.fingerprint([stateWord] + draftReasons) }
+
   var isComplete: Bool { draftReasons.isEmpty }
   /// COMPLETE, DRAFT or STALE.
   var stateWord: String { hasStaleFigures ? "STALE" : isComplete ? "COMPLETE" : "DRAFT" }

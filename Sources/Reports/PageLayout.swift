@@ -1,6 +1,7 @@
 // From content to a page: head, navigation, banner, sections, foot. One layout for all pages, so that a reader who
 // knows one knows all. Colours and sizes are in PageStyle; words about figures come with the content.
-// Invariant: a table that shows fewer rows than there are says so and links to the CSV with all.
+// Invariant: a table that shows fewer rows than there are says so and links to the CSV with all. Tables give up rows
+// where a page would be more than `mostBytes`.
 
 internal import Definitions
 internal import Markup
@@ -13,9 +14,46 @@ struct PageLayout: Sendable {
   static let longestCell = 100
   /// Longer headings of columns are cut.
   static let longestLabel = 60
+  /// No table makes a page larger than this.
+  static let mostBytes = 2_000_000
 
   /// The bytes of the page.
   func page(_ content: ReportContent) -> [UInt8] {
+    let whole = bytes(content)
+    return whole.count <= Self.mostBytes ? whole : bytes(cut(content, by: whole.count - Self.mostBytes))
+  }
+
+  /// The content with the longest of its tables cut to one length, the greatest that saves `bytes`; no table is cut to
+  /// nothing.
+  private func cut(_ content: ReportContent, by bytes: Int) -> ReportContent {
+    let renderer = MarkupRenderer()
+    // What each table would save by each length.
+    let sizes = content.blocks.map { block -> [Int] in
+      guard let dataset = block.dataset, block.showsRows else { return [] }
+      let naming = naming(dataset)
+      return dataset.rows.map { row in
+        renderer.render(self.row(dataset, row, naming: naming, wrapped: block.wrapped)).utf8.count + 1
+      }
+    }
+    // A table that is cut says so in a line, and links to its files.
+    let line = 600
+    var length = sizes.map(\.count).max() ?? 0
+    var saved = 0
+    while length > 1, saved < bytes {
+      length -= 1
+      for rows in sizes where rows.count > length {
+        saved += rows[length]
+        if rows.count == length + 1 { saved -= line }
+      }
+    }
+    var content = content
+    for index in content.blocks.indices where sizes[index].count > length {
+      content.blocks[index].dataset?.rows.removeLast(sizes[index].count - length)
+    }
+    return content
+  }
+
+  private func bytes(_ content: ReportContent) -> [UInt8] {
     let document = HTMLDocument(
       title: "\(content.title) – \(context.project), \(DateText.day(context.asOf))", style: PageStyle.sheet
     ) {
@@ -35,12 +73,7 @@ struct PageLayout: Sendable {
       HTML.p(.class("project")) { HTML.bdi { context.project } }
       HTML.h1 { HTML.bdi { content.title } }
       if !content.description.isEmpty { HTML.p(.class("lead")) { content.description } }
-      HTML.ul(.class("facts")) {
-        fact("As of", DateText.day(context.asOf))
-        fact("Generated", "\(context.generatedAt) UTC", below: localTime)
-        fact("Time zone", context.timeZone)
-        fact("Run", String(context.runID.prefix(8)) + "…" + String(context.runID.suffix(4)), below: context.job)
-      }
+      facts(currencies: content.currencyText)
       if context.pages.count > 1 {
         HTML.nav(.ariaLabel("Pages of this set")) {
           context.pages.map { page in
@@ -50,6 +83,19 @@ struct PageLayout: Sendable {
           }
         }
       }
+    }
+  }
+
+  /// What every page says of its set.
+  ///
+  /// - Parameter currencies: those of its amounts; nil where a page has no figures of its own.
+  func facts(currencies: String? = nil) -> Node {
+    HTML.ul(.class("facts")) {
+      fact("As of", DateText.day(context.asOf))
+      fact("Generated", "\(context.generatedAt) UTC", below: localTime)
+      fact("Time zone", context.timeZone)
+      if let currencies { fact("Currency", currencies) }
+      fact("Run", String(context.runID.prefix(8)) + "…" + String(context.runID.suffix(4)), below: context.job)
     }
   }
 
@@ -65,7 +111,8 @@ struct PageLayout: Sendable {
     }
   }
 
-  private var banner: Node {
+  /// The state of the set, why it is that, and how far the data reach.
+  var banner: Node {
     HTML.div(.class(context.isComplete ? "banner good" : "banner draft"), .role("status")) {
       HTML.p {
         HTML.strong { context.stateWord }
@@ -216,7 +263,7 @@ struct PageLayout: Sendable {
   /// Where the figures of a section come from: its definition and SQL, and all its rows.
   private func sources(_ block: ContentBlock) -> Node {
     var links = block.sources.map { ($0.words, Link.file($0.path, fragment: $0.fragment)) }
-    if let dataset = block.dataset, dataset.isWritten,
+    if let dataset = block.dataset ?? block.evidence, dataset.isWritten,
       !block.sources.contains(where: { $0.path == dataset.csvPath })
     {
       links.append(("CSV", .file(dataset.csvPath)))
@@ -266,8 +313,7 @@ struct PageLayout: Sendable {
 
   private func table(_ dataset: Dataset, label: String, wrapped: Set<String>) -> Node {
     if dataset.rows.isEmpty { return emptyNotice }
-    // What names a row, for a reader who hears it: the first column that is not a figure.
-    let naming = dataset.columns.firstIndex { !$0.format.isNumeric && $0.format != .sparkline }
+    let naming = naming(dataset)
     return .fragment([
       HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(label)) {
         HTML.table {
@@ -278,16 +324,21 @@ struct PageLayout: Sendable {
             }
           }
           HTML.tbody {
-            dataset.rows.map { row in
-              HTML.tr {
-                dataset.columns.indices.map { cell(dataset, row, $0, names: $0 == naming, wrapped: wrapped) }
-              }
-            }
+            dataset.rows.map { row(dataset, $0, naming: naming, wrapped: wrapped) }
           }
         }
       },
       truncation(dataset),
     ])
+  }
+
+  /// What names a row, for a reader who hears it: the first column that is not a figure.
+  private func naming(_ dataset: Dataset) -> Int? {
+    dataset.columns.firstIndex { !$0.format.isNumeric && $0.format != .sparkline }
+  }
+
+  private func row(_ dataset: Dataset, _ row: [Figure], naming: Int?, wrapped: Set<String>) -> Node {
+    HTML.tr { dataset.columns.indices.map { cell(dataset, row, $0, names: $0 == naming, wrapped: wrapped) } }
   }
 
   /// Paper breaks a heading between its words, and within one only when that is very long.
@@ -309,7 +360,10 @@ struct PageLayout: Sendable {
       return made(text.hasPrefix("(") ? "n neg" : "n") { text }
     }
     if column.format == .sparkline, let line = dataset.sparkline(row, index) { return made("t") { line.svg() } }
-    guard case .text = row[index], column.format != .identifier else { return made("t nowrap") { text } }
+    switch row[index] {
+    case .text where column.format != .identifier, .numeral: break
+    default: return made("t nowrap") { text }
+    }
     let shown = shortened(text, to: Self.longestCell)
     let isLong = shown != text
     return made(isLong || wrapped.contains(column.name) ? "t long" : text.count > 24 ? "t wrap" : "t") {

@@ -79,6 +79,7 @@ enum PageStyle {
     .sources { display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: -.45rem 0 .8rem; padding: 0; list-style: none;
       font-size: .82rem; }
     .sources a { color: var(--muted); } .sources a:hover { color: var(--link); }
+    section.verdict .sources { margin: .3rem 0 0 2.2rem; }
     .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1.5rem 2.5rem; }
     .panels.wide { grid-template-columns: minmax(0, 1fr); } .panels figure { min-width: 0; } .panels h3 { margin-top: 0; }
     figure { margin: 0; } figcaption { margin-top: .6rem; color: var(--muted); font-size: .88rem; max-width: 60rem;

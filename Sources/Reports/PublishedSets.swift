@@ -24,8 +24,11 @@ public struct PublishedSets: Sendable {
     }.sorted()
   }
 
+  /// What `latest` leads to, the last part of its path; nil when there is no such link.
+  public var latestName: String? { folder.latestTarget?.split(separator: "/").last.map(String.init) }
+
   /// The date of the set that `latest` names.
-  public var latest: CivilDate? { folder.latestTarget.flatMap { CivilDate($0) } }
+  public var latest: CivilDate? { latestName.flatMap { CivilDate($0) } }
 
   /// The set of a date; nil when there is none that is as it was published.
   public func set(for asOf: CivilDate) -> PublishedSet? {

@@ -21,7 +21,8 @@ extension ReconciliationPage {
       ? "What was read is what the senders stated: \(figures) compared, difference 0."
       : "What was read is not what the senders stated: \(differing) of \(figures) differ; their files were refused."
     let verdict = ContentBlock(
-      title: "Statements of the senders", body: .verdict(isGood: differing == 0, text))
+      title: "Statements of the senders", body: .verdict(isGood: differing == 0, text),
+      evidence: rows.differing > 0 || sums.all == 0 ? rows.dataset : sums.dataset)
     var tables: [ContentBlock] = []
     if rows.all > 0 {
       tables.append(
@@ -65,6 +66,7 @@ extension ReconciliationPage {
       default: break
       }
     }
+    dataset.currencies = Dataset.currencies(dataset.rows, dataset.columns)
     let place = rows.columnNames.firstIndex(of: "difference") ?? 0
     var differing = 0
     for row in rows where Figure(try row.value(at: place)).number?.isZero != true { differing += 1 }

@@ -5,6 +5,7 @@
 // reports in `ReportTies`; what was rejected and why is on the page data-quality.
 
 internal import Definitions
+internal import Finding
 internal import Ledger
 internal import Markup
 internal import Money
@@ -19,10 +20,11 @@ struct ReconciliationPage {
   var asOf: PostgresValue { .date(daysSince1970: Int32(clamping: queries.asOf.daysSince1970)) }
 
   /// - Parameters:
-  ///   - views: what `viewTotals` gave in the same snapshot.
+  ///   - tables: what the tables hold in the same snapshot.
+  ///   - views: what `viewTotals` gave of it.
   ///   - reports: what `reportTotals` gave.
-  func content(views: Dataset, reports: Dataset) async throws -> ReportContent {
-    let steps = try await steps()
+  func content(tables: TableTotals, views: Comparison, reports: Comparison) async throws -> ReportContent {
+    let steps = try await steps(tables)
     let files = try await self.files()
     let money = try await self.money()
     let statements = try await self.statements()
@@ -30,7 +32,7 @@ struct ReconciliationPage {
     blocks += verdicts(money: money, views: views, reports: reports) + [tableVerdict(steps)] + statements.verdicts
     blocks.append(
       ContentBlock(
-        title: "Rows, step by step", body: .table, dataset: steps,
+        title: "Rows, step by step", body: .table, dataset: steps.dataset,
         lead:
           "From the files of this date to the tables. What is staged is what was not rejected; of it the duplicates "
           + "stay out, and what is loaded is inserted, updated or was there already. Files and hand counts what all "
@@ -39,17 +41,17 @@ struct ReconciliationPage {
       ContentBlock(title: "Files", body: .table, dataset: files.dataset, lead: files.lead, wrapped: ["file"]))
     blocks.append(
       ContentBlock(
-        title: "Money by currency", body: .table, dataset: money,
+        title: "Money by currency", body: .table, dataset: money.dataset,
         lead: "Sums of the controlled columns over the same files, step by step: staged is what was read and not "
           + "rejected, loaded what is inserted, updated or unchanged. Currencies are never added together."))
     blocks += statements.tables
     blocks.append(
       ContentBlock(
-        title: "Tables against views", body: .table, dataset: views,
+        title: "Tables against views", body: .table, dataset: views.dataset,
         lead: "Each view's total over all groups, and the same figure computed from the table it is made from."))
     blocks.append(
       ContentBlock(
-        title: "Views against reports", body: .table, dataset: reports,
+        title: "Views against reports", body: .table, dataset: reports.dataset,
         lead: "What the columns of reports add up to over all their rows, beside the column of a view that their "
           + "definition ties them to."))
     return ReportContent(
@@ -57,43 +59,52 @@ struct ReconciliationPage {
       description: "What arrived, what became of every row, and whether the totals agree.", blocks: blocks)
   }
 
+  /// The page of a set for which the server failed while it was asked for the proof, and what its banner says.
+  static func notMade(_ error: PostgresError) -> (content: ReportContent, sentence: String) {
+    let sentence = "The proof was not made, because asking failed: \(visible(error.message))."
+    return (
+      ReportContent(
+        name: name, title: title, description: "Whether the totals agree is not known.",
+        blocks: [ContentBlock(title: "Proof", body: .verdict(isGood: false, sentence))]),
+      sentence
+    )
+  }
+
   // MARK: Verdicts
 
-  private func verdicts(money: Dataset, views: Dataset, reports: Dataset) -> [ContentBlock] {
+  private func verdicts(money: Comparison, views: Comparison, reports: Comparison) -> [ContentBlock] {
     var blocks: [ContentBlock] = []
-    var currencies: [String: ExactDecimal] = [:]
-    var worst: String?
-    for row in money.rows {
-      guard let place = money.index(of: "difference"), let currency = money.currency(of: place, in: row),
-        let value = row[place].number
-      else { continue }
-      currencies[currency] = (currencies[currency] ?? .zero).adding(value.isNegative ? -value : value)
-      if !value.isZero { worst = currency }
-    }
-    if !currencies.isEmpty {
-      let parts = currencies.sorted { $0.key < $1.key }.map { currency, value in
+    if !money.differences.isEmpty {
+      let parts = money.differences.sorted { $0.key < $1.key }.map { currency, value in
         let format = CellFormat.difference(currencyColumn: nil).figureFormat(currency: currency)
-        return "\(currency) difference \(format.spelled(value))"
+        return "\(currency) difference \(value.map { format.spelled($0) } ?? "beyond 38 digits")"
       }
-      let head = worst == nil ? "Every amount is accounted for: " : "Amounts do not agree: "
+      let head = money.isEqual ? "Every amount is accounted for: " : "Amounts do not agree: "
       blocks.append(
-        ContentBlock(title: "Money", body: .verdict(isGood: worst == nil, head + parts.joined(separator: ", ") + ".")))
+        ContentBlock(
+          title: "Money", body: .verdict(isGood: money.isEqual, head + parts.joined(separator: ", ") + "."),
+          evidence: money.dataset))
     }
-    if let place = views.index(of: "difference"), !views.rows.isEmpty {
-      let off = views.rows.filter { $0[place].number?.isZero != true }
-      let text =
-        off.isEmpty
-        ? "The views agree with their tables: \(views.rows.count) totals compared, difference 0.00."
-        : "\(off.count) of \(views.rows.count) view totals differ from their tables."
-      blocks.append(ContentBlock(title: "Views", body: .verdict(isGood: off.isEmpty, text)))
+    func verdict(_ title: String, _ compared: Comparison, good: String, bad: String) -> ContentBlock {
+      let all = FigureFormat.integer.spelled(ExactDecimal(compared.total))
+      let off = FigureFormat.integer.spelled(ExactDecimal(compared.differing))
+      return ContentBlock(
+        title: title,
+        body: .verdict(
+          isGood: compared.isEqual,
+          compared.isEqual ? "\(good): \(all) totals compared, difference 0.00." : "\(off) of \(all) \(bad)."),
+        evidence: compared.dataset)
     }
-    if !reports.rows.isEmpty {
-      let off = Self.differing(reports)
-      let text =
-        off == 0
-        ? "The reports agree with their views: \(reports.rows.count) totals compared, difference 0.00."
-        : "\(off) of \(reports.rows.count) totals of reports differ from their views."
-      blocks.append(ContentBlock(title: "Reports", body: .verdict(isGood: off == 0, text)))
+    if views.total > 0 {
+      blocks.append(
+        verdict(
+          "Views", views, good: "The views agree with their tables", bad: "view totals differ from their tables"))
+    }
+    if reports.total > 0 {
+      blocks.append(
+        verdict(
+          "Reports", reports, good: "The reports agree with their views",
+          bad: "totals of reports differ from their views"))
     }
     return blocks
   }
@@ -103,7 +114,7 @@ struct ReconciliationPage {
     let outcomes = ["inserted", "updated", "unchanged", "duplicate", "rejected"]
     let sums = (["read"] + outcomes).map { "coalesce(sum(rows_\($0)), 0)::bigint" }.joined(separator: ", ")
     let off = "rows_read - rows_inserted - rows_updated - rows_unchanged - rows_duplicate - rows_rejected"
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT count(*), coalesce(sum(abs(\(off))), 0)::bigint, \(sums) FROM daybook.file f
       WHERE status = 'loaded' AND as_of = \(Self.newestAsOf)
@@ -112,18 +123,18 @@ struct ReconciliationPage {
     if let row = rows.first { for place in 0..<(outcomes.count + 3) { figures.append(try row.decode(place)) } }
     guard let files = figures.first, files > 0 else {
       return ContentBlock(
-        title: "Rows", body: .verdict(isGood: true, "No file of this date was loaded."))
+        title: "Rows", body: .verdict(isGood: true, "No file of this date was loaded."), statement: rowsSQL)
     }
     func spelled(_ place: Int) -> String { FigureFormat.integer.spelled(ExactDecimal(figures[place])) }
     let parts = outcomes.enumerated().map { "\(spelled($0.offset + 3)) \($0.element)" }
     let text =
       "\(spelled(2)) rows read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
-    return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text))
+    return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text), statement: rowsSQL)
   }
 
   /// What is not in the equation: files that were refused as a whole, and those that are part way in.
   private func notLoaded() async throws -> [ContentBlock] {
-    let rows = try await queries.connection.query(
+    let (rows, rowsSQL) = try await queries.told(
       """
       SELECT count(*) FILTER (WHERE status = 'refused' AND dismissal IS NULL),
         coalesce(sum(rows_read) FILTER (WHERE status = 'refused' AND dismissal IS NULL), 0)::bigint,
@@ -164,6 +175,7 @@ struct ReconciliationPage {
             isGood: false,
             files(loading, " is part way in: its", " are part way in: their") + " rows are not counted here.")))
     }
+    for index in blocks.indices { blocks[index].statement = rowsSQL }
     return blocks
   }
 
@@ -204,7 +216,7 @@ struct ReconciliationPage {
     return (dataset, lead)
   }
 
-  private func money() async throws -> Dataset {
+  private func money() async throws -> Comparison {
     let (rows, rowsSQL) = try await queries.told(
       """
       SELECT f.feed, s.column_name AS "column", s.currency,
@@ -224,7 +236,7 @@ struct ReconciliationPage {
       GROUP BY 1, 2, 3 ORDER BY coalesce(sum(s.amount) FILTER (WHERE s.outcome = 'read'), 0)
         = coalesce(sum(s.amount) FILTER (WHERE s.outcome <> 'read'), 0), 1, 2, 3
       """, [asOf])
-    var dataset = try ReportQueries.dataset(rows, described: [], shown: 500, csvPath: "data/control_sums.csv")
+    var dataset = try ReportQueries.dataset(rows, described: [], shown: .max, csvPath: "data/control_sums.csv")
     dataset.statement = rowsSQL
     let currency = dataset.index(of: "currency")
     for index in dataset.columns.indices.dropFirst(3) {
@@ -232,66 +244,62 @@ struct ReconciliationPage {
         dataset.columns[index].name == "difference"
         ? .difference(currencyColumn: currency) : .money(currencyColumn: currency)
     }
-    return dataset
+    return Comparison(dataset, shown: 500)
   }
 
   // MARK: Step by step
 
   /// From the rows of files to the rows of tables, for each feed.
-  private func steps() async throws -> Dataset {
+  private func steps(_ tables: TableTotals) async throws -> Comparison {
+    let (rows, rowsSQL) = try await queries.told(
+      """
+      SELECT d.feed, coalesce(n.read, 0), coalesce(n.rejected, 0), coalesce(n.read - n.rejected, 0),
+        coalesce(n.duplicate, 0), coalesce(n.loaded, 0),
+        coalesce(n.read - n.rejected - n.duplicate - n.loaded, 0), coalesce(e.rows, 0)
+      FROM unnest($2::text[]) WITH ORDINALITY AS d(feed, place)
+      LEFT JOIN (SELECT feed, sum(rows_read)::bigint AS read, sum(rows_rejected)::bigint AS rejected,
+          sum(rows_duplicate)::bigint AS duplicate,
+          sum(rows_inserted + rows_updated + rows_unchanged)::bigint AS loaded
+        FROM daybook.file f WHERE f.status = 'loaded' AND f.as_of = \(Self.newestAsOf) GROUP BY feed) AS n USING (feed)
+      LEFT JOIN (SELECT feed, sum(rows)::bigint AS rows
+        FROM (SELECT feed, rows_inserted - rows_deleted AS rows FROM daybook.file
+          UNION ALL SELECT feed, rows_plus - rows_minus FROM daybook.batch WHERE made_by IS NOT NULL) AS b
+        GROUP BY feed) AS e USING (feed)
+      ORDER BY d.place
+      """, [asOf, .textArray(queries.project.feeds.map(\.name))])
     var lines: [[Figure]] = []
-    var ran: [RanStatement] = []
-    for feed in queries.project.feeds {
-      let table = QualifiedName(schema: queries.project.database.schema, name: feed.name)
-      let inTable: String = try await exists(table) ? "(SELECT count(*) FROM \(table.quoted))" : "0::bigint"
-      let (rows, rowsSQL) = try await queries.told(
-        """
-        WITH night AS (
-          SELECT coalesce(sum(rows_read), 0)::bigint AS read, coalesce(sum(rows_rejected), 0)::bigint AS rejected,
-            coalesce(sum(rows_duplicate), 0)::bigint AS duplicate,
-            coalesce(sum(rows_inserted + rows_updated + rows_unchanged), 0)::bigint AS loaded
-          FROM daybook.file f WHERE f.feed = $2 AND f.status = 'loaded' AND f.as_of = \(Self.newestAsOf)),
-        ever AS (
-          SELECT coalesce((SELECT sum(rows_inserted - rows_deleted) FROM daybook.file WHERE feed = $2), 0)
-            + coalesce((SELECT sum(rows_plus - rows_minus) FROM daybook.batch
-              WHERE feed = $2 AND made_by IS NOT NULL), 0) AS rows)
-        SELECT n.read, n.rejected, n.read - n.rejected, n.duplicate, n.loaded,
-          n.read - n.rejected - n.duplicate - n.loaded, \(inTable), e.rows::bigint, \(inTable) - e.rows::bigint
-        FROM night n, ever e
-        """, [asOf, .text(feed.name)])
-      ran.append(rowsSQL)
-      guard let row = rows.first else { continue }
-      lines.append([.text(feed.name)] + (try rows.columnNames.indices.map { Figure(try row.value(at: $0)) }))
+    for row in rows {
+      var line = try rows.columnNames.indices.map { Figure(try row.value(at: $0)) }
+      let brought = line.removeLast()
+      let inTable = ExactDecimal(tables.counts[line[0].plainText] ?? 0)
+      let difference = brought.number.flatMap { inTable.subtracting($0) }
+      lines.append(line + [.number(inTable), brought, difference.map { .number($0) } ?? .missing])
     }
     func column(_ name: String, _ label: String, _ format: CellFormat = .integer) -> DatasetColumn {
       DatasetColumn(name: name, label: label, format: format)
     }
-    var dataset = try Dataset(
+    return try Comparison(
       columns: [
         column("feed", "Feed", .text), column("in_files", "In the files"), column("rejected", "Rejected"),
         column("staged", "Staged"), column("duplicate", "Duplicate"), column("loaded", "Loaded"),
         column("difference", "Difference", .rowDifference), column("in_table", "In the table"),
         column("by_files", "By files and hand"), column("table_difference", "Difference", .rowDifference),
-      ], rows: lines, shown: 200, csvPath: "data/steps.csv")
-    dataset.statement = RanStatement(of: ran)
-    return dataset
+      ], lines: lines, difference: "table_difference", shown: 200, csvPath: "data/steps.csv",
+      statement: RanStatement(of: [rowsSQL] + tables.ran))
   }
 
   /// Whether the tables hold what files brought, said out loud.
-  private func tableVerdict(_ steps: Dataset) -> ContentBlock {
-    let place = steps.index(of: "table_difference") ?? 0
-    let off = steps.rows.filter { $0[place].number?.isZero != true }
+  private func tableVerdict(_ steps: Comparison) -> ContentBlock {
+    let dataset = steps.dataset
+    let place = dataset.index(of: "table_difference") ?? 0
+    // Tables that differ come first.
+    let named = dataset.rows.prefix(min(steps.differing, 20)).map { "\($0[0].plainText) (\(dataset.text($0, place)))" }
+    let more = steps.differing > named.count ? " and \(steps.differing - named.count) more" : ""
     let text =
-      off.isEmpty
-      ? "The tables hold what the files brought: \(steps.rows.count) tables counted, difference 0."
-      : "\(off.map { "\($0[0].plainText) (\(steps.text($0, place)))" }.joined(separator: ", ")): the table does not hold "
+      steps.isEqual
+      ? "The tables hold what the files brought: \(steps.total) tables counted, difference 0."
+      : "\(named.joined(separator: ", "))\(more): the table does not hold "
         + "as many rows as files and hands have left in it; somebody else changes it, or it is older than Daybook."
-    return ContentBlock(title: "Tables", body: .verdict(isGood: off.isEmpty, text))
-  }
-
-  func exists(_ relation: QualifiedName) async throws -> Bool {
-    let rows = try await queries.connection.query(
-      "SELECT to_regclass($1::text) IS NOT NULL", [.text(relation.quoted)])
-    return try rows.first?.decode(0, as: Bool.self) ?? false
+    return ContentBlock(title: "Tables", body: .verdict(isGood: steps.isEqual, text), evidence: dataset)
   }
 }

@@ -23,6 +23,18 @@ struct ReportContent: Sendable {
   }
 }
 
+extension ReportContent {
+  private static let namedCurrencies = 8
+
+  /// The currencies of its amounts, as its head names them.
+  var currencyText: String {
+    let all = Set(blocks.compactMap(\.dataset).flatMap(\.currencies)).sorted()
+    if all.isEmpty { return "no amounts" }
+    let named = all.prefix(Self.namedCurrencies).map { shortened($0, to: 20) }.joined(separator: ", ")
+    return all.count > Self.namedCurrencies ? "\(named) and \(all.count - Self.namedCurrencies) more" : named
+  }
+}
+
 /// One section of a page.
 struct ContentBlock: Sendable {
   enum Body: Sendable {
@@ -43,6 +55,8 @@ struct ContentBlock: Sendable {
   var title: String
   var body: Body
   var dataset: Dataset?
+  /// The rows that a sentence or a picture is about when they stand in another section.
+  var evidence: Dataset?
   /// A sentence under the heading.
   var lead: String = ""
   /// Columns that may hold long foreign text and are shown in a narrower, wrapping cell.
@@ -58,8 +72,16 @@ struct ContentBlock: Sendable {
     return false
   }
 
+  /// Whether its rows stand on the page as they are.
+  var showsRows: Bool {
+    switch body {
+    case .table, .chart, .panels: true
+    case .tiles, .words, .links, .verdict: false
+    }
+  }
+
   /// The statement of the section, or of its rows.
-  var origin: RanStatement? { statement ?? dataset?.statement }
+  var origin: RanStatement? { statement ?? (dataset ?? evidence)?.statement }
 }
 
 /// A way to what the figures of a section are made from: its definition, its SQL.

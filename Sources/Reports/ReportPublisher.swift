@@ -104,6 +104,6 @@ public struct ReportPublisher: Sendable {
     }
     return PublishOutcome(
       reports: reports, directory: directory, indexPath: "\(directory)/index.html", isChanged: isChanged,
-      bytesWritten: written, staleSections: plan?.stale.map(\.sentence) ?? [])
+      bytesWritten: written, staleSections: plan?.stale ?? [])
   }
 }

@@ -47,7 +47,7 @@ struct ReportTie: Sendable, Hashable {
 
 extension ReconciliationPage {
   /// The totals of reports beside those of the views that they were promised to tie to.
-  func reportTotals(_ reports: [(name: String, ties: [ReportTie])]) async throws -> Dataset {
+  func reportTotals(_ reports: [(name: String, ties: [ReportTie])]) async throws -> Comparison {
     var known: [String: [String: ExactDecimal]] = [:]
     var ran: [RanStatement] = []
     var lines: [[Figure]] = []
@@ -83,9 +83,8 @@ extension ReconciliationPage {
       DatasetColumn(name: "report_total", label: "In the report", format: .money(currencyColumn: 4)),
       DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 4)),
     ]
-    var dataset = try Dataset(columns: columns, rows: lines, shown: 500, csvPath: "data/report_totals.csv")
-    dataset.statement = RanStatement(of: ran)
-    return dataset
+    return try Comparison(
+      columns: columns, lines: lines, shown: 500, csvPath: "data/report_totals.csv", statement: RanStatement(of: ran))
   }
 
   private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
@@ -120,15 +119,9 @@ extension ReconciliationPage {
   }
 
   /// Why the figures are not final when reports and views disagree, in words; nil when they agree.
-  static func draftReason(reports: Dataset) -> String? {
-    let off = differing(reports)
-    guard off > 0 else { return nil }
-    return "\(off) of \(reports.rows.count) totals of reports differ from their views; Reconciliation lists them."
-  }
-
-  /// How many rows of a comparison have a difference that is not zero.
-  static func differing(_ comparison: Dataset) -> Int {
-    guard let place = comparison.index(of: "difference") else { return 0 }
-    return comparison.rows.count { $0[place].number?.isZero != true }
+  static func draftReason(reports: Comparison) -> String? {
+    if reports.isEqual { return nil }
+    return
+      "\(reports.differing) of \(reports.total) totals of reports differ from their views; Reconciliation lists them."
   }
 }

@@ -29,6 +29,12 @@ public struct ReportWarmer: Sendable {
     self.asOf = asOf
   }
 
+  /// What a set asks for.
+  private enum Item {
+    case section(ReportDefinition, ReportSection)
+    case pass(TableTotals.Pass)
+  }
+
   /// Asks for what is not kept yet, within limits.
   ///
   /// - Throws: `ReportError` when a statement is refused; what was kept before it stays.
@@ -42,12 +48,20 @@ public struct ReportWarmer: Sendable {
           let state = try await LedgerState.read(asOf: asOf, on: connection)
           var queries = ReportQueries(project: project, asOf: asOf, connection: connection)
           _ = try await queries.begin(at: .now())
-          queries.cache = try await .begin(cache, project: project, state: state, position: position, on: connection)
+          queries.cache = try await .begin(
+            cache, project: project, state: state, asOf: asOf, position: position, on: connection)
           let sections = project.reports.flatMap { report in
-            report.sections.filter { $0.source != .none && $0.isSteady }.map { (report, $0) }
+            report.sections.filter { $0.source != .none && $0.isSteady }.map { Item.section(report, $0) }
           }
-          return try await WarmOutcome.of(sections, within: limits) { report, section in
-            try await queries.rows(section, of: report)?.source ?? .past(reason: "it has no rows")
+          let passes = try await TableTotals.plan(queries).passes.map(Item.pass)
+          return try await WarmOutcome.of(sections + passes, within: limits) { item in
+            switch item {
+            case .section(let report, let section):
+              try await queries.rows(section, of: report)?.source ?? .past(reason: "it has no rows")
+            case .pass(let pass):
+              try await queries.cache?.proof(pass.sql, inputs: [pass.feed], on: connection).source
+                ?? .past(reason: "nothing is kept")
+            }
           }
         }
       }

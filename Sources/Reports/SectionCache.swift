@@ -7,6 +7,7 @@ internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
+internal import Money
 internal import Postgres
 
 /// What a set knows of the cache.
@@ -18,23 +19,26 @@ struct SectionCache: Sendable {
   var forced: ReportSelection = .named([])
 
   /// Raised whenever the same definition would make other statements, or other figures of the same rows' values.
-  static let codeVersion = "report rows 1"
+  static let codeVersion = "report rows 2"
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
   static func begin(
-    _ cache: TieredCache, project: Project, state: LedgerState, position: Int64?, on connection: PostgresConnection
+    _ cache: TieredCache, project: Project, state: LedgerState, asOf: CivilDate, position: Int64?,
+    on connection: PostgresConnection
   ) async throws(PostgresError) -> SectionCache {
     let session = try await CacheSession.read(on: connection)
     return SectionCache(
       project: project, state: state,
-      queries: QueryCache(cache: cache, session: session, codeVersion: codeVersion, position: position))
+      queries: QueryCache(
+        cache: cache, session: session, codeVersion: codeVersion, versions: state.forgettings,
+        day: Int32(clamping: asOf.daysSince1970), position: position))
   }
 
-  /// What a section reads, with how often it has changed and what it was built from.
-  func inputs(of section: ReportSection) -> [CacheInput] {
-    section.inputs.map { name in
+  /// What is read, with how often and when it last changed and what it was built from.
+  func inputs(_ names: [String]) -> [CacheInput] {
+    names.map { name in
       let form = state.views[name]?.definitionHash ?? project.feed(named: name)?.definitionHash ?? ""
-      return CacheInput(name, version: state.versions[name] ?? 0, form: form)
+      return CacheInput(name, version: state.versions[name] ?? 0, form: "\(form) \(state.changes[name] ?? 0)")
     }
   }
 
@@ -46,7 +50,21 @@ struct SectionCache: Sendable {
     var queries = queries
     queries.isAnew = forced.includes(report.name)
     return try await queries.rows(
-      sql, values, inputs: inputs(of: section), label: Self.label(section, of: report), on: connection)
+      sql, values, inputs: inputs(section.inputs), label: Self.label(section, of: report), on: connection)
+  }
+
+  /// The rows of a statement of the proof, which nothing older may stand in for.
+  ///
+  /// - Parameter inputs: the feeds that it reads.
+  nonisolated(nonsending) func proof(
+    _ sql: String, inputs names: [String], on connection: PostgresConnection
+  ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
+    var queries = queries
+    queries.isAnew = forced.includes(ReconciliationPage.name)
+    let label = "\(ReconciliationPage.name), \(names.joined(separator: ", "))"
+    let answer = try await queries.rows(sql, inputs: inputs(names), label: label, on: connection)
+    if case .stale(_, let error) = answer.source { throw error }
+    return answer
   }
 
   static func label(_ section: ReportSection, of report: ReportDefinition) -> String {
@@ -66,11 +84,15 @@ struct StaleFigures: Sendable, Hashable {
   var section: String
   /// When they were asked for.
   var since: Moment
+  /// For which business date, where that is another than the set's.
+  var asOf: CivilDate?
   /// Why they could not be asked for again.
   var reason: String
 
   /// What is said to readers of the page and of the set.
   var sentence: String {
-    "Stale: \(section) shows the figures of \(minutes(since)) UTC, because asking again failed: \(visible(reason))."
+    let day = asOf.map { " for \($0)" } ?? ""
+    return "Stale: \(section) shows the figures\(day) of \(minutes(since)) UTC, because asking again failed: "
+      + "\(visible(reason))."
   }
 }

@@ -82,11 +82,7 @@ extension SectionRendering {
     if repeated > 0 {
       notes.append("Several rows for one cell, \(repeated) in all, are not drawn: the last of each is.")
     }
-    if dataset.totalRows > dataset.rows.count {
-      notes.append(
-        "Drawn from the first \(FigureFormat.integer.text(ExactDecimal(dataset.rows.count))) of "
-          + "\(FigureFormat.integer.text(ExactDecimal(dataset.totalRows))) rows; all in \(dataset.csvPath).")
-    }
+    notes += [Self.cutNote(dataset)].compactMap { $0 }
     return (panels, notes.isEmpty ? nil : notes.joined(separator: " "))
   }
 

@@ -20,13 +20,31 @@ struct SectionRendering {
   /// How many of the newest rows stand beside a chart.
   static let rowsBesideChart = 60
 
-  /// How many rows of a section are kept in memory.
+  /// How many rows of a section are kept in memory. Large figures and sentences are for reading, so that there are
+  /// never more of them than of rows when nothing is said.
   static func keptRows(_ section: ReportSection) -> Int {
     switch section.kind {
     case .chart: chartRows
-    case .moves: section.top ?? MoveSentences.shown
+    case .moves: min(section.top ?? MoveSentences.shown, defaultRows)
+    case .kpi: min(section.top ?? defaultRows, defaultRows)
     default: section.top ?? defaultRows
     }
+  }
+
+  /// The column along which a chart of lines or bars runs: where it holds days, the last of them are kept.
+  static func axis(_ section: ReportSection) -> String? {
+    guard case .chart(let chart) = section.kind else { return nil }
+    switch chart.type {
+    case .line, .bar, .stackedBar: return chart.x
+    case .waterfall, .heatMap: return nil
+    }
+  }
+
+  /// That a picture is not of all rows; nil when it is.
+  static func cutNote(_ dataset: Dataset) -> String? {
+    guard let (drawn, total) = dataset.truncation else { return nil }
+    return "Drawn from the \(dataset.keepsNewest ? "newest" : "first") \(drawn) of \(total) rows; all in "
+      + "\(dataset.csvPath)."
   }
 
   /// The block of one section.
@@ -127,8 +145,19 @@ struct SectionRendering {
         section, dataset)
     case .line, .bar, .stackedBar: break
     }
+    if definition.type == .stackedBar {
+      let mixed = currenciesTogether(x: x, ys: ys, dataset: dataset)
+      if !mixed.isEmpty {
+        return besideChart(
+          ContentBlock(
+            title: section.title, body: .table, dataset: dataset,
+            lead: "Not drawn: bars that stand upon each other would add amounts in \(mixed.joined(separator: ", ")). "
+              + "The chart can be of type bar, or a section for each currency."))
+      }
+    }
     var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
     let notes = [
+      Self.cutNote(dataset),
       points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath),
       points.repeated > 0
         ? "Several rows for one place, \(points.repeated) in all, are not drawn: the last of each is; all in "
@@ -148,11 +177,29 @@ struct SectionRendering {
       case .stackedBar: .stackedBar
       case .line, .waterfall, .heatMap: .line
       }
-    var block = ContentBlock(
-      title: section.title, body: .chart(chart, kind, note: notes.isEmpty ? nil : notes.joined(separator: " ")),
-      dataset: dataset)
-    block.dataset?.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
+    return besideChart(
+      ContentBlock(
+        title: section.title, body: .chart(chart, kind, note: notes.isEmpty ? nil : notes.joined(separator: " ")),
+        dataset: dataset))
+  }
+
+  /// The block with no more rows than stand beside a chart.
+  private func besideChart(_ block: ContentBlock) -> ContentBlock {
+    guard var dataset = block.dataset else { return block }
+    dataset.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
+    var block = block
+    block.dataset = dataset
     return block
+  }
+
+  /// The currencies of amounts that would stand upon each other, by name.
+  private func currenciesTogether(x: Int, ys: [Int], dataset: Dataset) -> [String] {
+    var places: [Figure: Set<String>] = [:]
+    for row in dataset.rows where row[x] != .missing {
+      places[row[x], default: []].formUnion(
+        ys.compactMap { row[$0].number == nil ? nil : dataset.currency(of: $0, in: row) })
+    }
+    return places.values.filter { $0.count > 1 }.reduce(into: Set()) { $0.formUnion($1) }.sorted()
   }
 
   private func place(_ name: String, section: ReportSection, dataset: Dataset) throws(ReportError) -> Int {
@@ -183,13 +230,7 @@ struct ChartPoints {
       positions[row[x]] = order.count
       order.append(row[x])
     }
-    let dates = order.compactMap { figure -> CivilDate? in
-      switch figure {
-      case .date(let date): date
-      case .moment(let moment): moment.dayInUTC
-      default: nil
-      }
-    }
+    let dates = order.compactMap(\.day)
     if dates.count == order.count, !order.isEmpty {
       let sorted = order.indices.sorted { dates[$0] < dates[$1] }
       for (place, index) in sorted.enumerated() { positions[order[index]] = place }

@@ -1,6 +1,6 @@
 // Which figures of the reports differ between two published sets: by report, section, row and column.
 // Invariant: what is compared are the files of the sets, all rows of each section, so that the answer holds without a
-// database and whatever has become of the data since. Amounts are compared as exact decimals.
+// database and whatever has become of the data since. Figures are compared as exact decimals, everything else as text.
 // Which files were loaded between the two is asked of the ledger elsewhere: SetComparison+Batches.
 
 internal import CSV
@@ -77,15 +77,22 @@ public struct SetComparison: Sendable {
     self.unmatched = unmatched
   }
 
+  private static let figureFormats = Set(
+    [CellFormat.money(currencyColumn: nil), .integer, .percent, .plain].map(\.name))
+
   private static func changes(in section: SetDocument.Section, from old: SectionRows, to new: SectionRows) -> [Change] {
     let key = SectionRows.key(of: section, old, new)
+    // Digits that name something are no figures: "007" is not "7".
+    let figures = Set(section.columns.filter { Self.figureFormats.contains($0.format) }.map(\.name))
     let (former, order) = (old.keyed(by: key), new.keyed(by: key))
     var changes: [Change] = []
     func change(
       _ row: [String], _ kind: Change.Kind, _ column: String = "", _ before: String = "", _ after: String = ""
     ) {
-      let difference: ExactDecimal? =
-        if let x = ExactDecimal(before), let y = ExactDecimal(after) { y.subtracting(x) } else { nil }
+      var difference: ExactDecimal?
+      if figures.contains(column), let x = ExactDecimal(before), let y = ExactDecimal(after) {
+        difference = y.subtracting(x)
+      }
       // The same amount with another number of zeros behind it has not changed.
       if kind == .changed, let difference, difference.isZero { return }
       changes.append(

@@ -12,6 +12,16 @@ struct SetManifest: Sendable, Hashable, Codable {
     var path: String
     var bytes: Int
     var sha256: String
+    /// The rows of a data file, its heading not counted; nil for what has no rows.
+    var rows: Int?
+
+    var json: JSONValue {
+      var members: [JSONValue.Member] = [
+        .init("path", .string(path)), .init("bytes", .integer(bytes)), .init("sha256", .string(sha256)),
+      ]
+      if let rows { members.append(.init("rows", .integer(rows))) }
+      return .object(members)
+    }
   }
 
   /// One page with its data files.
@@ -23,12 +33,15 @@ struct SetManifest: Sendable, Hashable, Codable {
     var files: [String]
     /// When it was rendered; nil in sets of older versions.
     var renderedAt: String?
+    /// Changes with what its banner says: the state of the set and the reasons for it; nil in sets of older versions.
+    var banner: String?
 
     private enum CodingKeys: String, CodingKey {
       case name, fingerprint
       case runID = "run_id"
       case files
       case renderedAt = "rendered_at"
+      case banner
     }
   }
 
@@ -84,12 +97,7 @@ struct SetManifest: Sendable, Hashable, Codable {
       .init("schema_version", .integer(schemaVersion)), .init("project", .string(project)),
       .init("as_of", .string(asOf)), .init("state", .string(state)), .init("run_id", .string(runID)),
       .init("generated_at", .string(generatedAt)), .init("reports", .array(reports.map(\.json))),
-      .init(
-        "files",
-        .array(
-          files.map { file in
-            ["path": .string(file.path), "bytes": .integer(file.bytes), "sha256": .string(file.sha256)]
-          })),
+      .init("files", .array(files.map(\.json))),
     ]
     if let stale { members.append(.init("stale", stale.manifestJSON)) }
     return Array((JSONValue.object(members).text(openLevels: 2) + "\n").utf8)
@@ -108,6 +116,7 @@ extension SetManifest.Report {
       .init("files", .array(files.map { .string($0) })),
     ]
     if let renderedAt { members.append(.init("rendered_at", .string(renderedAt))) }
+    if let banner { members.append(.init("banner", .string(banner))) }
     return .object(members)
   }
 }

@@ -1,6 +1,7 @@
 // One set in the making: which pages must be rendered, their content from one snapshot, and every file of the set.
 // Invariant: a page that is kept says exactly what it would say now: the contents of all pages are made, for the workbook
-// has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say.
+// has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say, and so is
+// one whose banner says another state of the set, or other reasons for it, than the set has now.
 
 internal import Cache
 internal import Definitions
@@ -16,8 +17,8 @@ struct SetPlan: Sendable {
   var files: [(path: String, content: OutputFolder.Content)] = []
   /// The pages that were rendered; all others are kept.
   var rendered: Set<String> = []
-  /// Figures of the set that are from before the last change.
-  var stale: [StaleFigures] = []
+  /// What of the set is from before the last change, or not proven, in sentences.
+  var stale: [String] = []
 }
 
 /// Renders what has changed of one set.
@@ -55,14 +56,18 @@ struct SetRenderer: Sendable {
   func render(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let locale = project.locale
     let notation = FigureNotation(
-      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern)
+      decimalMark: locale.decimalMark, groupingMark: locale.groupingMark, datePattern: locale.datePattern,
+      timeZone: TimeZoneRules(named: project.calendar.timeZone))
     return try await FigureNotation.$current.withValue(notation) { try await renderAll(names, force: force) }
   }
 
   private func renderAll(_ names: ReportSelection, force: Bool) async throws -> SetPlan? {
     let state = try await LedgerState.read(asOf: run.asOf, on: connection)
     let pages = Self.pages(of: project)
-    let fingerprints = PageFingerprints(project: project, state: state, asOf: run.asOf, pages: pages)
+    let checks = try await CheckStanding.read(
+      ReportQueries(project: project, asOf: run.asOf, connection: connection), state: state)
+    let fingerprints = PageFingerprints(
+      project: project, state: state, checks: checks.mark, asOf: run.asOf, pages: pages)
     let wanted = Dictionary(
       uniqueKeysWithValues: pages.map { page in
         (page.name, project.report(named: page.name).map(fingerprints.fingerprint) ?? fingerprints.builtIn(page.name))
@@ -78,28 +83,35 @@ struct SetRenderer: Sendable {
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(
-      stale, forced: force ? names : .named([]), wanted: wanted, state: state, pages: pages, fingerprints: fingerprints)
+      stale, forced: force ? names : .named([]), wanted: wanted, state: state, checks: checks, pages: pages,
+      fingerprints: fingerprints)
   }
 
   // MARK: Rendering
 
   private func render(
     _ stale: Set<String>, forced: ReportSelection, wanted: [String: String], state: LedgerState,
-    pages: [PageContext.Page], fingerprints: PageFingerprints
+    checks: CheckStanding, pages: [PageContext.Page], fingerprints: PageFingerprints
   ) async throws -> SetPlan {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
     if let cache {
-      queries.cache = try await .begin(cache, project: project, state: state, position: position, on: connection)
+      queries.cache = try await .begin(
+        cache, project: project, state: state, asOf: run.asOf, position: position, on: connection)
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)
-    let viewTotals = try await ReconciliationPage(queries: queries).viewTotals()
+    let proof = ReconciliationPage(queries: queries)
+    let totals = try await queries.attempt {
+      let tables = try await TableTotals.read(queries)
+      return (tables: tables, views: try await proof.viewTotals(tables))
+    }
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
       job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
-      draftReasons: state.draftReasons(project) + [ReconciliationPage.draftReason(viewTotals)].compactMap(\.self),
+      draftReasons: state.draftReasons(project)
+        + [(try? totals.get()).flatMap { ReconciliationPage.draftReason(views: $0.views) }].compactMap(\.self),
       rejectedRows: state.rejectedRows)
 
     var plan = SetPlan(rendered: stale)
@@ -107,80 +119,90 @@ struct SetRenderer: Sendable {
     var fragments: [String: [UInt8]] = [:]
     var headlines: [[ContentBlock]] = []
     var sheets: [String: WorkbookRendering.Page] = [:]
-    /// What is rendered anew, with the feeds that it reads.
-    var contents: [(content: ReportContent, feeds: [PageContext.FeedReach])] = []
+    var rows: [String: Int] = [:]
+    /// Every page with the feeds that it reads, and its entry in the published set where that has the same figures.
+    var contents: [(content: ReportContent, feeds: [PageContext.FeedReach], kept: SetManifest.Report?)] = []
     var ties: [(name: String, ties: [ReportTie])] = []
 
-    let csvPaths = csvPaths()
+    let csvPaths = Self.csvPaths(of: project.reports)
     for report in project.reports {
       let paths = csvPaths[report.name] ?? []
-      let kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
+      var kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
       // The workbook holds every page of a set, so that the rows of kept ones are asked for, too.
       var said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: kept != nil)
       let inputs = Set(fingerprints.inputs(of: report))
-      let feeds = reach.filter { inputs.contains($0.feed) }
-      if let kept, isSame(said.content) {
-        plan.files += kept.files.map { ($0, .kept) }
-        entries[report.name] = kept
-        if report.outputs.contains(.json) { fragments[report.name] = Self.fragment(said.content) }
-        sheets[report.name] = .init(content: said.content, feeds: feeds)
-      } else {
-        if kept != nil {
-          said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
-          plan.rendered.insert(report.name)
-        }
-        contents.append((said.content, feeds))
+      if kept != nil, !isSame(said.content) {
+        kept = nil
+        said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
+        plan.rendered.insert(report.name)
       }
-      plan.stale += said.stale
+      contents.append((said.content, reach.filter { inputs.contains($0.feed) }, kept))
+      plan.stale += said.stale.map(\.sentence)
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
       headlines.insert(said.headlines, at: report.tellsWhatMoved ? 0 : headlines.count)
     }
+    let proven = try await queries.attempt {
+      let reports = try await proof.reportTotals(ties)
+      let (tables, views) = try totals.get()
+      return (reports, try await proof.content(tables: tables, views: views, reports: reports))
+    }
+    switch proven {
+    case .success(let (reports, content)):
+      contents.append((content, reach, nil))
+      context.draftReasons += plan.stale + [ReconciliationPage.draftReason(reports: reports)].compactMap(\.self)
+    case .failure(let error):
+      // Figures that nothing proves are published only among others that are from before.
+      if plan.stale.isEmpty { throw error }
+      let (content, sentence) = ReconciliationPage.notMade(error)
+      contents.append((content, reach, nil))
+      plan.stale.append(sentence)
+      context.draftReasons += plan.stale
+    }
     context.hasStaleFigures = !plan.stale.isEmpty
-    context.draftReasons += plan.stale.map(\.sentence)
-    let proof = ReconciliationPage(queries: queries)
-    let reportTotals = try await proof.reportTotals(ties)
-    if let reason = ReconciliationPage.draftReason(reports: reportTotals) { context.draftReasons.append(reason) }
-    contents.append((try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach))
-    contents.append((try await proof.content(views: viewTotals, reports: reportTotals), reach))
-    contents.append((try await DataQualityPage(queries: queries, run: run).content(reach: reach), reach))
-    contents.append((try await RunPage(queries: queries, run: run).content(), reach))
+    contents += [
+      (try await IndexPage(queries: queries).content(headlines: headlines.flatMap { $0 }), reach, nil),
+      (try await DataQualityPage(queries: queries, standing: checks).content(reach: reach), reach, nil),
+      (try await RunPage(queries: queries, run: run).content(), reach, nil),
+    ]
 
-    let definitions = DefinitionPages(project: project, asOf: run.asOf)
-    for (var content, feeds) in contents {
-      if Self.builtIns.contains(content.name) {
-        // Page one's figures lead to the reports that they are of.
+    for (var content, feeds, kept) in contents {
+      let name = content.name
+      if Self.builtIns.contains(name) {
+        // Page one's figures lead to the reports that they are of, and sentences to the section with their rows.
         for index in content.blocks.indices where content.blocks[index].sources.isEmpty {
-          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: index, of: content.name)
+          let evidence = content.blocks[index].evidence
+          guard
+            let place = evidence.map({ rows in content.blocks.firstIndex { $0.dataset?.csvPath == rows.csvPath } })
+              ?? index
+          else { continue }
+          content.blocks[index].sources = DefinitionPages.links(for: content.blocks[index], at: place, of: name)
         }
       }
+      sheets[name] = .init(content: content, feeds: feeds)
+      if content.outputs.contains(.json) { fragments[name] = Self.fragment(content) }
+      for dataset in content.datasets { for path in dataset.writtenPaths { rows[path] = dataset.totalRows } }
+      // What its banner says may have changed though its figures did not.
+      if let kept, kept.banner == context.banner {
+        plan.files += kept.files.map { ($0, .kept) }
+        entries[name] = kept
+        continue
+      }
+      plan.rendered.insert(name)
       var page = context
       page.feeds = feeds
-      var files: [(path: String, bytes: [UInt8])] = []
-      if content.outputs.contains(.html) {
-        files.append(("\(content.name).html", PageLayout(context: page).page(content)))
+      var files = markup(content, page)
+      if let kept {
+        let made = Set(files.map(\.path))
+        plan.files += kept.files.filter { !made.contains($0) }.map { ($0, .kept) }
+      } else {
+        files += data(content, fragments[name])
       }
-      if let sources = definitions.page(about: content) {
-        files.append((DefinitionPages.path(of: content.name), sources))
-      }
-      if content.outputs.contains(.json) {
-        let fragment = Self.fragment(content)
-        fragments[content.name] = fragment
-        files.append(("data/\(content.name).json", fragment))
-      }
-      for dataset in content.datasets {
-        if dataset.isWritten { files.append((dataset.csvPath, dataset.csv)) }
-        if let path = dataset.writtenExtractPath, let extract = dataset.extract { files.append((path, extract)) }
-      }
-      sheets[content.name] = .init(content: content, feeds: feeds)
-      if content.name == IndexPage.name { files.append((DefinitionPages.inputs, definitions.views())) }
       plan.files += files.map { ($0.path, .bytes($0.bytes)) }
-      let name = content.name
       entries[name] = SetManifest.Report(
         // A page of a set with figures from before is made again whatever else has changed.
         name: name, fingerprint: plan.stale.isEmpty ? wanted[name] ?? "" : "", runID: run.runID.description,
-        files: files.map(\.path),
-        renderedAt: moment.description)
+        files: kept?.files ?? files.map(\.path), renderedAt: moment.description, banner: context.banner)
     }
 
     let order = pages.map(\.name)
@@ -197,9 +219,35 @@ struct SetRenderer: Sendable {
     plan.files.append((SummaryText.fileName, .bytes(text.bytes)))
     let manifest = SetManifest(
       project: project.name, asOf: run.asOf.description, state: context.stateWord, runID: run.runID.description,
-      generatedAt: moment.description, reports: order.compactMap { entries[$0] }, files: manifestFiles(plan.files))
+      generatedAt: moment.description, reports: order.compactMap { entries[$0] },
+      files: manifestFiles(plan.files, rows: rows))
     plan.files.append((SetManifest.fileName, .bytes(manifest.json)))
     return plan
+  }
+
+  /// The pages about one content, which carry the banner of the set.
+  private func markup(_ content: ReportContent, _ context: PageContext) -> [(path: String, bytes: [UInt8])] {
+    let definitions = DefinitionPages(project: project, context: context)
+    var files: [(path: String, bytes: [UInt8])] = []
+    if content.outputs.contains(.html) {
+      files.append(("\(content.name).html", PageLayout(context: context).page(content)))
+    }
+    if let sources = definitions.page(about: content) {
+      files.append((DefinitionPages.path(of: content.name), sources))
+    }
+    if content.name == IndexPage.name { files.append((DefinitionPages.inputs, definitions.views())) }
+    return files
+  }
+
+  /// The files with the figures of one content.
+  private func data(_ content: ReportContent, _ fragment: [UInt8]?) -> [(path: String, bytes: [UInt8])] {
+    var files: [(path: String, bytes: [UInt8])] = []
+    if let fragment { files.append(("data/\(content.name).json", fragment)) }
+    for dataset in content.datasets {
+      if dataset.isWritten { files.append((dataset.csvPath, dataset.csv)) }
+      if let path = dataset.writtenExtractPath, let extract = dataset.extract { files.append((path, extract)) }
+    }
+    return files
   }
 
   /// What one report says.
@@ -281,10 +329,13 @@ struct SetRenderer: Sendable {
     return files.filter { seen.insert($0.path).inserted }
   }
 
-  private func manifestFiles(_ files: [(path: String, content: OutputFolder.Content)]) -> [SetManifest.File] {
+  private func manifestFiles(
+    _ files: [(path: String, content: OutputFolder.Content)], rows: [String: Int]
+  ) -> [SetManifest.File] {
     files.compactMap { path, content -> SetManifest.File? in
       switch content {
-      case .bytes(let bytes): .init(path: path, bytes: bytes.count, sha256: ContentHash.sha256(bytes))
+      case .bytes(let bytes):
+        .init(path: path, bytes: bytes.count, sha256: ContentHash.sha256(bytes), rows: rows[path])
       case .kept: previous?.file(at: path)
       }
     }.sorted { $0.path < $1.path }
@@ -310,16 +361,23 @@ struct SetRenderer: Sendable {
 
   // MARK: Names of data files
 
-  /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`; a name that is taken already,
-  /// by another section or by a built-in page, gets the report's name and the section's place.
-  private func csvPaths() -> [String: [String]] {
-    var taken = Self.reserved
+  /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`, with a number behind it where the
+  /// name is taken already, by another section or by a built-in page. No two sections share a path, and a name that a
+  /// section gives itself is not taken by one that gives itself none.
+  static func csvPaths(of reports: [ReportDefinition]) -> [String: [String]] {
+    let named = Set(reports.flatMap(\.sections).compactMap(\.csv))
+    var taken = reserved
     var paths: [String: [String]] = [:]
-    for report in project.reports {
+    for report in reports {
       paths[report.name] = report.sections.enumerated().map { index, section in
-        let slug = Self.slug(section.title, else: String(index + 1))
-        var name = section.csv ?? "\(report.name)_\(slug)"
-        if !taken.insert(name).inserted { name = "\(report.name)_\(slug)_\(index + 1)" }
+        let base = "\(report.name)_\(slug(section.title, else: String(index + 1)))"
+        if let csv = section.csv, taken.insert(csv).inserted { return "data/\(csv).csv" }
+        var name = base
+        var number = index + 1
+        while named.contains(name) || !taken.insert(name).inserted {
+          name = "\(base)_\(number)"
+          number += 1
+        }
         return "data/\(name).csv"
       }
     }
@@ -327,11 +385,10 @@ struct SetRenderer: Sendable {
   }
 
   private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "runs", "feeds",
-    "checks",
+    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
+    "feeds",
     "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
-    "refused_files",
-    "check_outcomes", "check_examples",
+    "refused_files", "check_outcomes", "check_examples",
   ]
 
   /// Lower-case letters and digits with `_` between words.

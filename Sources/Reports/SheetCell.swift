@@ -20,11 +20,12 @@ struct SheetCell: Sendable, Hashable {
   init(_ figure: Figure, format: CellFormat, currency: String?) {
     switch figure {
     case .missing: self.init(.blank, .general)
-    case .text(let text): self.init(.text(legible(text)), .text)
+    case .numeral(let text), .text(let text): self.init(.text(legible(text)), .text)
     case .date(let date): self.init(.date(date), format == .month ? .month : .date)
-    case .moment(let moment):
+    case .moment(let moment), .clock(let moment):
+      let reading = figure.reading ?? moment
       self.init(
-        .moment(microsecondsSince1970: moment.microsecondsSince1970), format == .date ? .date : .moment)
+        .moment(microsecondsSince1970: reading.microsecondsSince1970), format == .date ? .date : .moment)
     case .number(let number):
       switch format {
       case .identifier, .text: self.init(.text(number.description), .text)

@@ -57,17 +57,14 @@ struct StaleMark: Sendable, Hashable, Codable {
   /// With the files, as the manifest holds it.
   var manifestJSON: JSONValue {
     guard case .object(let members) = json else { return json }
-    let list: [JSONValue] = files.map { file in
-      ["path": .string(file.path), "bytes": .integer(file.bytes), "sha256": .string(file.sha256)]
-    }
-    return .object(members + [.init("files", .array(list))])
+    return .object(members + [.init("files", .array(files.map(\.json)))])
   }
 
   // MARK: Files
 
   /// Whether a file of a set carries the state of the set.
   static func isMarked(_ path: String) -> Bool {
-    path.hasSuffix(".html") && !path.contains("/") || path == SummaryText.fileName || path == "report.json"
+    path.hasSuffix(".html") || path == SummaryText.fileName || path == "report.json"
   }
 
   /// The bytes of a file with the mark; nil when it has no place for it.

@@ -105,7 +105,7 @@ extension Dataset {
   /// About how many characters a cell shows; of a long text no more are counted than make a difference.
   fileprivate func shownCharacters(_ row: [Figure], _ column: Int) -> Int {
     if case .text(let text) = row[column] { return text.prefix(60).count }
-    if case .moment = row[column] { return 19 }
+    if row[column].reading != nil { return 19 }
     return self.text(row, column).count
   }
 }

@@ -66,6 +66,7 @@ struct WorkbookSheet {
       let reach = page.feeds.map { "\($0.feed) \($0.through)" }.joined(separator: ", ")
       try sentence("Data through: \(reach).", .note, &writer)
     }
+    try sentence("Currency: \(page.content.currencyText).", .note, &writer)
     row += 1
   }
 

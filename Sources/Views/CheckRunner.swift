@@ -76,8 +76,8 @@ public struct CheckRunner: Sendable {
     let name = "\(check.name): \(test.label)"
     // Versions were read before the rows: what comes in between is looked at again.
     let pass = CheckPass(
-      inputVersions: test.inputs.map { "\($0)=\(versions[$0] ?? 0)" }.joined(separator: " "),
-      asOf: test.dependsOnDate ? asOf : nil)
+      inputVersions: CheckPass.text(of: test.inputs, at: versions),
+      asOf: test.dependsOnDate || !test.isSteady ? asOf : nil, isSteady: test.isSteady)
     if test.isSteady, try await CheckLedger.passes(of: check.name, on: connection)[test.hash] == pass {
       return CheckOutcome(
         name: name, status: .skipped, message: "unchanged since it passed", position: test.position)
@@ -88,7 +88,7 @@ public struct CheckRunner: Sendable {
     outcome.isRoutine = !test.isSteady
     if let failure = outcome.failure {
       try await CheckLedger.record(failure, run: run, asOf: asOf, on: connection)
-    } else if test.isSteady {
+    } else {
       try await CheckLedger.recordPass(
         of: check.name, test: test.hash, pass, keeping: check.tests.map(\.hash), on: connection)
     }
@@ -110,7 +110,7 @@ public struct CheckRunner: Sendable {
       }
     } catch let error as PostgresError where error.kind == .server && !error.isTransient && !Task.isCancelled {
       let failure = CheckFailure(
-        name: check.name, test: test.label, isError: true, failingRows: nil,
+        name: check.name, test: test.label, testHash: test.hash, isError: true, failingRows: nil,
         message: "the server refused it: \(error.message)", position: "\(test.position)", sqlState: error.sqlState)
       return CheckOutcome(name: "", status: .broken, message: failure.message, failure: failure)
     }
@@ -161,7 +161,7 @@ public struct CheckRunner: Sendable {
     _ test: CheckTest, _ check: CheckDefinition, isError: Bool, rows: Int, message: String, _ examples: [CheckExample]
   ) -> CheckOutcome {
     let failure = CheckFailure(
-      name: check.name, test: test.label, isError: isError, failingRows: rows, message: message,
+      name: check.name, test: test.label, testHash: test.hash, isError: isError, failingRows: rows, message: message,
       position: "\(test.position)", examples: examples)
     return CheckOutcome(name: "", status: isError ? .failed : .warned, message: message, failure: failure)
   }

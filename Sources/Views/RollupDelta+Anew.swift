@@ -1,5 +1,5 @@
 // Reading groups anew whose extremes may have left: from the finer state where that tells all, otherwise from the table.
-// Invariant: both ways of reading the table, one pass for all groups and a lookup for each, give the same cells. What is
+// Invariant: all ways of reading the table, one pass for all groups and a lookup for each, give the same cells. What is
 // exactly in a group is decided by the group's own expression; the rest only lets an index serve.
 
 internal import Definitions
@@ -7,18 +7,37 @@ internal import Postgres
 
 extension RollupDelta {
   /// How the groups in doubt are found in the table.
-  enum AnewReading {
+  enum AnewReading: Equatable {
     /// One pass over the table, whatever the number of groups.
     case pass
-    /// A lookup for each group, which takes an index, and keys that are not null.
+    /// A lookup for each group by its keys, which takes an index on one of them, and keys that are not null.
     case lookups
+    /// A lookup for each group by the stretch of time that contains it, which takes an index on that column.
+    case stretches
   }
 
   /// The measures that have to be read anew.
   private var read: [RollupMeasure] { measures.filter(sql.isReadAnew) }
 
-  /// Whether the groups can be looked up one by one.
-  var canLookUp: Bool { !read.isEmpty && sql.belowForAnew == nil }
+  /// The ways in which the groups can be looked up one by one.
+  var lookups: [AnewReading] {
+    if read.isEmpty || sql.belowForAnew != nil { return [] }
+    return (periods.count < groups.count ? [.lookups] : []) + (periods.isEmpty ? [] : [.stretches])
+  }
+
+  /// How many rows lie in the periods of the groups in doubt, each counted for every such group, and how many there are.
+  var countStretches: String {
+    let names = periods.map { quoteIdentifier(groups[$0.group].name) }.joined(separator: ", ")
+    let keys = periods.map { Self.key($0.group) }.joined(separator: ", ")
+    let state = sql.state.quoted
+    return """
+      select coalesce(sum(c.n * s.n), 0)::float8, (select coalesce(sum("__n"), 0)::float8 from \(state))
+      from (select \(keys), count(*) as n from daybook_change where "__anew" group by \(keys)) as c
+      join (select \(names), sum("__n") as n from \(state) group by \(names)) as s
+        on (\(periods.map { "c.\(Self.key($0.group))" }.joined(separator: ", "))) =
+          (\(periods.map { "s.\(quoteIdentifier(groups[$0.group].name))" }.joined(separator: ", ")))
+      """
+  }
 
   /// Makes `daybook_anew`, the extremes of the groups in doubt by their number; nil when measures only add up.
   ///
@@ -42,12 +61,12 @@ extension RollupDelta {
     let parts = matches(groups.indices.map { "b.\(Self.key($0))" }, keysOf: "c").prefix(withNull ? 2 : 1).map { match in
       // Where a key may be null, no stretch of time contains it.
       let stretches =
-        sql.belowForAnew != nil
+        sql.belowForAnew != nil || reading == .lookups
         ? [] : periods.filter { match.only == nil || !withNull || !sql.mayBeNull(groups[$0.group]) }.map(\.condition)
       return (conditions: (stretches + [match.on]).joined(separator: " and "), only: withNull ? match.only : nil)
     }
     switch reading {
-    case .lookups:
+    case .lookups, .stretches:
       // An aggregate for each group: no plan can make one pass of it.
       return """
         select c."__number" as "__place", r.*
@@ -79,9 +98,13 @@ extension RollupDelta {
       guard let (column, length) = sql.period(group) else { return nil }
       let name = "b.\(quoteIdentifier(column))"
       let key = "c.\(Self.key(index))"
-      // Behind the last day of which moments can be counted on, the stretch has no end: `infinity` is in it.
+      // Behind the last day of which moments can be counted on, the stretch has no end: `infinity` is in it. Before the
+      // first, it has no beginning.
       let isNear = "\(key) < date '290000-01-01'"
-      let low = "(case when \(isNear) then \(key)::timestamp - interval '1 day' else timestamp '289999-12-31' end)"
+      let low = """
+        (case when \(key) < date '4714-12-31 BC' then timestamp '-infinity' \
+        when \(isNear) then \(key)::timestamp - interval '1 day' else timestamp '289999-12-31' end)
+        """
       let high = """
         (case when \(isNear) then \(key)::timestamp + interval '\(length)' + interval '1 day' \
         else timestamp 'infinity' end)

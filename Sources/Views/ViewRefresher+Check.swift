@@ -212,7 +212,8 @@ extension ViewRefresher {
     var outcome = CheckOutcome(
       name: name, isPassed: false, message: found.sentence(of: "groups of this slice differ from a recompute"))
     outcome.failure = CheckFailure(
-      name: view.name, test: "slice \(slice.number + 1) of \(RollupSlice.count)", isError: true,
+      name: view.name, test: "slice \(slice.number + 1) of \(RollupSlice.count)", testHash: view.definitionHash,
+      isError: true,
       failingRows: found.differing, message: outcome.message, position: "\(view.position)", examples: found.examples)
     return outcome
   }
@@ -250,8 +251,8 @@ extension ViewRefresher {
       var failure =
         outcome.failure
         ?? CheckFailure(
-          name: view.name, test: String(outcome.name.dropFirst(view.name.count + 2)), isError: true, failingRows: nil,
-          message: "", position: "\(view.position)")
+          name: view.name, test: String(outcome.name.dropFirst(view.name.count + 2)), testHash: view.definitionHash,
+          isError: true, failingRows: nil, message: "", position: "\(view.position)")
       failure.message = outcome.message
       failure.isRepaired = isRepaired
       found.outcomes[index].failure = failure

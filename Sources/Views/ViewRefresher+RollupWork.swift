@@ -46,7 +46,7 @@ extension ViewRefresher {
       case .applied(let groups, let anew, let reading, let growth):
         result.detail =
           "by delta: \(count) images of \(batches) \(batches == 1 ? "batch" : "batches") onto \(groups) groups"
-          + (anew > 0 ? ", \(anew) of them \(reading == .lookups ? "looked up" : "read") anew" : "")
+          + (anew > 0 ? ", \(anew) of them \(reading == .pass ? "read" : "looked up") anew" : "")
           + (why.map { "; \($0)" } ?? "")
         result.timed = (.delta, count)
         result.isChanged = groups > 0
@@ -174,15 +174,13 @@ extension ViewRefresher {
     for statement in statements { try await connection.execute(statement) }
   }
 
-  /// Applies images, and where the expressions over them are yet to be worked out does so in a savepoint: a row that came
-  /// and went may be more than an expression bears, and is in no table.
+  /// Applies images, in a savepoint: a row that came and went may be more than an expression bears, and is in no table.
   private nonisolated(nonsending) func attempt(
     _ delta: RollupDelta, on connection: PostgresConnection
   ) async throws -> Application {
     // A delta looks up few places of tables that the night has just read or written, mostly from memory.
     try await connection.executeScript(
       "set local jit = off; set local work_mem = '64MB'; set local random_page_cost = 1.1")
-    guard delta.images.create == nil else { return try await apply(delta, on: connection) }
     do {
       return try await connection.withTransaction { connection in try await apply(delta, on: connection) }
     } catch let error as PostgresError where error.isOverValues {
@@ -232,17 +230,26 @@ extension ViewRefresher {
     _ delta: RollupDelta, _ survey: RollupDelta.Survey, of groups: Int, on connection: PostgresConnection
   ) async throws -> RollupDelta.AnewReading? {
     if survey.anew == 0 { return nil }
-    guard delta.canLookUp, survey.anewWithNull == 0 else { return .pass }
+    if delta.lookups.isEmpty || survey.anewWithNull > 0 { return .pass }
+    if let anewReading { return delta.lookups.contains(anewReading) ? anewReading : .pass }
     if groups < Self.statisticsMinimum {
       try await connection.execute("analyze pg_temp.daybook_change (\"__anew\")")
     }
     let pass = try await cost(of: delta.selectAnew(by: .pass, withNull: false), on: connection)
-    let lookups = try await cost(of: delta.selectAnew(by: .lookups, withNull: false), on: connection)
-    // The server supposes a two-hundredth of the table behind a stretch of time, and that its pages have to be fetched:
-    // lookups that were measured as fast as a pass were expected to cost a hundred times as much. One that costs a good
-    // part of a pass has no index.
-    let isIndexed = lookups / Double(survey.anew) < pass / 4
-    return isIndexed && lookups < 8 * pass ? .lookups : .pass
+    for reading in delta.lookups {
+      let cost = try await cost(of: delta.selectAnew(by: reading, withNull: false), on: connection)
+      // A lookup that costs a good part of a pass has no index.
+      guard cost / Double(survey.anew) < pass / 4 else { continue }
+      // The server supposes that the page of each row found has to be fetched: lookups by key that were measured as fast
+      // as a pass were expected to cost a hundred times as much.
+      if reading == .lookups, cost < 8 * pass { return reading }
+      // It knows nothing of how much a stretch of time holds; the state does. A row found so was measured as fast as one
+      // of a pass, and a day to spare on both sides of a day makes three of one.
+      guard reading == .stretches, let row = try await connection.query(delta.countStretches).first else { continue }
+      let (found, all) = (try row.decode(0, as: Double.self), try row.decode(1, as: Double.self))
+      if 3 * found < all / 2 { return reading }
+    }
+    return .pass
   }
 
   /// What the server expects a query to cost, in its own units.

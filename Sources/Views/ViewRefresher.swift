@@ -16,6 +16,8 @@ public struct ViewRefresher: Sendable {
   let project: Project
   let pool: PostgresPool
   let progress: any ProgressSink
+  /// How groups in doubt are read wherever that is possible; what it would cost decides when nil.
+  var anewReading: RollupDelta.AnewReading?
 
   /// Creates a refresher that borrows connections from `pool`.
   public init(project: Project, pool: PostgresPool, progress: any ProgressSink = NullProgress()) {

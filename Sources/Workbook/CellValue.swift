@@ -13,7 +13,7 @@ public enum CellValue: Sendable, Hashable {
   case number(ExactDecimal, amountDecimals: Int?)
   /// A day.
   case date(CivilDate)
-  /// A point in time in UTC.
+  /// A day and a time, as a clock that runs in UTC would show them.
   case moment(microsecondsSince1970: Int64)
 }
 

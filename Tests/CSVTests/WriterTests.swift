@@ -30,7 +30,7 @@ struct WriterTests {
     }
   }
 
-  @Test(arguments: ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1", "＋1", "－1", "＠x"])
+  @Test(arguments: ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "＝1", "＋1", "－1", "＠x"])
   func aFormulaInATextColumnIsDefused(_ formula: String) throws {
     var writer = CSVWriter()
     try writer.field(formula, formulaGuard: true)
@@ -39,6 +39,24 @@ struct WriterTests {
     try writer.endRecord()
     let seen = try records(writer.takeBytes())
     #expect(seen.first?.fields.map { text($0.bytes) } == ["'" + formula, "plain", "a=b"])
+  }
+
+  /// A spreadsheet whose list separator is the semicolon divides there, and takes quotes within a field as they are.
+  @Test(arguments: [
+    ("x;=cmd|' /C calc'!A0;y", "x;'=cmd|' /C calc'!A0;y"), ("a\t@x", "a\t'@x"), ("a\n=1\r\n+2", "a\n'=1\r\n'+2"),
+    ("\n=1", "'\n'=1"), (";＝1", ";'＝1"), ("a;b", "a;b"), ("a;-5;;--", "a;'-5;;'--"),
+  ])
+  func aFormulaBehindAnotherSeparatorIsDefusedAndQuoted(_ formula: String, _ inert: String) throws {
+    var writer = CSVWriter()
+    try writer.field(1)
+    try writer.field(formula, formulaGuard: true)
+    try writer.endRecord()
+    let bytes = writer.takeBytes()
+    #expect(text(bytes) == "1,\"\(inert)\"\n")
+    #expect(try records(bytes).first?.fields.map { text($0.bytes) } == ["1", inert])
+    try writer.field(formula)
+    try writer.endRecord()
+    #expect(try records(writer.takeBytes()).first?.fields.map { text($0.bytes) } == [formula])
   }
 
   @Test func amountsAreNotTakenForFormulasUnlessAsked() throws {

@@ -62,6 +62,21 @@ import Testing
     #expect(old.key.description.count == 64)
   }
 
+  @Test func nextNightAsksTheSameForAnotherDay() {
+    func ask(_ day: Int32?, _ dates: [Int32]) -> CacheQuestion {
+      CacheQuestion(
+        sql: "select $1, $2", parameters: dates.map { .date(daysSince1970: $0) }, day: day, session: plainSession,
+        codeVersion: "1", inputs: [])
+    }
+    let questions = [ask(5, [5, 1]), ask(6, [6, 1]), ask(nil, [5, 1]), ask(1, [5, 1]), ask(5, [5, 2])]
+    #expect(Set(questions.map(\.key)).count == questions.count)
+    #expect(questions[0].slot == questions[1].slot)
+    // What is asked without the day is the same question every night.
+    #expect(ask(7, [5, 1]).key == ask(nil, [5, 1]).key)
+    // A date that is not the night's is one of the question; so is where the night's stands.
+    #expect(Set(questions.dropFirst().map(\.slot)).count == 4)
+  }
+
   @Test(arguments: [
     ("select now()", "now"), ("select CURRENT_DATE", "current_date"), ("select random()", "random"),
     ("select * from t where at > 'today'::date", "today"), ("select current_user", "current_user"),
@@ -70,6 +85,7 @@ import Testing
     ("select * into other from t", "into"), ("select * from pg_temp.t", "pg_temp"), ("select pg_sleep(1)", "pg_sleep"),
     ("select * from t tablesample system (10)", "tablesample"), ("select clock_timestamp ( )", "clock_timestamp"),
     ("select * from daybook.file", "daybook"), ("select current_setting('x')", "current_setting"),
+    ("select user", "user"), ("select dblink('select 1')", "dblink"),
   ])
   func statementThatDependsOnMoreThanItsTablesIsNotKept(_ sql: String, _ word: String) {
     #expect(StatementRule.refusal(sql) == "it says \"\(word)\"")

@@ -24,7 +24,6 @@ import Testing
               let bytes = [UInt8](repeating: 7, count: number * 60)
               await tier.put(CacheEntry(question: question("select \(number)"), value: value(bytes)))
             }
-            if number % 50 == 0 { await tier.remove(key) }
             if number % 100 == 3 {
               let held = await tier.statistics()
               #expect(held.bytes <= bound)
@@ -47,7 +46,7 @@ import Testing
     #expect(before.entries == 50 && before.evictions == 0)
     let giant = question("select giant")
     let isStored = await tier.put(CacheEntry(question: giant, value: value([UInt8](repeating: 1, count: 50_000))))
-    #expect(!isStored)
+    #expect(isStored == .refused)
     let after = await tier.statistics()
     #expect(after.entries == 50 && after.evictions == 0 && after.refused == 1)
     for item in small {
@@ -70,22 +69,24 @@ import Testing
 
   @Test func olderPositionNeverTakesTheFreshersPlace() async {
     let tier = MemoryTier()
-    #expect(await tier.put(CacheEntry(question: question(), value: value([2], position: 20))))
-    #expect(await tier.put(CacheEntry(question: question(), value: value([1], position: 19))) == false)
-    #expect(await tier.put(CacheEntry(question: question(), value: value([0], position: nil))) == false)
+    #expect(await tier.put(CacheEntry(question: question(), value: value([2], position: 20))) == .stored)
+    #expect(await tier.put(CacheEntry(question: question(), value: value([1], position: 19))) == .overtaken)
+    #expect(await tier.put(CacheEntry(question: question(), value: value([0], position: nil))) == .overtaken)
     #expect(await tier.get(question().key, at: noon)?.bytes == [2])
-    #expect(await tier.put(CacheEntry(question: question(), value: value([3], position: 20))))
+    #expect(await tier.put(CacheEntry(question: question(), value: value([3], position: 20))) == .stored)
     // Of a slot the freshest is found, not the last that was stored.
     let older = question(inputs: [CacheInput("orders", version: 0)])
-    #expect(await tier.put(CacheEntry(question: older, value: value([1], position: 5))))
+    #expect(await tier.put(CacheEntry(question: older, value: value([1], position: 5))) == .stored)
     #expect(await tier.newest(of: question().slot)?.bytes == [3])
     // What has expired stands in nobody's way, whatever server it came from.
-    #expect(await tier.put(CacheEntry(question: question(), value: value([4], at: moment(3_600), position: 1))))
+    let late = CacheEntry(question: question(), value: value([4], at: moment(3_600), position: 1))
+    #expect(await tier.put(late) == .stored)
   }
 
   @Test func dearEntriesOutliveCheapOnesOfTheSameUse() async {
-    let tier = MemoryTier(maximumBytes: 100 * (1_000 + MemoryTier.overheadBytes))
     let bytes = [UInt8](repeating: 0, count: 1_000)
+    let entry = CacheEntry(question: question("select 100"), value: value(bytes))
+    let tier = MemoryTier(maximumBytes: 100 * MemoryTier.size(of: entry))
     for number in 0..<60 {
       let cost: Duration = number % 2 == 0 ? .seconds(2) : .milliseconds(1)
       let item = question("select \(number)")
@@ -100,6 +101,25 @@ import Testing
       kept[number % 2] += 1
     }
     #expect(kept[0] == 30 && kept[1] < 10, "\(kept)")
+  }
+
+  @Test func textsOfTheQuestionAreCounted() async throws {
+    let tier = MemoryTier(maximumBytes: 1 << 20)
+    let inputs = (0..<100).map { CacheInput("relation_\($0)", version: 1, form: String(repeating: "f", count: 64)) }
+    let long = String(repeating: "x", count: 9_000)
+    await tier.put(CacheEntry(question: question(long, inputs: inputs), value: value()))
+    #expect(await tier.statistics().bytes > 9_000 + 100 * (64 + 10))
+  }
+
+  @Test func noMoreKeysAreRememberedThanEntriesAreHeld() {
+    var queues = FIFOQueues<Int, Int>(capacity: 10_000, largest: 1_000)
+    for key in 0..<5_000 { queues.insert(key, for: key, bytes: 1, cost: 1) }
+    for key in 5_000..<8_000 { queues.insert(key, for: key, bytes: key.isMultiple(of: 3) ? 1_000 : 1, cost: 1) }
+    #expect(queues.count > 0 && queues.remembered <= queues.count, "\(queues.remembered) and \(queues.count)")
+    for key in 0..<8_000 {
+      queues.remove(key)
+      if queues.remembered > queues.count { Issue.record("\(queues.remembered) and \(queues.count)") }
+    }
   }
 
   // MARK: Simulation

@@ -189,14 +189,52 @@ import Testing
             let (rows, source) = try await first.rows(
               sql, inputs: [CacheInput("orders", version: 2)], label: "", on: connection)
             #expect(rows.rows == [[.int8(1)]])
-            guard case .stale(let since, let error) = source else {
+            guard case .stale(let standIn, let error) = source else {
               Issue.record("\(source)")
               return
             }
-            #expect(since <= .now() && (error as? PostgresError)?.sqlState == "55P03")
+            #expect(standIn.since <= .now() && standIn.day == nil && (error as? PostgresError)?.sqlState == "55P03")
           }
         }
         #expect(try await ask(first, sql, connection).1 == "kept by memory")
+      }
+    }
+  }
+
+  @Test func rowsOfTheNightBeforeStandInForALaterDayAndNeverForAnEarlierOne() async throws {
+    try await TestDatabase.withDatabase { database in
+      try await database.psql("create table orders as select 1 as id, date '2026-11-19' as day")
+      let cache = TieredCache(tiers: [MemoryTier()])
+      let sql = "select count(*) from orders where day <= $1 and day > $2"
+      // The second is a date of the definition, and not that of the night.
+      func ask(_ day: Int32, _ version: Int64, _ connection: PostgresConnection) async throws -> (
+        [[PostgresValue]], QueryCache.Source
+      ) {
+        let queries = QueryCache(cache: cache, session: try await .read(on: connection), codeVersion: "1", day: day)
+        let (rows, source) = try await queries.rows(
+          sql, [.date(daysSince1970: day), .date(daysSince1970: 20_000)],
+          inputs: [CacheInput("orders", version: version)], label: "", on: connection)
+        return (rows.rows, source)
+      }
+      try await database.withConnection { connection in
+        try await connection.execute("set lock_timeout = '50ms'")
+        _ = try await ask(20_776, 1, connection)
+        try await database.withConnection { other in
+          try await other.withTransaction { holder in
+            try await holder.execute("lock table orders in access exclusive mode")
+            let (rows, source) = try await ask(20_777, 2, connection)
+            #expect(rows == [[.int8(1)]])
+            guard case .stale(let standIn, _) = source else {
+              Issue.record("\(source)")
+              return
+            }
+            #expect(standIn.day == 20_776)
+            let failure = await #expect(throws: PostgresError.self) { try await ask(20_775, 2, connection) }
+            #expect(failure?.sqlState == "55P03")
+          }
+        }
+        // The other day is another question as long as the server answers.
+        #expect(try await word(ask(20_777, 1, connection).1) == "made")
       }
     }
   }

@@ -32,26 +32,15 @@ import Testing
     #expect(memory.puts == 1 && memory.hits + memory.misses == memory.gets)
   }
 
-  @Test func resultThatWasInvalidatedWhileItWasMadeIsNotStored() async throws {
-    for overtake in [
-      { (cache: TieredCache) async in _ = await cache.invalidate(["orders"]) }, { await _ = $0.clear() },
-    ] {
-      let cache = TieredCache(tiers: [MemoryTier()])
-      let first = try await cache.answer(question()) {
-        await overtake(cache)
-        return made("before")
-      }
-      #expect(first.text == "before" && first.isMade)
-      let second = try await cache.answer(question()) { made("after") }
-      #expect(second.text == "after" && second.isMade)
-      let third = try await cache.answer(question()) { made("never") }
-      #expect(third.text == "after")
-      // What others were made from does not matter.
-      _ = await cache.invalidate(["customers"])
-      #expect(try await cache.answer(question(), { made("never") }).text == "after")
-      _ = await cache.invalidate(["orders"])
-      #expect(try await cache.answer(question(), { made("anew") }).text == "anew")
+  @Test func whatTheSlowestTierFindsOvertakenIsKeptByNone() async throws {
+    let memory = MemoryTier()
+    let cache = TieredCache(tiers: [memory, ToldTier(.strict)])
+    for _ in 0..<2 {
+      let answer = try await cache.answer(question()) { made("before") }
+      #expect(answer.text == "before" && answer.isMade)
+      #expect(try await cache.refresh(question()) { made("anew") } == "anew")
     }
+    #expect(await memory.statistics().entries == 0)
   }
 
   @Test func refreshInTheLastMomentLivesItsWholeLife() async throws {
@@ -146,6 +135,17 @@ import Testing
     }
   }
 
+  @Test func lockThatFailsIsAskedOnceAndOneThatIsTakenEachTime() async throws {
+    for (permit, attempts) in [(FlightPermit.failed, 1), (.busy, 20), (.held, 20)] {
+      let lock = ToldLock(permit)
+      let cache = TieredCache(tiers: [MemoryTier()], lock: lock)
+      for number in 0..<20 {
+        #expect(try await cache.answer(question("select \(number)")) { made("rows") }.isMade)
+      }
+      #expect(lock.attempts.count == attempts, "\(permit)")
+    }
+  }
+
   @Test func lowerTierFillsTheOneAboveItWithTheSameEndOfLife() async throws {
     let clock = HandClock()
     let (upper, lower) = (MemoryTier(), MemoryTier())
@@ -176,7 +176,7 @@ import Testing
 
 /// A tier that does as it is told.
 final class ToldTier: CacheTier {
-  enum Mood { case down, slow }
+  enum Mood { case down, slow, strict }
   let mood: Mood
   let calls = Counter()
   /// Calls that were waited for to their end.
@@ -189,6 +189,7 @@ final class ToldTier: CacheTier {
 
   private func suffer() async throws {
     calls.next()
+    if mood == .strict { return }
     if mood == .slow {
       try await Task.sleep(for: .seconds(600))
       waits.next()
@@ -204,18 +205,24 @@ final class ToldTier: CacheTier {
     try await suffer()
     return nil
   }
-  func put(_ entry: CacheEntry) async throws -> Bool {
+  func put(_ entry: CacheEntry) async throws -> CacheStoring {
     try await suffer()
-    return false
-  }
-  func remove(_ key: CacheKey) async throws { try await suffer() }
-  func invalidate(_ relations: Set<String>) async throws -> Int {
-    try await suffer()
-    return 0
-  }
-  func clear() async throws -> Int {
-    try await suffer()
-    return 0
+    return .overtaken
   }
   func statistics() async throws -> TierStatistics { TierStatistics(tier: name) }
+}
+
+/// A lock that does as it is told.
+final class ToldLock: FlightLock {
+  let permit: FlightPermit
+  let attempts = Counter()
+
+  init(_ permit: FlightPermit) { self.permit = permit }
+
+  nonisolated(nonsending) func whileHeld<R: Sendable>(
+    _ key: CacheKey, _ body: nonisolated(nonsending) (FlightPermit) async -> R
+  ) async -> R {
+    attempts.next()
+    return await body(permit)
+  }
 }

@@ -78,7 +78,7 @@ extension GoldenCase {
           - table: B
             query: delete from payments
           - table: C
-            query: select :as_off
+            query: select :as_off, x[a:b], x[:b]
           - table: D
             query: select 'a
           - table: E
@@ -123,6 +123,42 @@ extension GoldenCase {
           fix: add x: …
         error: Jobs/reports/money.yaml:10:5: the chart section has no "y"
           fix: add y: …
+        """),
+    GoldenCase(
+      name: "stacked bars that would add currencies up",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections:
+          - chart: A
+            query: select day, currency, fees, net from payments
+            type: stacked_bar
+            x: day
+            y: net
+            series: currency
+            columns:
+              fees: money(currency)
+              net: { format: money(currency) }
+          - chart: Side by side
+            query: select day, currency, net from payments
+            type: bar
+            x: day
+            y: net
+            series: currency
+            columns: { net: money(currency) }
+          - chart: Of each currency
+            query: select currency, fees, net from payments
+            type: stacked_bar
+            x: currency
+            y: [fees, net]
+            columns: { fees: money(currency), net: money(currency) }
+
+        """
+      ],
+      says: """
+        error: Jobs/reports/money.yaml:9:13: stacked bars by "currency" would add up "net" in several currencies
+          fix: write type: bar, which stands them side by side, or a section for each currency
         """),
     GoldenCase(
       name: "waterfalls and heat maps that cannot be drawn",

@@ -135,4 +135,15 @@ internal import Testing
     #expect(order.cycles.contains(["a", "b", "c", "a"]))
     #expect(order.cycles.contains(["x", "x"]))
   }
+
+  @Test(arguments: [
+    ("select * from t tablesample system (10)", "tablesample"), ("select setseed(0.5)", "setseed"),
+    ("select current_schema, current_role", "current_schema"), ("select uuid_generate_v4()", "uuid_generate_v4"),
+    ("select query_to_xml('select 1', true, true, '')", "query_to_xml"), ("select now()", "now"),
+    ("select * from t where at > date 'Today'", "today"), ("select \"tablesample\", setseed, now from t", nil),
+    ("-- now()\nselect 1", nil),
+  ])
+  func wordByWhichAStatementDependsOnMoreThanRowsIsSeen(sql: String, word: String?) throws {
+    #expect(UnsteadyWords.first(in: try ScannedSQL(sql)) == word)
+  }
 }

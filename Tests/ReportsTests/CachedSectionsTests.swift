@@ -5,6 +5,7 @@ import Cache
 import Definitions
 import Foundation
 import Ledger
+import Money
 import Postgres
 import TestSupport
 import Testing
@@ -62,7 +63,9 @@ import Testing
       let asked = try datasets(plain.directory)
       _ = try await shop.publisher(cache: cache).publish(force: true)
       #expect(try datasets(plain.directory) == asked)
-      #expect(try await puts(cache) == sections.count)
+      // Each table is read once for the proof, and what it held is kept, too.
+      let kept = sections.count + shop.project.feeds.count
+      #expect(try await puts(cache) == kept)
 
       // Nothing has changed: the cache is not even looked at, and no file is touched.
       let before = try FileManager.default.attributesOfItem(atPath: plain.indexPath)[.systemFileNumber] as? Int
@@ -78,7 +81,7 @@ import Testing
       #expect(readers > 0 && readers < sections.count)
       let third = try await shop.publisher(cache: cache).publish()
       #expect(third.reports.first { $0.name == "customers" }?.cached == false)
-      #expect(try await puts(cache) == sections.count + readers)
+      #expect(try await puts(cache) == kept + readers)
       #expect(try datasets(third.directory) == asked)
 
       // What changed without being counted is seen under force, and from then on.
@@ -101,9 +104,11 @@ import Testing
       let sections = shop.project.reports.flatMap(\.sections).filter { $0.source != .none }
       let warmer = ReportWarmer(project: shop.project, pool: shop.pool, cache: cache, asOf: shop.asOf)
       let some = try await warmer.warm(within: WarmLimits(items: 3))
-      #expect(some == WarmOutcome(made: 3, left: sections.count - 3))
+      // The sections, and each table once for the proof.
+      let all = sections.count + shop.project.feeds.count
+      #expect(some == WarmOutcome(made: 3, left: all - 3))
       let rest = try await warmer.warm()
-      #expect(rest == WarmOutcome(made: sections.count - 3, kept: 3))
+      #expect(rest == WarmOutcome(made: all - 3, kept: 3))
       let puts = try await puts(cache)
       _ = try await shop.publisher(cache: cache).publish()
       #expect(try await self.puts(cache) == puts)
@@ -117,12 +122,14 @@ import Testing
       configuration.sessionSettings["lock_timeout"] = "100ms"
       let impatient = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1))
       let other = try SampleShop(output: shop.project.output, pool: impatient)
+      // The next night: what it asks is asked for another day.
       try await bump("customer_rfm", shop)
+      let night = try #require(CivilDate("2026-11-21"))
       let stale = try await database.withConnection { holder in
         try await holder.withTransaction { holder in
-          // What only sections of reports read: the proof reads feeds and rollups itself, and fails with them.
+          // What only sections of reports read: the proof reads feeds and rollups itself, and nothing stands in for it.
           try await holder.execute("alter materialized view finance.customer_rfm rename to elsewhere")
-          let stale = try await other.publisher(cache: cache).publish()
+          let stale = try await other.publisher(asOf: night, cache: cache).publish()
           try await holder.execute("alter materialized view finance.elsewhere rename to customer_rfm")
           return stale
         }
@@ -130,6 +137,7 @@ import Testing
       #expect(!stale.staleSections.isEmpty)
       #expect(
         stale.staleSections.allSatisfy { $0.hasPrefix("Stale: report customers, ") && $0.contains("lock timeout") })
+      #expect(stale.staleSections.contains { $0.contains(" shows the figures for 2026-11-20 of ") })
       let page = try String(contentsOfFile: "\(stale.directory)/customers.html", encoding: .utf8)
       #expect(page.contains("STALE") && page.contains("because asking again failed"))
       #expect(markupDefect(page) == nil)
@@ -142,9 +150,46 @@ import Testing
       #expect(summary.contains("STALE") && summary.contains("! Stale: report customers"))
 
       // The next set is made again though no data have changed since, and says it no more.
-      let mended = try await other.publisher(cache: cache).publish()
+      let mended = try await other.publisher(asOf: night, cache: cache).publish()
       #expect(mended.isChanged && mended.staleSections.isEmpty)
       #expect(try state() != "STALE")
+      await impatient.shutdown(within: .seconds(1))
+    }
+  }
+
+  @Test func proofThatCannotBeMadeIsSaidToBeNotMadeAmongFiguresFromBefore() async throws {
+    try await inShop { shop, cache, database in
+      _ = try await shop.publisher(cache: cache).publish()
+      var configuration = database.configuration
+      configuration.sessionSettings["lock_timeout"] = "100ms"
+      let impatient = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1))
+      let other = try SampleShop(output: shop.project.output, pool: impatient)
+      try await bump("transactions", shop)
+      let night = try #require(CivilDate("2026-11-21"))
+      let stale = try await database.withConnection { holder in
+        try await holder.withTransaction { holder in
+          try await holder.execute("lock table finance.transactions in access exclusive mode")
+          return try await other.publisher(asOf: night, cache: cache).publish()
+        }
+      }
+      #expect(stale.staleSections.contains { $0.contains("shows the figures for 2026-11-20 of ") })
+      #expect(stale.staleSections.last?.hasPrefix("The proof was not made, because asking failed: ") == true)
+      let page = try String(contentsOfFile: "\(stale.directory)/reconciliation.html", encoding: .utf8)
+      #expect(page.contains("STALE") && page.contains("not known") && !page.contains("difference 0"))
+      #expect(markupDefect(page) == nil)
+
+      // Without anything to stand in there is no set.
+      let failure = await #expect(throws: ReportError.self) {
+        try await database.withConnection { holder in
+          try await holder.withTransaction { holder in
+            try await holder.execute("lock table finance.transactions in access exclusive mode")
+            return try await other.publisher(asOf: night).publish(force: true)
+          }
+        }
+      }
+      #expect(failure != nil)
+      let mended = try await other.publisher(asOf: night, cache: cache).publish()
+      #expect(mended.isChanged && mended.staleSections.isEmpty)
       await impatient.shutdown(within: .seconds(1))
     }
   }

@@ -118,7 +118,7 @@ import Views
       )
       try folder.write(
         """
-        report: desk
+        report: views
         title: The front desk
         outputs: [html, csv]
         sections:
@@ -148,11 +148,11 @@ import Views
               currency: text
               net: { format: money(currency), ties_to: revenue_monthly.net }
 
-        """, to: "Jobs/reports/desk.yaml")
+        """, to: "Jobs/reports/views.yaml")
       try await inFilledShop(root: folder.path) { shop, _ in
         let outcome = try await shop.publisher().publish()
         let set = try ReadSet(outcome)
-        let page = try set.text("desk.html")
+        let page = try set.text("views.html")
         #expect(markupDefect(page) == nil)
         #expect(page.contains("<h1><bdi>The front desk</bdi></h1>") && page.contains("Segment "))
         // Dates and numbers as the project writes them; files for programs stay plain.
@@ -162,13 +162,16 @@ import Views
         let customers = try set.text("customers.html")
         let paid = try #require(try set.csv("customers").first?["net_paid"])
         #expect(customers.contains("\u{A0}") && customers.contains("," + paid.suffix(2)))
-        #expect(!FileManager.default.fileExists(atPath: "\(set.directory)/data/desk.json"))
-        #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "desk" } == false)
-        #expect(try set.text("index.html").contains("href=\"desk.html\""))
+        #expect(!FileManager.default.fileExists(atPath: "\(set.directory)/data/views.json"))
+        #expect((set.json["reports"] as? [[String: Any]])?.contains { $0["name"] as? String == "views" } == false)
+        #expect(try set.text("index.html").contains("href=\"views.html\""))
         #expect(try set.text("index.html").contains("favourable"))
         let head = try set.text("index.html").split(separator: "\n").first { $0.contains("class=\"reach\"") } ?? ""
         #expect(head.contains(".2026") && !head.contains("2026-"), "\(head)")
-        let ties = try set.csv("report_totals").filter { $0["report"] == "desk" }
+        // Its definitions do not take the place of those of feeds and views, whatever it is called.
+        #expect(try set.text("definitions/views.html").contains("from customer_rfm group by segment"))
+        #expect(try set.text("definitions/all.views.html").contains("customer_rfm, view (Jobs/views/"))
+        let ties = try set.csv("report_totals").filter { $0["report"] == "views" }
         #expect(ties.count == 3 && ties.allSatisfy { $0["difference"] == "0.00" }, "\(ties)")
       }
     }
@@ -196,6 +199,36 @@ import Views
       let error = await #expect(throws: ReportError.self) { try await shop.publisher(project: wrong).publish() }
       #expect(error?.diagnostic.message.contains("ties to revenue_daily.net, which cannot be added up") == true)
       #expect(error?.diagnostic.position?.file == "Jobs/reports/revenue.yaml")
+    }
+  }
+
+  /// Digits that name something, or stand in a text, are not figures.
+  @Test func anotherTextIsAChangeAlsoWhereBothAreDigits() throws {
+    func set(_ folder: OutputFolder, _ date: CivilDate, _ csv: String) throws -> PublishedSet {
+      let json = """
+        {"reports": [{"name": "sales", "sections": [{"title": "All", "csv": "data/x.csv", "columns": [
+          {"name": "day", "format": "date"}, {"name": "code", "format": "text"}, {"name": "net", "format": "money"},
+          {"name": "share", "format": "decimal"}]}]}]}
+        """
+      let files = [("report.json", json), ("data/x.csv", csv)].map { ($0.0, Array($0.1.utf8)) }
+      let manifest = SetManifest(
+        project: "p", asOf: date.description, state: "COMPLETE", runID: "r", generatedAt: "g", reports: [],
+        files: files.map { .init(path: $0.0, bytes: $0.1.count, sha256: ContentHash.sha256($0.1)) })
+      _ = try folder.publish(
+        files.map { ($0.0, .bytes($0.1)) } + [(SetManifest.fileName, .bytes(manifest.json))], asOf: date, replacing: nil
+      )
+      return try #require(PublishedSets(output: folder.path).set(for: date))
+    }
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      let day = CivilDate(daysSince1970: 20_000)
+      let one = try set(folder, day, "day,code,net,share\n2026-11-20,007,1.50,0.5\n")
+      let two = try set(folder, day.adding(days: 1), "day,code,net,share\n2026-11-20,7,1.5,0.75\n")
+      let changes = try SetComparison(from: one, to: two).changes
+      #expect(
+        changes.map { [$0.column, $0.before, $0.after, $0.delta ?? "-"] } == [
+          ["code", "007", "7", "-"], ["share", "0.5", "0.75", "0.25"],
+        ])
     }
   }
 

@@ -290,6 +290,12 @@ private enum FigureFormatting {
       for file in manifest.files {
         let bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(outcome.directory)/\(file.path)")))
         #expect(ContentHash.sha256(bytes) == file.sha256 && bytes.count == file.bytes, "\(file.path)")
+        #expect((file.rows != nil) == file.path.hasSuffix(".csv"), "\(file.path)")
+      }
+      let set = try ReadSet(outcome)
+      for name in ["revenue_months", "steps", "rejects"] {
+        let count = try set.csv(name).count
+        #expect(manifest.file(at: "data/\(name).csv")?.rows == count, "\(name)")
       }
       let onDisk = Set(try stamps(outcome.directory).keys)
       #expect(onDisk == Set(manifest.files.map(\.path)).union(["manifest.json"]))

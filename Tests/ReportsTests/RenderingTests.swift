@@ -2,12 +2,14 @@
 // No database takes part: datasets are made in memory.
 // Whole pages are golden; what must hold of any page is said apart.
 
+import Cache
 import Definitions
 import Finding
 import Foundation
 import Ledger
 import Markup
 import Money
+import Postgres
 import Testing
 
 @testable import Reports
@@ -94,6 +96,36 @@ private func content(_ data: Dataset) throws -> ReportContent {
     draft.draftReasons = ["A file was refused and is not in these figures: orders: orders_<x>.csv."]
     draft.feeds = []
     try expectGolden(PageLayout(context: draft).page(try content(dataset([]))), "empty.html")
+  }
+
+  /// Sets that are published are kept as they are while nothing they show has changed, so that a renderer that writes
+  /// other bytes has to say so: raise `PageFingerprints.rendererVersion`, then write here what this test says.
+  @Test func otherBytesHaveAnotherRendererVersion() throws {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    let files = try names.map { name in
+      "\(name) " + ContentHash.sha256([UInt8](try Data(contentsOf: folder.appending(path: name))))
+    }
+    #expect(
+      "\(PageFingerprints.rendererVersion) \(ContentHash.fingerprint(files).prefix(16))" == "6 9ca532bcdd803e81")
+  }
+
+  /// Rows are kept between nights, so that other bytes for the same rows, or other figures of them, have to say so: raise
+  /// `SectionCache.codeVersion`, then write here what this test says.
+  @Test func otherFiguresOfKeptRowsHaveAnotherCodeVersion() throws {
+    let row: [PostgresValue] = [
+      .null, .bool(true), .int4(-4), .int8(8), .float8(-0.000_05),
+      .numeric(PostgresNumeric(coefficient: -12_350, scale: 3)),
+      .text("=x"), .date(daysSince1970: 20_000), .timestamp(microsecondsSince1970: 1), .bytes([1, 255]), .json("{}"),
+      .timestamptz(microsecondsSince1970: -1), .uuid([UInt8](0..<16)), .textArray(["a", nil]), .int8Array([1, nil]),
+    ]
+    let rows = ResultRows(columns: row.indices.map { "c\($0)" }, rows: [row])
+    let bytes = try #require(RowCodec.encode(rows))
+    #expect(RowCodec.decode(bytes)?.rows == rows)
+    let figures = row.map { "\(Figure($0))" }
+    #expect(
+      "\(SectionCache.codeVersion): \(ContentHash.fingerprint([ContentHash.sha256(bytes)] + figures).prefix(16))"
+        == "report rows 2: 58b06be8990fc800")
   }
 
   @Test func hostileTextNeverBecomesMarkup() throws {

@@ -20,7 +20,8 @@ import Testing
     ("select $$ :as_of $$, $t$ :as_of $$ $t$", "select $$ :as_of $$, $t$ :as_of $$ $t$"),
     ("select now()::date, :as_of::text", "select now()::date, $1::date::text"),
     ("select (:as_of)", "select ($1::date)"), ("select a[1:2], b[x:y]", "select a[1:2], b[x:y]"),
-    ("select 1 ; \n", "select 1"), ("select 1 -- end;", "select 1 -- end;"),
+    ("select 1;\n", "select 1"), ("select 1 -- end;", "select 1 -- end;"), ("select 1; -- end", "select 1"),
+    ("select a[:as_of], b[1:as_of]", "select a[:as_of], b[1:as_of]"),
     ("select 'a';;", "select 'a'"), ("f(a := 1)", "f(a := 1)"),
   ])
   func parametersAreTyped(source: String, expected: String) {

@@ -72,6 +72,7 @@ private func atFifteenDigits(_ number: ExactDecimal) -> ExactDecimal? {
 /// `2026-11-20T00:00:00.000` for a day or a point in time.
 private func instant(_ text: String) -> String? {
   if let date = CivilDate(text) { return "\(date)T00:00:00.000" }
-  guard text.utf8.count == 24, text.hasSuffix("Z"), CivilDate(String(text.prefix(10))) != nil else { return nil }
-  return String(text.dropLast())
+  let isMoment = text.utf8.count == 24 && text.hasSuffix("Z")
+  guard isMoment || text.utf8.count == 23, CivilDate(String(text.prefix(10))) != nil else { return nil }
+  return isMoment ? String(text.dropLast()) : text
 }

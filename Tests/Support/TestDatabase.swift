@@ -13,16 +13,22 @@ public struct TestDatabase: Sendable {
 
   /// Lends a fresh database and drops it afterwards.
   ///
-  /// - Parameter hasLedger: whether it holds the schema `daybook`; else it is empty.
+  /// - Parameters:
+  ///   - hasLedger: whether it holds the schema `daybook`; else it is empty.
+  ///   - icuLocale: by whose rules the database compares text, such as `en-US`; nil for the cluster's. An empty database
+  ///     only.
   public nonisolated(nonsending) static func withDatabase<R>(
-    hasLedger: Bool = false, _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
+    hasLedger: Bool = false, icuLocale: String? = nil,
+    _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
   ) async throws -> R {
+    var template = icuLocale.map { " TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE '\($0)'" } ?? ""
+    if hasLedger { template = " TEMPLATE \(try await TestCluster.shared.templateWithLedger())" }
     // A test that asks for a second database inside the first must not wait for itself.
-    if holdsPermit { return try await withNewDatabase(hasLedger, body) }
+    if holdsPermit { return try await withNewDatabase(template, body) }
     await permits.take()
     let outcome: Result<R, any Error>
     do {
-      outcome = .success(try await $holdsPermit.withValue(true) { try await withNewDatabase(hasLedger, body) })
+      outcome = .success(try await $holdsPermit.withValue(true) { try await withNewDatabase(template, body) })
     } catch {
       outcome = .failure(error)
     }
@@ -34,12 +40,11 @@ public struct TestDatabase: Sendable {
   @TaskLocal private static var holdsPermit = false
 
   private nonisolated(nonsending) static func withNewDatabase<R>(
-    _ hasLedger: Bool, _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
+    _ template: String, _ body: nonisolated(nonsending) (TestDatabase) async throws -> R
   ) async throws -> R {
     let cluster = TestCluster.shared
     let clusterURL = try await cluster.url()
     let name = await cluster.nextName()
-    let template = hasLedger ? " TEMPLATE \(try await cluster.templateWithLedger())" : ""
     try await cluster.administer("CREATE DATABASE \(name)\(template)")
     let url = TestCluster.url(of: name, at: clusterURL)
     let outcome: Result<R, any Error>

@@ -147,7 +147,7 @@ public struct ReportSection: Sendable {
   public var columns: [ColumnFormat]
   /// How many rows a reader sees; nil for all. The CSV always holds all.
   public var top: Int?
-  /// The order of the rows; empty for the source's own.
+  /// The order of the rows; empty for that of the query, or of a view's or feed's key.
   public var orderBy: [OrderTerm]
   /// The name of a CSV of all rows, without its extension; nil for none.
   public var csv: String?

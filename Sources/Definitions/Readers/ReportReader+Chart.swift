@@ -19,6 +19,19 @@ extension ReportReader {
     if let value = chart.value { draft.columnUses.append((value, reader.position(of: "value"))) }
   }
 
+  /// Bars that stand upon each other add up, and amounts of two currencies have no sum.
+  func checkStacking(_ reader: MappingReader, _ section: ReportSection) {
+    guard case .chart(let chart) = section.kind, chart.type == .stackedBar, let series = chart.series,
+      let amount = section.columns.first(where: {
+        chart.y.contains($0.column) && $0.kind == .money(currencyColumn: series)
+      })
+    else { return }
+    findings.error(
+      "mixed_currencies", at: reader.position(of: "series"),
+      "stacked bars by \"\(series)\" would add up \"\(amount.column)\" in several currencies",
+      fix: "write type: bar, which stands them side by side, or a section for each currency")
+  }
+
   private func check(
     _ chart: ChartDefinition, _ type: ChartDefinition.ChartType?, _ reader: MappingReader, places: [SourcePosition]
   ) {

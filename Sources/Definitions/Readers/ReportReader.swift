@@ -150,6 +150,7 @@ struct ReportReader {
     if kind == "chart" { readChart(reader, into: &draft) }
     if kind == "moves" { readMoves(reader, into: &draft) }
     readColumns(reader, into: &draft)
+    if kind == "chart" { checkStacking(reader, draft.section) }
     draft.section.top = reader.integer("top", in: 1...100_000)
     draft.section.csv = reader.identifier("csv", .label)
     readOrder(reader, into: &draft)
@@ -195,18 +196,10 @@ struct ReportReader {
     }
     let known = [":as_of", ":time_zone"]
     for token in sql.tokens where token.kind == .parameter && !known.contains(token.text) {
-      // In an array slice (a[1:n]) the colon follows a value directly.
-      if token.text.hasPrefix(":"), isSlice(token, in: sql) { continue }
       findings.error(
         "unknown_parameter", at: place, "the query has the unknown parameter \"\(token.text)\"",
         fix: suggestion(for: token.text, among: known))
     }
-  }
-
-  private func isSlice(_ token: SQLToken, in sql: ScannedSQL) -> Bool {
-    guard let index = sql.tokens.firstIndex(of: token), index > 0 else { return false }
-    let before = sql.tokens[index - 1]
-    return before.isSymbol("[") || before.kind == .number && index > 1 && sql.tokens[index - 2].isSymbol("[")
   }
 
   private func readMoves(_ reader: MappingReader, into draft: inout SectionDraft) {

@@ -89,7 +89,7 @@ struct ScannedSQL {
       case UInt8(ascii: ":") where next == byte:
         index += 2
         append(.symbol, bytes[start..<index], start)
-      case UInt8(ascii: ":") where Self.isWordStart(next):
+      case UInt8(ascii: ":") where Self.isWordStart(next) && !Self.mayBeSliced(bytes[..<start].last):
         index += 1
         index += bytes[index...].prefix { Self.isWordStart($0) || Self.isDigit($0) }.count
         append(.parameter, bytes[start..<index], start)
@@ -110,6 +110,11 @@ struct ScannedSQL {
   private static func isWordStart(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) && byte < 0x80 || byte == UInt8(ascii: "_")
       || byte >= 0x80
+  }
+
+  /// Whether a colon directly behind this byte may be that of a slice, `a[1:n]`; that of a parameter stands behind none.
+  private static func mayBeSliced(_ byte: UInt8?) -> Bool {
+    byte.map { isWordStart($0) || isDigit($0) || $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") } ?? false
   }
 
   private static func endOfComment(in bytes: [UInt8], from start: Int) throws(SQLProblem) -> Int {

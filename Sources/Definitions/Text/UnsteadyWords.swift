@@ -4,19 +4,20 @@
 /// The words by which SQL depends on more than rows.
 public enum UnsteadyWords {
   /// In lower case. A function made by hand may be unsteady too; that is not to be seen from its name.
-  public static let all: Set<String> = [
-    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "clock_timestamp",
-    "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "gen_random_uuid", "nextval",
-    "current_user", "session_user", "current_setting",
-  ]
+  public static let all: Set<String> = standingAlone.union([
+    "now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "age", "random", "setseed",
+    "gen_random_uuid", "uuid_generate_v4", "nextval", "currval", "lastval", "setval", "current_setting", "set_config",
+    "current_schemas", "txid_current", "query_to_xml", "table_to_xml", "cursor_to_xml", "dblink",
+  ])
   /// Those that need no parenthesis behind them to be what they are.
   private static let standingAlone: Set<String> = [
     "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_user", "session_user",
+    "current_role", "current_catalog", "current_schema", "tablesample",
   ]
   /// Those that are functions and no words of SQL: a column may be called so, and then says nothing of the moment.
   public static let functions = all.subtracting(standingAlone)
   /// Words that a string may say to mean a moment: `date 'today'`.
-  private static let moments: Set<String> = ["now", "today", "tomorrow", "yesterday"]
+  public static let moments: Set<String> = ["now", "today", "tomorrow", "yesterday"]
 
   /// The first word between quotes by which a text may mean a moment.
   public static func moment(inStringsOf sql: String) -> String? {

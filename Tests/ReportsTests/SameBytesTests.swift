@@ -1,0 +1,116 @@
+// The same data on two servers give the same bytes of every file: in a database that compares text by other rules, writes
+// dates and numbers in another way, keeps another clock and holds its rows in another order.
+
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Reports
+
+/// A report whose sections show feeds and views as they are, with no order of their own or one that leaves rows equal.
+private let plain = """
+  report: plain
+  title: As they are
+  sections:
+    - table: Products
+      view: products
+      top: 7
+    - table: Countries
+      view: customers
+      order_by: country
+      top: 9
+    - table: Days
+      view: revenue_daily
+      top: 5
+    - table: Words
+      view: words
+      top: 12
+    - table: Asked
+      query: select name, country, signed_up_on from customers
+      order_by: country desc
+      top: 6
+    - chart: First letters
+      view: words
+      type: bar
+      x: name
+      y: orders
+
+  """
+
+/// A view whose rows nothing tells apart: of mixed case, with signs, and with a type that has no order.
+private let words = """
+  select upper(left(name, 1)) || substr(name, 2, 3) as name, segment, json_build_object('n', customer_id) as made,
+    customer_id % 3 as orders
+  from customers
+
+  """
+
+@Suite struct SameBytesTests {
+  @Test func anotherServerWithTheSameDataWritesTheSameBytes() async throws {
+    try await TemporaryDirectory.with { folder in
+      try FileManager.default.copyItem(atPath: SampleShop.root + "/Jobs", toPath: folder.appending("Jobs"))
+      try folder.write(plain, to: "Jobs/reports/plain.yaml")
+      try folder.write(words, to: "Jobs/views/words.sql")
+      let output = folder.appending("Output")
+      let one = try await publish(icuLocale: nil, root: folder.path, output: output)
+      try FileManager.default.removeItem(atPath: output)
+      let two = try await publish(icuLocale: "en-US", root: folder.path, output: output)
+      #expect(one.keys.sorted() == two.keys.sorted() && one.count > 40)
+      for (name, bytes) in one where bytes != two[name] {
+        let lines = [bytes, two[name] ?? []].map { String(decoding: $0, as: UTF8.self).split(separator: "\n") }
+        let difference = zip(lines[0], lines[1]).first { $0 != $1 }
+        Issue.record("\(name): \(difference.map { "\($0.0.prefix(300)) / \($0.1.prefix(300))" } ?? "")")
+      }
+    }
+  }
+
+  private static func withoutFingerprints(_ manifest: [UInt8]) -> [UInt8] {
+    Array(String(decoding: manifest, as: UTF8.self).replacing(/"fingerprint": "[0-9a-f]*"/, with: "").utf8)
+  }
+
+  /// The files of a set by path.
+  private func publish(icuLocale: String?, root: String, output: String) async throws -> [String: [UInt8]] {
+    try await TestDatabase.withDatabase(icuLocale: icuLocale) { database in
+      if icuLocale != nil {
+        let settings = [
+          "DateStyle = 'German, DMY'", "TimeZone = 'Asia/Tokyo'", "extra_float_digits = 0", "bytea_output = 'escape'",
+          "IntervalStyle = 'sql_standard'",
+        ]
+        let told = try await database.psql("SELECT 'a' < 'B', current_database()").split(separator: "|")
+        #expect(told.first == "t")
+        let name = try #require(told.last?.dropLast())
+        for setting in settings {
+          try await database.psql("ALTER DATABASE \(name) SET \(setting)")
+        }
+      }
+      return try await database.withPool(max: 2) { pool in
+        let shop = try SampleShop(root: root, output: output, pool: pool)
+        try await shop.prepare(configuration: database.configuration, customers: 20, orders: 160)
+        if icuLocale != nil {
+          for table in ["customers", "products", "orders", "transactions"] {
+            try await shop.run(
+              """
+              CREATE TEMP TABLE held AS TABLE finance.\(table);
+              TRUNCATE finance.\(table);
+              INSERT INTO finance.\(table) SELECT * FROM held ORDER BY 1 DESC;
+              DROP TABLE held;
+              """)
+          }
+          try await shop.refresh()
+        }
+        // When files were loaded is an input, too.
+        try await shop.run("UPDATE daybook.file SET recorded_at = '2026-11-21 04:00+00'")
+        let outcome = try await shop.publisher().publish()
+        var files: [String: [UInt8]] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: outcome.directory) where name.contains(".") {
+          let bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(outcome.directory)/\(name)")))
+          // What a fingerprint is of belongs to one ledger.
+          let isManifest = name == SetManifest.fileName
+          files[name] = isManifest ? Self.withoutFingerprints(bytes) : bytes
+        }
+        return files
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+// What a section does when there is more than it can show, or what it must not show: charts of very many rows, amounts of
+// several currencies, pages that would be too large, names that two sections want.
+// No database takes part.
+
+import Definitions
+import Finding
+import Foundation
+import Ledger
+import Markup
+import Money
+import Testing
+
+@testable import Reports
+
+private let place = SourcePosition(file: "Jobs/reports/sales.yaml", line: 7)
+
+private func definition(_ name: String, _ sections: [ReportSection] = []) -> ReportDefinition {
+  ReportDefinition(name: name, title: "Sales", sections: sections, position: place, definitionHash: "1")
+}
+
+private func section(_ kind: ReportSection.Kind, _ title: String = "By day", csv: String? = nil) -> ReportSection {
+  ReportSection(title: title, kind: kind, source: .none, csv: csv, position: place)
+}
+
+private func block(_ kind: ReportSection.Kind, _ data: Dataset) throws -> ContentBlock {
+  try SectionRendering(report: definition("sales")).block(section(kind), index: 0, dataset: data)
+}
+
+private func day(_ number: Int) -> Figure { .date(CivilDate(daysSince1970: 20_000 + number)) }
+
+private func bars(_ type: ChartDefinition.ChartType, series: String? = nil) -> ReportSection.Kind {
+  .chart(ChartDefinition(type: type, x: "day", y: ["net"], series: series))
+}
+
+/// As the queries of a set make it; the net figure comes first.
+private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSection.Kind) throws -> Dataset {
+  let section = section(kind)
+  return try Dataset(
+    names: names, rows: rows,
+    described: [ColumnFormat(column: "net", label: "Net", kind: .money(currencyColumn: "currency"))],
+    shown: SectionRendering.keptRows(section), newestBy: SectionRendering.axis(section), csvPath: "data/x.csv")
+}
+
+@Suite struct SectionLimitTests {
+  @Test func chartOfVeryManyDaysIsOfTheNewestOnesAndSaysSo() throws {
+    // Newest first, two rows a day but for the first ones, which are three.
+    let rows = (0..<10_003).reversed().flatMap { number in
+      (0..<(number < 4 ? 3 : 2)).map { [day(number), .text("EUR"), .number(ExactDecimal(number * 10 + $0))] }
+    }
+    let data = try dataset(["day", "currency", "net"], rows, for: bars(.line, series: "currency"))
+    #expect(data.totalRows == 20_010 && data.rows.count == 19_998 && data.keepsNewest)
+    #expect(data.csv.count { $0 == 0x0A } == 20_011)
+    guard case .chart(let chart, _, let note) = try block(bars(.line, series: "currency"), data).body else {
+      Issue.record("no chart")
+      return
+    }
+    // The day that would have been cut in two is left out whole.
+    #expect(chart.axis.count == 9_999 && chart.axis.label(0) == DateText.day(CivilDate(daysSince1970: 20_004)))
+    #expect(note?.hasPrefix("Drawn from the newest 19,998 of 20,010 rows; all in data/x.csv.") == true, "\(note ?? "")")
+  }
+
+  @Test func chartOfVeryManyNamesIsOfTheFirstOnesAndSaysSo() throws {
+    let rows = (0..<20_004).map { [Figure.text("n\($0)"), .text("EUR"), .number(ExactDecimal($0))] }
+    let data = try dataset(["day", "currency", "net"], rows, for: bars(.bar))
+    #expect(data.rows.count == 20_000 && data.rows.first.map { $0[1] } == .text("n0"))
+    guard case .chart(_, _, let note) = try block(bars(.bar), data).body else { return }
+    #expect(note == "Drawn from the first 20,000 of 20,004 rows; all in data/x.csv.")
+  }
+
+  @Test func oneDayOfVeryManyRowsIsCutWithinTheDay() throws {
+    let rows = (0..<20_002).map { [day($0 == 0 ? 0 : 1), .text("EUR"), .number(ExactDecimal($0))] }
+    let data = try dataset(["day", "currency", "net"], rows, for: bars(.line))
+    #expect(data.rows.count == 20_000 && data.rows.allSatisfy { $0[1] == day(1) })
+  }
+
+  @Test func amountsOfTwoCurrenciesAreNeverStacked() throws {
+    func rows(_ currency: String) -> [[Figure]] {
+      [
+        [day(0), .text("EUR"), .text("A"), .number(1)], [day(0), .text(currency), .text("B"), .number(2)],
+        [day(1), .text("USD"), .text("A"), .number(3)],
+      ]
+    }
+    let names = ["day", "currency", "what", "net"]
+    let kind = bars(.stackedBar, series: "what")
+    let mixed = try block(kind, try dataset(names, rows("USD"), for: kind))
+    guard case .table = mixed.body else {
+      Issue.record("drawn")
+      return
+    }
+    #expect(mixed.lead.hasPrefix("Not drawn: bars that stand upon each other would add amounts in EUR, USD."))
+    #expect(mixed.dataset?.rows.count == 3)
+    // In one currency for each day nothing is added that should not be.
+    guard case .chart(_, .stackedBar, nil) = try block(kind, try dataset(names, rows("EUR"), for: kind)).body else {
+      Issue.record("not drawn")
+      return
+    }
+  }
+
+  @Test func tablesGiveUpRowsWhereAPageWouldBeTooLarge() throws {
+    let words = String(repeating: "word ", count: 18)
+    func table(_ rows: Int, _ name: String) throws -> ContentBlock {
+      let figures = (0..<rows).map { [Figure.text("\($0)"), .text(words), .text(words), .text(words), .text(words)] }
+      let data = try Dataset(
+        names: ["n", "a", "b", "c", "d"], rows: figures, described: [], shown: 100_000, csvPath: "data/\(name).csv")
+      return ContentBlock(title: name, body: .table, dataset: data)
+    }
+    let content = ReportContent(
+      name: "hostile", title: "x", description: "",
+      blocks: [try table(40, "short"), try table(3_000, "long"), try table(2_500, "other")])
+    let page = PageLayout(context: HostilePages.context).page(content)
+    #expect(page.count <= 2_000_000 && page.count > 1_900_000)
+    let text = String(decoding: page, as: UTF8.self)
+    #expect(markupDefect(text) == nil)
+    let shown = text.matches(of: /([0-9,]+) of (3,000|2,500); all/).map { "\($0.output.1)" }
+    #expect(shown.count == 2 && Set(shown).count == 1, "\(shown)")
+    let length = try #require(shown.first.flatMap { Int($0.replacing(",", with: "")) })
+    #expect(text.matches(of: /<tr><th scope="row"/).count == 40 + 2 * length)
+    #expect(!text.contains("of 40;"))
+  }
+
+  @Test func largeFiguresAndSentencesAreNotMoreThanOneReads() {
+    var figures = section(.kpi)
+    figures.top = 100_000
+    var moves = section(.moves(MovesDefinition(now: "a", before: "b", against: "c")))
+    moves.top = 100_000
+    #expect(SectionRendering.keptRows(figures) == 200 && SectionRendering.keptRows(moves) == 200)
+  }
+
+  @Test func noTwoSectionsShareAFile() {
+    let reports = [
+      definition(
+        "sales",
+        [
+          section(.table, "X"), section(.table, "X"), section(.table, "X 2"), section(.table, "X_2"),
+          section(.table, ""),
+        ]),
+      definition(
+        "sales_x", [section(.table, "2"), section(.table, csv: "sales_x_2"), section(.table, csv: "stages")]),
+      definition("other", [section(.table, csv: "sales_5")]),
+    ]
+    let paths = SetRenderer.csvPaths(of: reports)
+    let all = paths.values.flatMap { $0 }
+    #expect(all.count == 9 && Set(all).count == 9, "\(paths)")
+    // What a section calls itself it is called, and no file of the built-in pages is another's.
+    #expect(paths["sales_x"]?[1] == "data/sales_x_2.csv" && paths["other"] == ["data/sales_5.csv"])
+    #expect(!all.contains("data/stages.csv"))
+    #expect(paths["sales"]?.first == "data/sales_x.csv")
+  }
+
+  @Test func nameFromRightToLeftIsAnIslandInItsSentence() throws {
+    let data = try Dataset(
+      names: ["what", "name", "now", "before"],
+      rows: [[.text("Product"), .text("שלום 12"), .number(3), .number(1)]], described: [], shown: 9,
+      csvPath: "data/x.csv")
+    let kind = ReportSection.Kind.moves(MovesDefinition(now: "now", before: "before", against: "the month before"))
+    guard case .words(let sentences, _) = try block(kind, data).body else { return }
+    #expect(
+      sentences == ["Product \u{2068}שלום 12\u{2069}: now rose by 2 (+200.0%) to 3, from 1 in the month before."],
+      "\(sentences)")
+  }
+}
