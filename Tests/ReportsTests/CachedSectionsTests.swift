@@ -115,13 +115,19 @@ import Testing
     }
   }
 
+  /// The same shop for a session that waits for no lock; its pool is to be shut down.
+  private func impatient(_ shop: SampleShop, _ database: TestDatabase) throws -> SampleShop {
+    var configuration = database.configuration
+    configuration.sessionSettings["lock_timeout"] = "100ms"
+    return try SampleShop(
+      output: shop.project.output,
+      pool: PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1)))
+  }
+
   @Test func figuresFromBeforeTheLastChangeSaySoOnThePageAndInTheSet() async throws {
     try await inShop { shop, cache, database in
       _ = try await shop.publisher(cache: cache).publish()
-      var configuration = database.configuration
-      configuration.sessionSettings["lock_timeout"] = "100ms"
-      let impatient = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1))
-      let other = try SampleShop(output: shop.project.output, pool: impatient)
+      let other = try impatient(shop, database)
       // The next night: what it asks is asked for another day.
       try await bump("customer_rfm", shop)
       let night = try #require(CivilDate("2026-11-21"))
@@ -153,17 +159,14 @@ import Testing
       let mended = try await other.publisher(asOf: night, cache: cache).publish()
       #expect(mended.isChanged && mended.staleSections.isEmpty)
       #expect(try state() != "STALE")
-      await impatient.shutdown(within: .seconds(1))
+      await other.pool.shutdown(within: .seconds(1))
     }
   }
 
   @Test func proofThatCannotBeMadeIsSaidToBeNotMadeAmongFiguresFromBefore() async throws {
     try await inShop { shop, cache, database in
       _ = try await shop.publisher(cache: cache).publish()
-      var configuration = database.configuration
-      configuration.sessionSettings["lock_timeout"] = "100ms"
-      let impatient = try PostgresPool(configuration: configuration, settings: PoolSettings(min: 0, max: 1))
-      let other = try SampleShop(output: shop.project.output, pool: impatient)
+      let other = try impatient(shop, database)
       try await bump("transactions", shop)
       let night = try #require(CivilDate("2026-11-21"))
       let stale = try await database.withConnection { holder in
@@ -190,7 +193,7 @@ import Testing
       #expect(failure != nil)
       let mended = try await other.publisher(asOf: night, cache: cache).publish()
       #expect(mended.isChanged && mended.staleSections.isEmpty)
-      await impatient.shutdown(within: .seconds(1))
+      await other.pool.shutdown(within: .seconds(1))
     }
   }
 }

@@ -179,12 +179,7 @@ import Views
 
   @Test func aReportThatDoesNotTieSaysSoAndMakesTheSetADraft() async throws {
     try await inFilledShop(customers: 5) { shop, _ in
-      var wrong = shop.project
-      let place = try #require(wrong.reports.firstIndex { $0.name == "revenue" })
-      let section = try #require(wrong.reports[place].sections.firstIndex { $0.csv == "revenue_months" })
-      wrong.reports[place].sections[section].source = .query(
-        "select business_month, currency, net + 1 as net from revenue_monthly where :as_of is not null")
-      wrong.reports[place].definitionHash += "x"
+      var (wrong, place, section) = try shop.projectThatDoesNotTie()
       let set = try ReadSet(try await shop.publisher(project: wrong).publish())
       #expect(set.json["state"] as? String == "DRAFT")
       let reasons = try #require(set.json["draft_reasons"] as? [String])

@@ -105,3 +105,18 @@ extension SampleShop {
     _ = try await ViewRefresher(project: project, pool: pool).refresh(.all, full: true)
   }
 }
+
+extension SampleShop {
+  /// The project with a section of the report `revenue` that is one off what it ties to.
+  ///
+  /// - Returns: the project, and where the report and the section are.
+  func projectThatDoesNotTie() throws -> (project: Project, report: Int, section: Int) {
+    var wrong = project
+    let report = try #require(wrong.reports.firstIndex { $0.name == "revenue" })
+    let section = try #require(wrong.reports[report].sections.firstIndex { $0.csv == "revenue_months" })
+    wrong.reports[report].sections[section].source = .query(
+      "select business_month, currency, net + 1 as net from revenue_monthly where :as_of is not null")
+    wrong.reports[report].definitionHash += "x"
+    return (wrong, report, section)
+  }
+}

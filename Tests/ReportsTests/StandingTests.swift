@@ -51,12 +51,7 @@ import Views
 
   @Test func aKeptPageSaysTheStateThatTheSetHas() async throws {
     try await inFilledShop(customers: 5) { shop, _ in
-      var wrong = shop.project
-      let place = try #require(wrong.reports.firstIndex { $0.name == "revenue" })
-      let section = try #require(wrong.reports[place].sections.firstIndex { $0.csv == "revenue_months" })
-      wrong.reports[place].sections[section].source = .query(
-        "select business_month, currency, net + 1 as net from revenue_monthly where :as_of is not null")
-      wrong.reports[place].definitionHash += "x"
+      let (wrong, _, _) = try shop.projectThatDoesNotTie()
       let pages = ["customers.html", "definitions/customers.html", "index.html", "definitions/all.views.html"]
       func expect(_ word: String, _ set: ReadSet) throws {
         #expect(set.json["state"] as? String == word)
