@@ -133,7 +133,7 @@ struct CheckStanding: Sendable {
         guard pass != nil, let checked = built.checkedVersion, built.definitionHash == view.definitionHash else {
           return "it was never compared"
         }
-        let moved = view.inputs.filter { (state.versions[$0] ?? 0) != (built.inputVersions[$0] ?? 0) }
+        let moved = state.movedInputs(of: view, since: built)
         if !moved.isEmpty { return "\(moved.joined(separator: ", ")) changed since its refresh" }
         return checked == state.versions[view.name] ?? 0 ? nil : "it changed since it was compared"
       }

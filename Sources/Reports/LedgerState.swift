@@ -83,6 +83,11 @@ struct LedgerState: Sendable {
     return state
   }
 
+  /// What a view reads that has changed since it was built.
+  func movedInputs(of view: ViewDefinition, since built: ViewState) -> [String] {
+    view.inputs.filter { (versions[$0] ?? 0) != (built.inputVersions[$0] ?? 0) }
+  }
+
   /// The state of a relation's data, which no two states share.
   func mark(of relation: String) -> String { "\(relation)=\(versions[relation] ?? 0)@\(changes[relation] ?? 0)" }
 
@@ -98,7 +103,7 @@ struct LedgerState: Sendable {
         reasons.append("The view \(view.name) has not been built yet.")
         continue
       }
-      let behind = view.inputs.filter { (versions[$0] ?? 0) != (built.inputVersions[$0] ?? 0) }
+      let behind = movedInputs(of: view, since: built)
       if !behind.isEmpty {
         reasons.append("The view \(view.name) is behind \(behind.joined(separator: ", ")).")
       } else if built.definitionHash != view.definitionHash {

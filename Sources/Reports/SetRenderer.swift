@@ -386,8 +386,7 @@ struct SetRenderer: Sendable {
 
   private static let reserved: Set<String> = [
     "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
-    "feeds",
-    "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
+    "feeds", "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
     "refused_files", "check_outcomes", "check_examples",
   ]
 
