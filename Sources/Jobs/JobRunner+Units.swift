@@ -20,13 +20,15 @@ struct RunProgress {
   var isHalted = false
 
   mutating func fail(_ failure: StageFailure) {
-    if report.failure == nil {
+    guard let first = report.failure else {
       report.failure = failure
       report.exitCode = failure.exitCode
-    } else {
-      let known = report.failure?.diagnostics.map(\.message) ?? []
-      report.findings += failure.diagnostics.filter { !known.contains($0.message) }
+      return
     }
+    // A server that is down refuses, is starting up, or does not answer, as it happens: whichever came first is enough.
+    if first.exitCode == .databaseUnreachable, failure.exitCode == .databaseUnreachable { return }
+    let known = first.diagnostics.map(\.message)
+    report.findings += failure.diagnostics.filter { !known.contains($0.message) }
   }
 }
 

@@ -53,6 +53,25 @@ import Views
     }
   }
 
+  /// Refused, starting up and not answering in time are one trouble with the server; what else befalls a run is said too.
+  @Test func aServerThatIsDownIsSaidOnceAndAnotherTroubleBesides() {
+    func errors(behind second: any Error, first: any Error) -> [String] {
+      var progress = RunProgress(
+        report: RunReport(runID: nil, job: "nightly", asOf: Fixture.asOf, status: .running, exitCode: .ok))
+      progress.fail(StageFailure(first, stage: "ingest orders"))
+      progress.fail(StageFailure(second))
+      #expect(progress.report.exitCode == StageFailure(first).exitCode)
+      return (progress.report.failure?.diagnostics ?? []).map(\.message) + progress.report.findings.map(\.message)
+    }
+    let (lost, startingUp) = (
+      PostgresError(.connectionLost, "lost"), PostgresError(.server, "starting up", sqlState: "57P03")
+    )
+    #expect(errors(behind: startingUp, first: lost) == ["lost"])
+    #expect(errors(behind: PostgresError(.poolTimeout, "no answer"), first: startingUp) == ["starting up"])
+    #expect(errors(behind: LedgerError.notOpen, first: lost).count == 2)
+    #expect(errors(behind: lost, first: PostgresError(.server, "disk", sqlState: "53100")) == ["disk", "lost"])
+  }
+
   @Test func theNumbersOfTheExitCodesAreTheContract() {
     #expect(Jobs.ExitStatus.allCases.map(\.rawValue) == [0, 1, 64, 65, 66, 69, 70, 73, 75, 78, 124, 130, 143])
     #expect(Jobs.ExitStatus(signal: 2) == .interrupted)
