@@ -2,18 +2,20 @@
 // whose change cannot be told from a sum.
 // Invariant: a value is in the table exactly when a row of its group has it, so that the measure is the number of its
 // rows; a value that comes to its first row raises the measure by one, one that loses its last row lowers it by one.
+// A rollup by periods that sums up finer ones keeps none: what is left of a value in its group is the sum over the groups
+// of the finest one, which follows the same journal first, in the same transaction.
 // Values of JSON are not kept, because equal ones may be written differently: they are counted anew.
 
 internal import Definitions
 internal import Ledger
 internal import Postgres
 
-/// The table of values of one distinct measure.
-struct DistinctValues {
+/// The values of one distinct measure, in a table of their own or in that of the finest rollup under its own.
+struct DistinctValues: Sendable {
   let sql: RollupSQL
   let measure: RollupMeasure
   let column: String
-  /// Its place among the measures of its rollup that keep values.
+  /// Its place among the measures of its rollup that count values.
   let ordinal: Int
 
   /// The ends of the names of such tables: in use, and while the next one is built.
@@ -21,6 +23,14 @@ struct DistinctValues {
 
   var table: QualifiedName { named(Self.suffix) }
   var nextTable: QualifiedName { named(Self.nextSuffix) }
+
+  /// The beginning of what the table says of itself.
+  static let mark = "the values that "
+
+  /// Writes on the next table whose it is.
+  var markNext: String {
+    "comment on table \(nextTable.quoted) is \(quoteLiteral("\(Self.mark)\(measure.name) of \(sql.view.name) counts"))"
+  }
 
   private func named(_ suffix: String) -> QualifiedName {
     QualifiedName(schema: sql.view.schema, name: "\(sql.view.name)\(suffix)\(ordinal)")
@@ -50,11 +60,15 @@ struct DistinctValues {
       """
   }
 
+  /// By the value first and by periods last: all that a coarser rollup asks for stands side by side.
+  ///
   /// - Parameter left: groups that are not in it, because an entry cannot hold their longest key.
   func indexNext(leaving left: Set<String>) -> String {
     let value = isText ? "(\(indexed(#""__value""#)))" : #""__value""#
-    let keys = sql.rollup.groups.filter { !left.contains($0.name) }.map { quoteIdentifier($0.name) }
-    return "create index on \(nextTable.quoted) (\((keys + [value]).joined(separator: ", ")))"
+    let groups = sql.rollup.groups.filter { !left.contains($0.name) }
+    let (periods, others) = (groups.filter { sql.period($0) != nil }, groups.filter { sql.period($0) == nil })
+    let keys = (others + periods).map { quoteIdentifier($0.name) }
+    return "create index on \(nextTable.quoted) (\(([value] + keys).joined(separator: ", ")))"
   }
 
   // MARK: From images
@@ -77,20 +91,39 @@ struct DistinctValues {
       group by \((1...(keys.count + 1)).map(String.init).joined(separator: ", "))
       having sum(\(weight)) <> 0
       """
-    let known = delta.matches(keys.map { "t.\($0)" }, keysOf: "c")
-    let parts = zip(delta.matches(numbered.map { "d.\($0)" }, keysOf: "c"), known).enumerated().map { part, matches in
+    let finer = sql.finerValues.flatMap { finer in finer.table(of: measure).map { (finer.base, $0) } }
+    let cells = sql.rollup.groups.map { group in
+      finer.map { sql.groupExpression(group, from: $0.0) } ?? "t.\(quoteIdentifier(group.name))"
+    }
+    let matches = zip(delta.matches(numbered.map { "d.\($0)" }, keysOf: "c"), delta.matches(cells, keysOf: "c"))
+    let value = #"t."__value" = c."__value""#
+    let place = isText ? "\(indexed(#"t."__value""#)) = \(indexed(#"c."__value""#)) and \(value)" : value
+    let parts = matches.enumerated().map { part, matches in
       let (groups, cells) = matches
-      let value = #"t."__value" = c."__value""#
-      let place = isText ? "\(indexed(#"t."__value""#)) = \(indexed(#"c."__value""#)) and \(value)" : value
-      let found = #"select t.ctid as "__place", t."__n" from \#(table.quoted) t where \#(cells.on) and \#(place)"#
-      // In the first part no key is null: the index finds the one row of a value, and the limit keeps the server from
-      // reading all the values of history instead.
-      let lookup = "left join lateral (\(found)\(part == 0 ? " limit 1" : "")) as t on true"
-      return """
-        select d."__number", c."__value", c."__n", t."__place", coalesce(t."__n", 0) as "__old"
-        from changes c join daybook_delta d on \(groups.on)
-        \(lookup)\(groups.only.map { "\nwhere \($0)" } ?? "")
-        """
+      let lookup: String
+      if let (base, table) = finer {
+        let conditions = [place, cells.on] + stretches(base, withNull: part > 0)
+        lookup = """
+          select null::tid as "__place", d."__number", c."__value", c."__n", t."__left" - c."__n" as "__old"
+          from changes c join daybook_delta d on \(groups.on)
+          cross join lateral (
+            select coalesce(sum(t."__n"), 0)::bigint as "__left" from \(table.quoted) t
+            where \(conditions.joined(separator: " and "))
+          ) as t
+          """
+      } else {
+        // In the first part no key is null: the index finds the one row of a value, and the limit keeps the server from
+        // reading all the values of history instead.
+        lookup = """
+          select t."__place", d."__number", c."__value", c."__n", coalesce(t."__n", 0) as "__old"
+          from changes c join daybook_delta d on \(groups.on)
+          left join lateral (
+            select t.ctid as "__place", t."__n" from \(table.quoted) t
+            where \(cells.on) and \(place)\(part == 0 ? " limit 1" : "")
+          ) as t on true
+          """
+      }
+      return lookup + (groups.only.map { "\nwhere \($0)" } ?? "")
     }
     return """
       create temporary table daybook_values on commit drop as
@@ -101,13 +134,25 @@ struct DistinctValues {
       """
   }
 
+  /// For each group by period the finest rollup's days or periods among which its own are, which an index can serve; which
+  /// of them are exactly in it is decided by the group's own expression. No stretch contains a key that is null.
+  private func stretches(_ base: RollupBase, withNull: Bool) -> [String] {
+    sql.rollup.groups.enumerated().compactMap { index, group in
+      if withNull, sql.mayBeNull(group) { return nil }
+      guard let place = base.groups[group.name], place.isPeriod, let days = sql.period(group)?.days else { return nil }
+      let (name, key) = ("t.\(quoteIdentifier(place.name))", "c.\(RollupDelta.key(index))")
+      return "\(name) >= \(key) and \(name) <= \(key) + \(days)"
+    }
+  }
+
   static let countImpossible = #"select count(*) from daybook_values where "__old" + "__n" < 0"#
 
-  /// Brings the values up to date and puts the change of their number into `daybook_change`.
-  var apply: [String] {
+  /// Brings the values up to date, where they are its own, and puts the change of their number into `daybook_change`.
+  var apply: [String] { (sql.finerValues == nil ? applyToTable : []) + [applyToChange] }
+
+  private var applyToTable: [String] {
     let columns = (keys + [#""__value""#, #""__n""#]).joined(separator: ", ")
     let groups = sql.rollup.groups.indices.map { "d.\(RollupDelta.key($0))" }.joined(separator: ", ")
-    let cell = quoteIdentifier(measure.name + "__distinct")
     return [
       """
       delete from \(table.quoted) t using daybook_values c where t.ctid = c."__place" and c."__old" + c."__n" = 0
@@ -121,39 +166,46 @@ struct DistinctValues {
       select \(groups), c."__value", c."__n"
       from daybook_values c join daybook_delta d using ("__number") where c."__place" is null
       """,
-      """
+    ]
+  }
+
+  private var applyToChange: String {
+    let cell = quoteIdentifier(measure.name + "__distinct")
+    return """
       update daybook_change d set \(cell) = c."__change"
       from (
         select "__number", count(*) filter (where "__old" = 0) - count(*) filter (where "__old" + "__n" = 0) as "__change"
         from daybook_values group by 1
       ) as c
       where c."__number" = d."__number"
-      """,
-    ]
+      """
   }
 }
 
 extension RollupSQL {
-  /// Whether the values of a distinct measure are kept.
-  func keepsValues(_ measure: RollupMeasure) -> Bool {
+  /// Whether a distinct measure is counted by values that are kept.
+  func countsValues(_ measure: RollupMeasure) -> Bool {
     guard case .distinct(let column) = measure.function else { return false }
     return feed.column(named: column)?.type != .json
   }
 
-  /// The tables of values that belong to the state.
-  var distinctValues: [DistinctValues] {
-    rollup.measures.filter(keepsValues).enumerated().compactMap { ordinal, measure in
+  /// The values of each distinct measure that is counted by them.
+  var countedValues: [DistinctValues] {
+    rollup.measures.filter(countsValues).enumerated().compactMap { ordinal, measure in
       guard case .distinct(let column) = measure.function else { return nil }
       return DistinctValues(sql: self, measure: measure, column: column, ordinal: ordinal)
     }
   }
+
+  /// Those of which the tables belong to the state.
+  var distinctValues: [DistinctValues] { finerValues == nil ? countedValues : [] }
 
   /// Whether something that leaves can change a measure in a way that only the table knows.
   func isReadAnew(_ measure: RollupMeasure) -> Bool {
     switch measure.function {
     case .min, .max, .first, .last: true
     case .count, .sum, .average, .variance, .stddev: false
-    case .distinct: !keepsValues(measure)
+    case .distinct: !countsValues(measure)
     }
   }
 

@@ -1,6 +1,7 @@
 // A rollup's state made of the state of a finer rollup, where that says all that is needed: months of days.
 // Invariant: what comes of it equals what would come of the table. Places of first and last values are decided among equals
-// by the feed's key, and distinct values by the values, neither of which a state has: those are read from the table.
+// by the feed's key, and distinct values by the values, neither of which a state has: those are read from the table. How
+// distinct values change is told by the values that the finest rollup keeps.
 
 internal import Definitions
 internal import Postgres
@@ -19,10 +20,24 @@ struct RollupBelow: Sendable {
   }
 }
 
+/// The values of distinct measures that the finest of the rollups under a rollup keeps, by which that one counts, too.
+struct FinerValues: Sendable {
+  /// How the rollup follows from the finest one.
+  let base: RollupBase
+  /// The finest one's values by the name of the measure here.
+  let values: [String: DistinctValues]
+  /// Whether the finest one is being made anew in the same transaction.
+  var isNext = false
+
+  func table(of measure: RollupMeasure) -> QualifiedName? {
+    values[measure.name].map { isNext ? $0.nextTable : $0.table }
+  }
+}
+
 extension RollupSQL {
   /// The state as it follows from the finer one.
   func state(from below: RollupBelow) -> String {
-    let groups = rollup.groups.map { "\(groupExpression($0, from: below)) as \(quoteIdentifier($0.name))" }
+    let groups = rollup.groups.map { "\(groupExpression($0, from: below.base)) as \(quoteIdentifier($0.name))" }
     let cells = [#"sum("__n")::bigint as "__n""#] + rollup.measures.flatMap { stateColumns($0, from: below) }
     let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
     return """
@@ -33,8 +48,8 @@ extension RollupSQL {
       """
   }
 
-  func groupExpression(_ group: RollupGroup, from below: RollupBelow) -> String {
-    guard let place = below.base.groups[group.name] else { return "null" }
+  func groupExpression(_ group: RollupGroup, from base: RollupBase) -> String {
+    guard let place = base.groups[group.name] else { return "null" }
     let name = quoteIdentifier(place.name)
     switch group.source {
     case .column, .expression: return name

@@ -49,7 +49,7 @@ extension RollupDelta {
 
   func selectAnew(by reading: AnewReading, withNull: Bool) -> String {
     let inner = groups.enumerated().map { index, group in
-      let expression = sql.belowForAnew.map { sql.groupExpression(group, from: $0) } ?? sql.groupExpression(group)
+      let expression = sql.belowForAnew.map { sql.groupExpression(group, from: $0.base) } ?? sql.groupExpression(group)
       return "\(expression) as \(Self.key(index))"
     }
     let source = sql.belowForAnew?.state ?? sql.source
@@ -95,7 +95,7 @@ extension RollupDelta {
   /// Both ends belong to it: infinity is the only moment of its period.
   private var periods: [(group: Int, condition: String)] {
     groups.enumerated().compactMap { index, group in
-      guard let (column, length) = sql.period(group) else { return nil }
+      guard let (column, length, _) = sql.period(group) else { return nil }
       let name = "b.\(quoteIdentifier(column))"
       let key = "c.\(Self.key(index))"
       // Behind the last day of which moments can be counted on, the stretch has no end: `infinity` is in it. Before the

@@ -82,7 +82,7 @@ struct RollupDelta {
         named("__odd", "coalesce(bool_or(\(name) is null)\(only()), false)"),
       ]
     // How many values came and left is worked out beside the values.
-    case .distinct: return sql.keepsValues(measure) ? [named("__distinct", "0::bigint")] : []
+    case .distinct: return sql.countsValues(measure) ? [named("__distinct", "0::bigint")] : []
     }
   }
 
@@ -137,7 +137,7 @@ struct RollupDelta {
       // A tie is decided by the key of the row, and a null place by the rows without one: the state knows neither.
       return "d.\(cell(measure, "__odd")) or coalesce(d.\(by) = s.\(by), false) or "
         + (measure.isLast ? reaches("__by", "greatest", ">=") : reaches("__by", "least", "<="))
-    case .distinct: return sql.keepsValues(measure) ? nil : "true"
+    case .distinct: return sql.countsValues(measure) ? nil : "true"
     }
   }
 
@@ -261,7 +261,7 @@ struct RollupDelta {
       }
     case .distinct:
       let cell = cell("__distinct")
-      return [sql.keepsValues(measure) ? (cell, "coalesce(\(old(cell)), 0) + c.\(cell)") : anew("__distinct", "0")]
+      return [sql.countsValues(measure) ? (cell, "coalesce(\(old(cell)), 0) + c.\(cell)") : anew("__distinct", "0")]
     }
   }
 }

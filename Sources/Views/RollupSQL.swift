@@ -9,13 +9,15 @@ internal import Definitions
 internal import Postgres
 
 /// The SQL of one rollup over one base table.
-struct RollupSQL {
+struct RollupSQL: Sendable {
   let view: QualifiedName
   let rollup: RollupDefinition
   let feed: FeedDefinition
   let calendar: CalendarSettings
   /// The state of the finer rollup that the definition names, if it names one.
   var below: RollupBelow?
+  /// The values that the finest rollup keeps for this one; nil where it keeps its own.
+  var finerValues: FinerValues?
 
   /// Name of the table that holds the additive state of the rollup `view`.
   static func stateName(of view: QualifiedName) -> QualifiedName {
@@ -124,15 +126,15 @@ struct RollupSQL {
     }
   }
 
-  /// The column that a group by period is made of, and the length of the period as an interval.
-  func period(_ group: RollupGroup) -> (column: String, length: String)? {
+  /// The column that a group by period is made of, the length of the period as an interval, and the most days that it has.
+  func period(_ group: RollupGroup) -> (column: String, length: String, days: Int)? {
     switch group.source {
     case .column, .expression: nil
-    case .date(let column): (column, "1 day")
-    case .week(let column): (column, "7 days")
-    case .month(let column): (column, "1 month")
-    case .quarter(let column), .fiscalQuarter(let column): (column, "3 months")
-    case .year(let column), .fiscalYear(let column): (column, "1 year")
+    case .date(let column): (column, "1 day", 1)
+    case .week(let column): (column, "7 days", 7)
+    case .month(let column): (column, "1 month", 31)
+    case .quarter(let column), .fiscalQuarter(let column): (column, "3 months", 92)
+    case .year(let column), .fiscalYear(let column): (column, "1 year", 366)
     }
   }
 

@@ -119,7 +119,7 @@ extension ViewRefresher {
       try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
       // Beside what readers see, which is taken away last.
       let next = RollupSQL.nextStateName(of: name)
-      try await ViewRelations.requireFree([next], for: view.name, on: connection)
+      try await ViewRelations.requireFree([next], and: [name], for: view, on: connection)
       try await connection.execute("create materialized view \(next.quoted) as\n\(native.sql)")
       if !native.uniqueKey.isEmpty {
         try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: next))

@@ -276,9 +276,24 @@ extension ViewRefresher {
     guard let feed = project.feed(named: rollup.source) else {
       throw ViewError.missingInput(view: view.name, input: rollup.source, at: view.position)
     }
+    let schema = project.database.schema
     return RollupSQL(
-      view: QualifiedName(schema: project.database.schema, name: view.name), rollup: rollup, feed: feed,
-      calendar: project.calendar, below: RollupBelow(rollup, schema: project.database.schema))
+      view: QualifiedName(schema: schema, name: view.name), rollup: rollup, feed: feed, calendar: project.calendar,
+      below: RollupBelow(rollup, schema: schema), finerValues: try finerValues(under: rollup))
+  }
+
+  /// The values that the finest rollup under `rollup` keeps for it; nil where it keeps its own. Without periods all of
+  /// history may have to be read to see what is left of a value.
+  private func finerValues(under rollup: RollupDefinition) throws(ViewError) -> FinerValues? {
+    guard var base = rollup.base else { return nil }
+    func finer() -> ViewDefinition? { project.views.first { $0.name == base.name } }
+    while let next = finer()?.rollup?.base { base = base.followed(by: next) }
+    guard base.groups.values.contains(where: \.isPeriod), let view = finer(), let finest = view.rollup else { return nil }
+    let kept = try rollupSQL(finest, of: view).distinctValues
+    let values = rollup.measures.compactMap { measure in
+      kept.first { $0.measure.name == base.measures[measure.name] }.map { (measure.name, $0) }
+    }
+    return values.isEmpty ? nil : FinerValues(base: base, values: Dictionary(uniqueKeysWithValues: values))
   }
 
   private nonisolated(nonsending) func estimatedRows(

@@ -65,7 +65,7 @@ extension ViewRefresher {
     }
     try await connection.executeScript(
       "set local jit to default; set local work_mem to default; set local random_page_cost to default")
-    result.rows = try await build(member.sql, on: connection)
+    result.rows = try await build(member, on: connection)
     result.isRebuilt = true
     if member.sql.belowForAll == nil {
       let read = try await connection.query(
@@ -77,10 +77,12 @@ extension ViewRefresher {
 
   /// Makes the next state beside the one that readers see.
   private nonisolated(nonsending) func build(
-    _ sql: RollupSQL, on connection: PostgresConnection
+    _ member: RollupMember, on connection: PostgresConnection
   ) async throws -> Int {
+    let sql = member.sql
     try await ViewRelations.requireFree(
-      [sql.nextState, sql.oldState] + sql.distinctValues.map(\.nextTable), for: sql.view.name, on: connection)
+      [sql.nextState, sql.oldState] + sql.distinctValues.map(\.nextTable),
+      and: member.exists ? [] : [sql.view, sql.state] + sql.distinctValues.map(\.table), for: member.view, on: connection)
     let rows = try await connection.execute(sql.buildNextState)
     let left = try await groupsWithLongKeys(sql, on: connection)
     if let index = sql.indexNextState(leaving: left) { try await connection.execute(index) }
@@ -89,6 +91,7 @@ extension ViewRefresher {
     for values in sql.distinctValues {
       try await connection.execute(values.buildNext)
       try await connection.execute(values.indexNext(leaving: left))
+      try await connection.execute(values.markNext)
       try await connection.execute("analyze \(values.nextTable.quoted)")
     }
     return rows
@@ -204,7 +207,7 @@ extension ViewRefresher {
     }
     // Before the values: the index of those has the same keys.
     if survey.long > 0 { return .unfit(reason: "a new group has a key too long for the index of the others") }
-    for values in delta.sql.distinctValues {
+    for values in delta.sql.countedValues {
       try await createStep(
         "daybook_values", values.createChanges(delta), statistics: ["\"__number\""], on: connection)
       let impossible = try await connection.query(DistinctValues.countImpossible)
@@ -305,11 +308,14 @@ struct RollupResult {
 }
 
 extension RollupMember {
-  /// The same member, which reads the next state of the finer rollup where that one is made anew.
+  /// The same member, which reads the next state of a finer rollup, and its next values, where that one is made anew.
   func reading(_ rebuilt: [RollupMember]) -> RollupMember {
-    guard let finer = sql.below?.base.name, rebuilt.contains(where: { $0.view.name == finer }) else { return self }
+    let names = Set(rebuilt.map(\.view.name))
     var member = self
-    member.sql.below?.state = RollupSQL.nextStateName(of: QualifiedName(schema: sql.view.schema, name: finer))
+    if let finer = sql.below?.base.name, names.contains(finer) {
+      member.sql.below?.state = RollupSQL.nextStateName(of: QualifiedName(schema: sql.view.schema, name: finer))
+    }
+    if let finest = sql.finerValues?.base.name, names.contains(finest) { member.sql.finerValues?.isNext = true }
     return member
   }
 

@@ -138,13 +138,20 @@ enum ViewRelations {
     return try rows.map { try $0.decode(0, as: String.self) }
   }
 
-  /// Makes sure that nothing stands under names by which relations of a view are made or put aside. Those of Daybook are
-  /// gone when their transaction ends, so that whatever stands there is somebody else's.
+  /// Makes sure that nothing of somebody else's stands under names that the relations of a view are to have, or by which
+  /// they are made or put aside: those by which Daybook makes something are gone when its transaction ends.
   ///
+  /// - Parameter wanted: the names that relations of the view are to have, of which an earlier definition may have some.
   /// - Throws: `PostgresError` 42P07, which names the relation and what to type.
   static func requireFree(
-    _ names: [QualifiedName], for view: String, on connection: PostgresConnection
+    _ passing: [QualifiedName], and wanted: [QualifiedName] = [], for view: ViewDefinition,
+    on connection: PostgresConnection
   ) async throws {
+    var names = passing
+    if let schema = wanted.first?.schema {
+      let ours = Set(try await leftovers(of: view, schema: schema, on: connection).map(\.name))
+      names += wanted.filter { !ours.contains($0.name) }
+    }
     let rows = try await connection.query(
       """
       select c.relname::text, case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
@@ -156,10 +163,9 @@ enum ViewRelations {
     else { return }
     let kind = try row.decode(1, as: String.self)
     var error = PostgresError(
-      .server, "the \(kind) \(name) has a name that Daybook needs while it makes \(view) anew, and is not Daybook's",
+      .server, "the \(kind) \(name) has a name that Daybook needs to make \(view.name), and is not Daybook's",
       sqlState: "42P07")
-    error.hint =
-      "alter \(kind) \(name.quoted) rename to a name without \"__\", or drop it, then: daybook refresh \(view)"
+    error.hint = "alter \(kind) \(name.quoted) rename to another name, or drop it, then: daybook refresh \(view.name)"
     throw error
   }
 
@@ -179,17 +185,20 @@ enum ViewRelations {
       join pg_class v on v.relnamespace = n.oid and v.relname = wanted.view and v.relkind = 'v'
       join pg_class s on s.relnamespace = n.oid and s.relname = wanted.state
       join pg_rewrite r on r.ev_class = v.oid and r.rulename = '_RETURN'
-      where obj_description(s.oid, 'pg_class') is distinct from 'its view is ' || md5(r.ev_action::text)
+      where obj_description(s.oid, 'pg_class') is distinct from '\(viewMark)' || md5(r.ev_action::text)
       """, [.text(schema), .textArray(views.map(\.name)), .textArray(states)])
     return Dictionary(
       try rows.map { (try $0.decode(0, as: String.self), try $0.decode(1, as: Bool.self)) },
       uniquingKeysWith: { first, _ in first })
   }
 
+  /// The beginning of what a state says of its view.
+  private static let viewMark = "its view is "
+
   /// Writes down on a rollup's state what its view says now.
   static func markView(of sql: RollupSQL) -> String {
     let mark = """
-      select format('comment on table %s is %L', \(quoteLiteral(sql.state.quoted)), 'its view is ' || md5(r.ev_action::text))
+      select format('comment on table %s is %L', \(quoteLiteral(sql.state.quoted)), '\(viewMark)' || md5(r.ev_action::text))
       from pg_rewrite r where r.ev_class = \(quoteLiteral(sql.view.quoted))::regclass and r.rulename = '_RETURN'
       """
     return "do \(quoteLiteral("begin execute (\(mark)); end"))"
@@ -274,19 +283,34 @@ enum ViewRelations {
   }
 
   /// What stands under the names of `view` today, of whatever kind an earlier definition made: the view before its tables.
+  /// Tables say that they are Daybook's, or are read by the view, or stand beside one of that kind; a view is known to the
+  /// ledger or stands over such a table. All else is somebody's.
   private static func leftovers(
     of view: ViewDefinition, schema: String, on connection: PostgresConnection
   ) async throws -> [(name: String, kind: Kind)] {
     let state = RollupSQL.stateName(of: QualifiedName(schema: "", name: view.name)).name
     let rows = try await connection.query(
       """
-      select c.relname, c.relkind::text
-      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = $1 and ((c.relname = $2 and c.relkind in ('v', 'm'))
-        or ((c.relname = $3 or c.relname ~ $4) and c.relkind = 'r'))
-      order by c.relkind = 'r'
+      with standing as (
+        select c.oid, c.relname, c.relkind::text, starts_with(obj_description(c.oid, 'pg_class'), $5)
+          or starts_with(obj_description(c.oid, 'pg_class'), $6) or exists (
+            select from pg_class v join pg_rewrite r on r.ev_class = v.oid
+            join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+            where v.relnamespace = n.oid and v.relname = $2 and v.relkind = 'v' and c.relname = $3
+              and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid) as is_ours
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = $1 and ((c.relname = $2 and c.relkind in ('v', 'm'))
+          or ((c.relname = $3 or c.relname ~ $4) and c.relkind = 'r'))
+      )
+      select relname, relkind from standing
+      where is_ours or (select bool_or(is_ours) from standing where relname = $3)
+        or relkind <> 'r' and exists (select from daybook.view_state s where s.view = $2)
+      order by relkind = 'r'
       """,
-      [.text(schema), .text(view.name), .text(state), .text(DistinctValues.pattern(of: view.name))])
+      [
+        .text(schema), .text(view.name), .text(state), .text(DistinctValues.pattern(of: view.name)),
+        .text(viewMark), .text(DistinctValues.mark),
+      ])
     return try rows.compactMap { row in
       guard let kind = Kind(catalogLetter: try row.decode(1, as: String.self)) else { return nil }
       return (try row.decode(0, as: String.self), kind)

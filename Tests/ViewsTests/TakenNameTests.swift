@@ -48,4 +48,28 @@ import Views
       }
     }
   }
+
+  /// What stood there before a view was made for the first time is not an earlier definition of it.
+  @Test func nothingThatStoodThereFirstIsTaken() async throws {
+    try await Shop.with(views: Self.views("1")) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      let mine: KeyValuePairs = [
+        "by_kind__state": "table", "by_kind__v0": "table", "by_kind": "view", "doubled": "materialized view",
+      ]
+      for (name, kind) in mine {
+        try await shop.run("create \(kind) shop.\(name) as select 7 as mine")
+        let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+        let text = error?.description ?? ""
+        #expect(text.contains("the \(kind) shop.\(name) has a name that Daybook needs"), "\(text)")
+        #expect(try await shop.rows("select mine from shop.\(name)") == ["7"])
+        try await shop.run("drop \(kind) shop.\(name)")
+      }
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("create table shop.doubled__state as select 7 as mine")
+      var new = shop
+      new.project.views = Self.views("2")
+      _ = try await new.refresher.refresh(.all)
+      #expect(try await shop.rows("table shop.doubled__state") == ["7"])
+    }
+  }
 }

@@ -72,6 +72,7 @@ extension RollupDefinition {
       columns.formUnion(measure.function.columns)
       if let condition = measure.condition, readsMoment(condition, of: feed) { usesPeriods = true }
     }
+    if measures.contains(where: \.function.isDistinct) { hash.add("values 2") }
     if feed?.key.isEmpty == true, measures.contains(where: \.function.isEndpoint) { hash.add("ties by value") }
     for figure in derived { hash.add([figure.name, normalizedSQL(figure.expression)]) }
     for column in columns.sorted() { hash.add([column, feed?.column(named: column)?.type.sql ?? ""]) }
@@ -96,6 +97,9 @@ extension RollupMeasure.Function {
     default: false
     }
   }
+
+  /// Whether it counts values.
+  var isDistinct: Bool { if case .distinct = self { true } else { false } }
 
   /// The columns of the source that the measure reads.
   public var columns: [String] {

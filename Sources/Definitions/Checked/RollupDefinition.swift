@@ -59,6 +59,13 @@ public struct RollupBase: Sendable, Hashable {
     self.groups = groups
     self.measures = measures
   }
+
+  /// How the same rollup follows from a still finer one, of which this base's rollup is made by `next`.
+  public func followed(by next: RollupBase) -> RollupBase {
+    RollupBase(
+      name: next.name, groups: groups.compactMapValues { next.groups[$0.name] },
+      measures: measures.compactMapValues { next.measures[$0] })
+  }
 }
 
 /// One entry of `group_by:`.
