@@ -288,7 +288,8 @@ extension ViewRefresher {
     guard var base = rollup.base else { return nil }
     func finer() -> ViewDefinition? { project.views.first { $0.name == base.name } }
     while let next = finer()?.rollup?.base { base = base.followed(by: next) }
-    guard base.groups.values.contains(where: \.isPeriod), let view = finer(), let finest = view.rollup else { return nil }
+    guard base.groups.values.contains(where: \.isPeriod) else { return nil }
+    guard let view = finer(), let finest = view.rollup else { return nil }
     let kept = try rollupSQL(finest, of: view).distinctValues
     let values = rollup.measures.compactMap { measure in
       kept.first { $0.measure.name == base.measures[measure.name] }.map { (measure.name, $0) }

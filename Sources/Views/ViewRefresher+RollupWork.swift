@@ -80,9 +80,10 @@ extension ViewRefresher {
     _ member: RollupMember, on connection: PostgresConnection
   ) async throws -> Int {
     let sql = member.sql
+    let wanted = [sql.view, sql.state] + sql.distinctValues.map(\.table)
     try await ViewRelations.requireFree(
-      [sql.nextState, sql.oldState] + sql.distinctValues.map(\.nextTable),
-      and: member.exists ? [] : [sql.view, sql.state] + sql.distinctValues.map(\.table), for: member.view, on: connection)
+      [sql.nextState, sql.oldState] + sql.distinctValues.map(\.nextTable), and: member.exists ? [] : wanted,
+      for: member.view, on: connection)
     let rows = try await connection.execute(sql.buildNextState)
     let left = try await groupsWithLongKeys(sql, on: connection)
     if let index = sql.indexNextState(leaving: left) { try await connection.execute(index) }
