@@ -201,7 +201,7 @@ struct RollupDelta {
     """
   }
 
-  /// Changes the groups that stay.
+  /// Changes the groups that stay. That a place is none says nothing new, but tells the planner how few are to be found.
   ///
   /// - Parameter withAnew: whether any was read anew.
   func update(withAnew: Bool) -> String {
@@ -211,7 +211,7 @@ struct RollupDelta {
       update \(sql.state.quoted) s set
       \(set.map { "  \($0)" }.joined(separator: ",\n"))
       from daybook_change c\(withAnew ? joinAnew : "")
-      where s.ctid = c."__place"
+      where s.ctid = c."__place" and c."__place" is not null
       """
   }
 

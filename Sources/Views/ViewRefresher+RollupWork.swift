@@ -199,7 +199,7 @@ extension ViewRefresher {
     let keys = delta.sql.rollup.groups.indices.map(RollupDelta.key)
     try await createStep("daybook_delta", delta.createDelta, statistics: keys, on: connection)
     let groups = try await createStep(
-      "daybook_change", delta.createChange, statistics: keys + ["\"__anew\""], on: connection)
+      "daybook_change", delta.createChange, statistics: keys + ["\"__anew\"", "\"__place\""], on: connection)
     guard let row = try await connection.query(delta.survey).first else { return .unfit(reason: lessThanNone) }
     let survey = try RollupDelta.Survey(row)
     if survey.impossible > 0 { return .unfit(reason: lessThanNone) }
