@@ -128,6 +128,8 @@ extension ViewRefresher {
         let list = columns.map(quoteIdentifier).joined(separator: ", ")
         try await connection.execute("create index on \(next.quoted) (\(list))")
       }
+      try await connection.execute(
+        "comment on materialized view \(next.quoted) is \(quoteLiteral(ViewRelations.materializedMark))")
       try await connection.execute("analyze \(next.quoted)")
       try await ViewRelations.drop(view, with: project.views, schema: name.schema, on: connection)
       try await connection.execute("alter materialized view \(next.quoted) rename to \(quoteIdentifier(name.name))")
