@@ -208,7 +208,7 @@ extension ViewRefresher {
     var found = try await difference(slice.sql, between: slice.held, and: slice.recomputed, on: connection)
     var message = found.sentence(of: "groups of this slice differ from a recompute")
     if found.differing == 0 {
-      guard let values = try await valuesDifference(slice.sql, on: connection, { slice.values($0) }) else {
+      guard let values = try await valuesDifference(slice.sql, on: connection, slice.values) else {
         return CheckOutcome(
           name: name, isPassed: true, message: "\(found.groups) groups equal a recompute, difference 0")
       }

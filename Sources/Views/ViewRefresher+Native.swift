@@ -83,7 +83,9 @@ extension ViewRefresher {
 
   /// One line on why a view was made and not refreshed.
   private func reasonOfMaking(_ view: ViewDefinition, exists: Bool, state: ViewState?, lost: [String]) -> String {
-    guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
+    guard let state else {
+      return exists ? "made anew: nothing is on record of what stood there" : "made for the first time"
+    }
     if state.definitionHash != view.definitionHash { return "made anew: the definition changed" }
     if let name = lost.first { return "made anew: \(name) is another relation than before" }
     return "made anew: it was gone, or went with what it reads"

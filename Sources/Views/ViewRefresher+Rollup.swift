@@ -141,6 +141,7 @@ extension ViewRefresher {
       let exists = existing.contains(view.name)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
       member.isRedefined = exists && !member.exists
+      member.isUnknown = states[view.name] == nil
       member.isAltered = member.exists && altered[view.name] != nil
       member.isReplaced = member.isAltered && altered[view.name] == true
       member.isGone = !exists && states[view.name] != nil

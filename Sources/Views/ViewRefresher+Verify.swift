@@ -10,14 +10,22 @@ internal import Telemetry
 extension ViewRefresher {
   /// Recomputes the selected rollups from their base tables and compares all of them, both ways.
   ///
-  /// Native materialized views are PostgreSQL's own recompute and are left out.
+  /// Native materialized views are PostgreSQL's own recompute and are left out. A rollup that differs is built anew by its
+  /// next refresh, whatever that finds changed.
   /// - Returns: one outcome per rollup; one that differs names the first groups that do.
   /// - Throws: `ViewError` when a comparison could not be made.
   /// - Complexity: O(rows of the base table) for each rollup.
   public func verify(_ selection: StageDefinition.Selection) async throws -> [CheckOutcome] {
-    try await eachRollup(selection, stage: "verify") { view, sql, connection in
-      try await compare(view, sql, on: connection)
+    let found = try await eachRollup(selection, stage: "verify") { view, sql, connection in
+      (view: view, result: try await compare(view, sql, on: connection))
     }
+    let wrong = found.filter(\.result.isWrong).map(\.view)
+    if !wrong.isEmpty {
+      try await pool.withConnection(label: "verify") { connection in
+        for view in wrong { try await ViewStates.distrust(view.name, on: connection) }
+      }
+    }
+    return found.map(\.result.outcome)
   }
 
   /// Does `body` for each of the selected rollups, several at once, each in one snapshot that cannot write.
@@ -67,16 +75,16 @@ extension ViewRefresher {
 
   private nonisolated(nonsending) func compare(
     _ view: ViewDefinition, _ sql: RollupSQL, on connection: PostgresConnection
-  ) async throws -> CheckOutcome {
+  ) async throws -> (outcome: CheckOutcome, isWrong: Bool) {
     let name = "\(view.name): recompute"
     guard let state = try await ViewStates.current(on: connection)[view.name] else {
-      return CheckOutcome(name: name, isPassed: false, message: "was never built")
+      return (CheckOutcome(name: name, isPassed: false, message: "was never built"), false)
     }
     let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
     if behind > 0 {
-      return CheckOutcome(
-        name: name, isPassed: false,
-        message: "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again")
+      let message =
+        "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again"
+      return (CheckOutcome(name: name, isPassed: false, message: message), false)
     }
     let found = try await difference(
       sql, between: "select * from \(sql.state.quoted)", and: sql.stateFromSource, on: connection)
@@ -85,13 +93,14 @@ extension ViewRefresher {
       message: found.differing == 0
         ? "\(found.groups) groups equal a recompute, difference 0"
         : found.sentence(of: "groups differ from a recompute"))
-    if let values = try await valuesDifference(sql, on: connection, {
+    let values = try await valuesDifference(sql, on: connection) {
       ("select * from \($0.table.quoted)", $0.counted(from: sql.source.quoted))
-    }) {
+    }
+    if let values {
       outcome.status = .failed
       outcome.message = found.differing == 0 ? values.sentence : "\(outcome.message); \(values.sentence)"
     }
-    return outcome
+    return (outcome, outcome.status == .failed)
   }
 
   /// The first of the values that a rollup keeps that are not those of the table: the state may be right by now, and would

@@ -90,10 +90,9 @@ import Views
 
   /// An alias in the engine's own SQL is no column.
   @Test func aColumnMayHaveAnyName() async throws {
-    let changes = ["v", "t", "found", "e"].map { "alter table shop.sales add \($0) int;" }.joined(separator: " ")
-    try await run(
-      [Self.test(.range(column: "v", minimum: "1", maximum: nil))], changes: changes + "update shop.sales set v = id - 8"
-    ) { _, outcomes, _ in
+    let columns = ["v", "t", "found", "e"].map { "alter table shop.sales add \($0) int;" }.joined(separator: " ")
+    let changes = "\(columns) update shop.sales set v = id - 8"
+    try await run([Self.test(.range(column: "v", minimum: "1", maximum: nil))], changes: changes) { _, outcomes, _ in
       #expect(outcomes.map(\.message) == ["8 rows of sales with v below 1"])
       let example = outcomes.first?.failure?.examples.first
       #expect(example?.columns.contains("v") == true && example?.values.contains("-7") == true)

@@ -27,6 +27,10 @@ import Testing
       let found = try await shop.refresher.verify(.all)
       #expect(
         found.map(\.message) == ["2 of 7 groups differ from a recompute: customer 3; customer null"])
+      // What was found to be wrong is not carried on, whoever looks next.
+      let mended = try await shop.refresher.refresh(.all)
+      #expect(mended.map(\.detail) == ["rebuilt and swapped: nothing proves that it holds what sales does"])
+      #expect(try await shop.refresher.verify(.all).map(\.isPassed) == [true])
       try await shop.batch("insert into shop.sales values (1000, 1, 'fee', 1, 1, now())")
       let behind = try await shop.refresher.verify(.all)
       #expect(behind.map(\.isPassed) == [false])
@@ -79,7 +83,9 @@ import Testing
       #expect(found.map(\.isPassed) == [false, true])
       #expect(
         found.first?.message == "the values kept for buyers differ from the table in 1 group: period 2026-01-20")
-      // The delta takes it up: a customer who is there already comes again.
+      // Without that look the delta takes it up: a customer who is there already comes again.
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("delete from shop.days__v0 where period = '2026-01-20'")
       try await shop.batch("insert into shop.sales values (99, 0, 'payment', 1, 1, '2026-01-20 13:00+00')")
       _ = try await shop.refresher.refresh(.all)
       let night = CheckedNight(run: .make(), asOf: CivilDate(year: 2026, month: 1, day: 20)!)
@@ -88,7 +94,7 @@ import Testing
         var turn = night
         turn.asOf = night.asOf.adding(days: day)
         let outcomes = try await shop.refresher.check(.all, in: turn)
-        if outcomes.contains(where: { !$0.isPassed && $0.message.contains("rebuilt from the table") }) { isFound = true }
+        isFound = outcomes.contains { !$0.isPassed && $0.message.contains("rebuilt from the table") }
         if isFound { break }
       }
       #expect(isFound)
