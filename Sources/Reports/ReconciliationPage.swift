@@ -86,13 +86,13 @@ struct ReconciliationPage {
           evidence: money.dataset))
     }
     func verdict(_ title: String, _ compared: Comparison, good: String, bad: String) -> ContentBlock {
-      let all = FigureFormat.integer.spelled(ExactDecimal(compared.total))
+      let (all, none) = (FigureFormat.integer.spelled(ExactDecimal(compared.total)), format.spelled(.zero))
       let off = FigureFormat.integer.spelled(ExactDecimal(compared.differing))
       return ContentBlock(
         title: title,
         body: .verdict(
           isGood: compared.isEqual,
-          compared.isEqual ? "\(good): \(all) totals compared, difference 0.00." : "\(off) of \(all) \(bad)."),
+          compared.isEqual ? "\(good): \(all) totals compared, difference \(none)." : "\(off) of \(all) \(bad)."),
         evidence: compared.dataset)
     }
     if views.total > 0 {
