@@ -53,11 +53,11 @@ public struct ReportPublisher: Sendable {
     let plan: SetPlan?
     do {
       plan = try await pool.withConnection(label: "reports") { connection in
-        let position = cache == nil ? nil : try await LogPosition.current(on: connection)
+        let before = cache == nil ? nil : try await BeforeSnapshot.read(project, on: connection)
         return try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
           try await SetRenderer(
             project: project, run: run, moment: clock(), folder: folder, previous: previous,
-            isMarked: standing?.mark != nil, connection: $0, cache: cache, position: position
+            isMarked: standing?.mark != nil, connection: $0, cache: cache, before: before
           ).render(names, force: force)
         }
       }

@@ -33,8 +33,8 @@ struct SetRenderer: Sendable {
   let connection: PostgresConnection
   /// Where the rows of sections are kept; nil keeps none.
   var cache: TieredCache?
-  /// How far the server's log had come before the snapshot was taken.
-  var position: Int64?
+  /// What was there before the snapshot was taken; nil without a cache.
+  var before: BeforeSnapshot?
 
   /// No report has one of these names: `ReportDefinition.builtInPages`.
   static let builtIns: Set<String> = [
@@ -95,9 +95,9 @@ struct SetRenderer: Sendable {
   ) async throws -> SetPlan {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
-    if let cache {
+    if let cache, let before {
       queries.cache = try await .begin(
-        cache, project: project, state: state, asOf: run.asOf, position: position, on: connection)
+        cache, project: project, state: state, asOf: run.asOf, before: before, on: connection)
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)
