@@ -96,6 +96,12 @@ struct OutputFolder: Sendable {
     }
   }
 
+  /// Whether a set for `asOf` is the newest: `latest` leads to no set of a later date that exists.
+  func isNewest(_ asOf: CivilDate) -> Bool {
+    guard let current = latestTarget, let date = CivilDate(current), date > asOf else { return true }
+    return FileKind(of: "\(path)/\(current)") != .directory
+  }
+
   /// Makes `latest` lead to the set for `asOf`, unless it leads to the set of a later date that exists.
   ///
   /// - Returns: whether it moved.
@@ -103,8 +109,7 @@ struct OutputFolder: Sendable {
   func swapLatest(to asOf: CivilDate) throws(ReportError) -> Bool {
     let link = "\(path)/\(Self.latestName)"
     if let current = latestTarget {
-      if current == asOf.description { return false }
-      if let date = CivilDate(current), date > asOf, FileKind(of: "\(path)/\(current)") == .directory { return false }
+      if current == asOf.description || !isNewest(asOf) { return false }
     } else if FileKind(of: link) != .missing {
       throw cannotWrite(link, "it is not a link")
     }
@@ -161,7 +166,8 @@ struct OutputFolder: Sendable {
     }
   }
 
-  private func prepare() throws(ReportError) {
+  /// Makes the folder, and removes what killed runs have left.
+  func prepare() throws(ReportError) {
     try makeAll(path)
     sweep()
   }

@@ -28,8 +28,9 @@ struct SetRenderer: Sendable {
   let moment: Moment
   let folder: OutputFolder
   let previous: SetManifest?
-  /// Whether the set that is published says that it is stale, which a good night takes back.
-  var isMarked = false
+  /// Whether the set that is published says that it is stale, which this one takes back: it is of the night that failed
+  /// or of a later one.
+  var isMended = false
   let connection: PostgresConnection
   /// Where the rows of sections are kept; nil keeps none.
   var cache: TieredCache?
@@ -76,7 +77,7 @@ struct SetRenderer: Sendable {
     if force { stale.formUnion(pages.map(\.name).filter(names.includes)) }
     let isSamePages = previous?.reports.map(\.name) == pages.map(\.name)
     if stale.isEmpty, isSamePages, let previous {
-      if !isMarked { return nil }
+      if !isMended { return nil }
       let kept = previous.files.map { (path: $0.path, content: OutputFolder.Content.kept) }
       return SetPlan(files: kept + [(SetManifest.fileName, .bytes(previous.json))])
     }
