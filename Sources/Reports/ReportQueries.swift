@@ -95,7 +95,8 @@ struct ReportQueries: Sendable {
       let rows = try ResultRows(try await connection.query(sql, values))
       return (rows, .past(reason: "it reads more than feeds and views"))
     } catch let error as PostgresError {
-      throw failure(error, section: section, report: report)
+      throw try await unread(error, section: section, report: report)
+        ?? failure(error, section: section, report: report)
     }
   }
 
@@ -202,6 +203,20 @@ struct ReportQueries: Sendable {
           + "section_row::text COLLATE \"C\"", values
       )
     }
+  }
+
+  /// That a column has a type whose values are not read, by the type's name; nil for other errors.
+  private func unread(_ error: PostgresError, section: ReportSection, report: ReportDefinition) async throws
+    -> ReportError?
+  {
+    guard let column = error.column, let type = error.unreadType else { return nil }
+    let names = try await connection.query("SELECT format_type($1::bigint::oid, NULL)", [.int8(Int64(type))])
+    let name = try names.first?.decode(0, as: String.self) ?? "unknown"
+    return .statement(
+      Diagnostic(
+        .error, code: "unread_type", at: section.position,
+        "report \(report.name), \"\(section.title)\": the column \"\(column)\" is of type \(name), which reports do not read",
+        fix: "write \(quoteIdentifier(column))::text in the query"))
   }
 
   private func failure(_ error: PostgresError, section: ReportSection, report: ReportDefinition) -> any Error {
