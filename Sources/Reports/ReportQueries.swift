@@ -53,6 +53,7 @@ struct ReportQueries: Sendable {
     _ section: ReportSection, of report: ReportDefinition, csvPath: String, extracts: OutputFolder? = nil
   ) async throws -> SectionFigures {
     guard let (rows, source) = try await rows(section, of: report) else { return SectionFigures() }
+    try SectionRendering.check(section, of: report, among: rows.columns)
     let figures = rows.rows.map { $0.map(Figure.init) }
     var dataset = try Dataset(
       names: rows.columns, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),

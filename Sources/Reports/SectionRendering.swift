@@ -204,13 +204,31 @@ struct SectionRendering {
 
   private func place(_ name: String, section: ReportSection, dataset: Dataset) throws(ReportError) -> Int {
     if let index = dataset.index(of: name) { return index }
-    let names = dataset.columns.map(\.name)
-    throw .statement(
+    throw Self.unknown(name, section: section, of: report, among: dataset.columns.map(\.name))
+  }
+
+  /// That a definition speaks of columns that the rows do not have: a misspelt name, or money in a currency of no column.
+  static func check(_ section: ReportSection, of report: ReportDefinition, among names: [String]) throws(ReportError) {
+    for format in section.columns {
+      var spoken = [format.column]
+      if case .money(let currency) = format.kind { spoken.append(currency) }
+      for name in spoken where !names.contains(name) { throw unknown(name, section: section, of: report, among: names) }
+    }
+  }
+
+  private static func unknown(
+    _ name: String, section: ReportSection, of report: ReportDefinition, among names: [String]
+  ) -> ReportError {
+    let (source, remedy) =
+      if case .view(let view) = section.source { ("\"\(view)\"", "use one of its columns") } else {
+        ("the query", "add it to the query")
+      }
+    return .statement(
       Diagnostic(
         .error, code: "unknown_column", at: section.position,
-        "report \(report.name), \"\(section.title)\": the query gives no column \"\(name)\"",
+        "report \(report.name), \"\(section.title)\": \(source) gives no column \"\(name)\"",
         notes: ["it gives \(names.joined(separator: ", "))"],
-        fix: nearestWord(to: name, in: names).map { "did you mean \"\($0)\"?" } ?? "add it to the query"))
+        fix: nearestWord(to: name, in: names).map { "did you mean \"\($0)\"?" } ?? remedy))
   }
 }
 

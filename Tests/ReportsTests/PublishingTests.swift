@@ -331,6 +331,20 @@ private enum FigureFormatting {
             + "type interval[], which reports do not read")
         #expect(diagnostic.fix == "write \"iv X\"::text in the query")
       }
+      // So is a column that the definition speaks of and the rows do not have, whether there are rows or not.
+      let misspelt: [(ColumnFormat, String, String)] = [
+        (ColumnFormat(column: "nett", kind: .integer), "nett", "did you mean \"net\"?"),
+        (ColumnFormat(column: "net", kind: .money(currencyColumn: "curency")), "curency", "did you mean \"currency\"?"),
+        (ColumnFormat(column: "elsewhere", kind: .text), "elsewhere", "add it to the query"),
+      ]
+      for (format, name, fix) in misspelt {
+        broken.reports[0].sections[0].source = .query("select net, currency from revenue_daily where false")
+        broken.reports[0].sections[0].columns = [format]
+        let error = await #expect(throws: ReportError.self) { try await shop.publisher(project: broken).publish() }
+        #expect(error?.diagnostic.message.hasSuffix(": the query gives no column \"\(name)\"") == true, "\(name)")
+        #expect(error?.diagnostic.notes == ["it gives net, currency"] && error?.diagnostic.fix == fix)
+        #expect(error?.diagnostic.position == broken.reports[0].sections[0].position)
+      }
       #expect(try stamps(shop.project.output) == before)
     }
   }
