@@ -41,7 +41,8 @@ enum Figure: Sendable, Hashable {
     case .date(let days): self = .date(CivilDate(daysSince1970: Int(days)))
     case .timestamp(let microseconds): self = .clock(Moment(microsecondsSince1970: microseconds))
     case .timestamptz(let microseconds): self = .moment(Moment(microsecondsSince1970: microseconds))
-    case .bytes(let bytes), .uuid(let bytes), .encoded(_, let bytes): self = .text(Self.hexadecimal(bytes))
+    case .uuid: self = .text(String.decode(value) ?? "")
+    case .bytes(let bytes), .encoded(_, let bytes): self = .text(Self.hexadecimal(bytes))
     case .textArray(let texts): self = .text(texts.map { $0 ?? "" }.joined(separator: ", "))
     case .int8Array(let numbers): self = .text(numbers.map { $0.map(String.init) ?? "" }.joined(separator: ", "))
     }

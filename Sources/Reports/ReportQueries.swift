@@ -135,7 +135,7 @@ struct ReportQueries: Sendable {
       switch value {
       case .date(let days): CivilDate(daysSince1970: Int(days)).description
       case .text(let text): text
-      case .uuid(let bytes): Figure.hexadecimal(bytes)
+      case .uuid: String.decode(value) ?? ""
       case .timestamptz(let moment): Moment(microsecondsSince1970: moment).description
       case .textArray(let texts): "{\(texts.map { $0 ?? "" }.joined(separator: ","))}"
       case .int8Array(let numbers): "{\(numbers.map { $0.map(String.init) ?? "" }.joined(separator: ","))}"

@@ -21,7 +21,7 @@ struct SectionCache: Sendable {
   var forced: ReportSelection = .named([])
 
   /// Raised whenever the same definition would make other statements, or other figures of the same rows' values.
-  static let codeVersion = "report rows 2"
+  static let codeVersion = "report rows 3"
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
   static func begin(
