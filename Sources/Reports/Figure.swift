@@ -69,16 +69,25 @@ enum Figure: Sendable, Hashable {
     return reading?.dayInUTC
   }
 
-  /// The plain form for CSV: digits with a point, ISO dates, points in time in UTC, text as it is, empty for missing.
+  /// The plain form for CSV: digits with a point, ISO dates, points in time in UTC to the microsecond, text as it is, empty for missing.
   var plainText: String {
     switch self {
     case .missing: ""
     case .number(let number): number.description
     case .numeral(let text), .text(let text): text
     case .date(let date): date.description
-    case .moment(let moment): moment.description
-    case .clock(let clock): String(clock.description.dropLast())
+    case .moment(let moment): Self.precise(moment)
+    case .clock(let clock): String(Self.precise(clock).dropLast())
     }
+  }
+
+  /// As `Moment.description`, with all six digits of the second's fraction where the last three are not zero.
+  private static func precise(_ moment: Moment) -> String {
+    let text = moment.description
+    let rest = moment.microsecondsSince1970 % 1_000
+    if rest == 0 { return text }
+    let digits = String(rest < 0 ? rest + 1_000 : rest)
+    return text.dropLast() + String(repeating: "0", count: 3 - digits.count) + digits + "Z"
   }
 
   static func hexadecimal(_ bytes: [UInt8]) -> String {
