@@ -50,6 +50,13 @@ public struct CacheSession: Sendable, Hashable {
     "row_security", "quote_all_identifiers", "server_version_num",
   ]
 
+  /// All of it that decides what a statement gives in a transaction that sets its own search path and time zone.
+  public var mark: String {
+    let own = ["search_path", "TimeZone"]
+    return ([role, database] + settings.filter { !own.contains($0.name) }.map { "\($0.name)=\($0.value)" })
+      .joined(separator: "\u{0}")
+  }
+
   /// Reads them from the session of `connection`, inside the transaction that will ask.
   public static func read(on connection: PostgresConnection) async throws(PostgresError) -> CacheSession {
     let rows = try await connection.query(

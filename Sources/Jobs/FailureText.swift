@@ -163,12 +163,15 @@ public struct FailureText: Sendable {
     }
   }
 
+  /// What is amiss in the database and not in a definition, once it is mended.
+  private static let isOfTables: Set<String> = ["table_drift", "check", "foreign_dependents", "taken_name"]
+
   /// The command to type after a failure.
   static func nextCommand(
     _ exitCode: ExitStatus, errorClass: String, stage: String, run: RunID?, job: String, options: String
   ) -> String {
     // Without a run on record a verb cannot be repeated by its name alone; what kept it from beginning can be seen.
-    let isVerb = ["ingest", "refresh", "report", "rejects", "retry"].contains(job)
+    let isVerb = Plan.verbs.contains(job)
     let retry =
       run.map { "daybook retry \($0)\(options)" }
       ?? (isVerb ? "daybook doctor\(options)" : "daybook run \(job)\(options)")
@@ -177,13 +180,15 @@ public struct FailureText: Sendable {
     case .usage: return "daybook --help"
     // A check of the definitions does not look at tables: there is nothing to see before they are mended.
     case .badDefinition:
-      return ["table_drift", "check"].contains(errorClass) ? retry : "daybook check\(options)"
+      return Self.isOfTables.contains(errorClass) ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:
       if ["reject_limit", "refused_again"].contains(errorClass), let feed {
         return "daybook rejects list --feed \(feed)\(options)"
       }
+      // What was only compared differs again until it is built anew.
+      if errorClass == "check", job == "refresh" { return "daybook refresh --full\(options)" }
       return retry
     case .bug: return run.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
     case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry

@@ -126,7 +126,7 @@ public struct JobRunner: Sendable {
   /// After a night that was to publish and did not, the newest set says so. The run lock is still held, so no other run
   /// publishes meanwhile.
   private func tellReaders(_ progress: inout RunProgress) async {
-    guard let failure = progress.report.failure, plan.stages.contains(where: { $0.kind == .report }) else { return }
+    guard let failure = progress.report.failure, plan.isNight(record.trigger) else { return }
     if case .published = progress.report.published { return }
     let next = FailureText.nextCommand(
       failure.exitCode, errorClass: failure.errorClass, stage: failure.stage, run: progress.report.runID, job: plan.job,

@@ -5,6 +5,7 @@
 public import Definitions
 internal import Finding
 public import Ingest
+public import Ledger
 public import Money
 
 /// What somebody asked for.
@@ -62,6 +63,15 @@ public struct PlannedStage: Sendable, Hashable {
 
 /// The stages of a run.
 public struct Plan: Sendable, Hashable {
+  /// What a run is called that is not one of a job.
+  static let verbs: Set<String> = ["ingest", "refresh", "report", "rejects", "retry"]
+
+  /// Whether a failure leaves readers with older figures than they may think: of a job, and of single commands that cron
+  /// runs in place of one. Whoever types `report` at a terminal reads for themselves that it failed.
+  public func isNight(_ trigger: RunTrigger) -> Bool {
+    stages.contains { $0.kind == .report } && (!Self.verbs.contains(job) || trigger == .unattended)
+  }
+
   /// The job, or the verb when there is no job.
   public var job: String
   /// The business date.

@@ -129,7 +129,8 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
     case .server(_, _, let server):
       let same = StageFailure(postgres: server, stage: stage)
       self.init(
-        stage: stage, exitCode: same.exitCode, errorClass: same.errorClass, diagnostics: [error.diagnostic],
+        stage: stage, exitCode: same.exitCode,
+        errorClass: server.sqlState == "42P07" ? "taken_name" : same.errorClass, diagnostics: [error.diagnostic],
         sqlState: server.sqlState, isTransient: server.isTransient)
     }
   }

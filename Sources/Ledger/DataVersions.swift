@@ -164,4 +164,14 @@ public enum ViewStates {
     try await connection.execute(
       "UPDATE daybook.view_state SET checked_version = $2 WHERE view = $1", [.text(view), .int8(version)])
   }
+
+  /// Records that `view` was found to differ from its source: nothing that was proven of it holds, and no delta may build
+  /// on it.
+  public static func distrust(_ view: String, on connection: PostgresConnection) async throws(PostgresError) {
+    try await connection.execute(
+      """
+      WITH proof AS (DELETE FROM daybook.view_proof WHERE view = $1)
+      UPDATE daybook.view_state SET checked_version = NULL, absorbed_batch = NULL WHERE view = $1
+      """, [.text(view)])
+  }
 }

@@ -23,6 +23,8 @@ struct ColumnTotal: Sendable, Hashable {
   var column: String
   /// The column of the currency; empty for counts.
   var currencyColumn: String
+  /// Whether it has digits behind the point, though no currency.
+  var isDecimal = false
   var currency: String
   /// Nil when the sum, or one of its figures, has more digits than an exact decimal holds.
   var sum: ExactDecimal?
@@ -107,8 +109,10 @@ struct Dataset: Sendable {
       guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
       var currency: Int?
       if case .money(let column) = format.kind { currency = names.firstIndex(of: column) }
-      totals += Self.totals(
+      var found = Self.totals(
         rows, of: place, by: currency, tie: tie, names: (format.column, currency.map { names[$0] } ?? ""))
+      if case .decimal = format.kind { for index in found.indices { found[index].isDecimal = true } }
+      totals += found
     }
   }
 

@@ -154,13 +154,24 @@ enum CellFormat: Sendable, Hashable {
     }
   }
 
+  /// Whether a number that is not zero would be written as zero.
+  private static func isLost(_ number: ExactDecimal, in format: FigureFormat) -> Bool {
+    switch format {
+    case .money(let decimals), .decimal(let decimals):
+      !number.isZero && number.rounded(scale: decimals, rounding: .halfAwayFromZero)?.isZero == true
+    case .integer, .percent, .plain: false
+    }
+  }
+
   /// A value as a reader sees it.
   func text(_ figure: Figure, currency: String? = nil) -> String {
     switch (figure, self) {
     case (.missing, _): ""
     case (.number(let number), .identifier), (.number(let number), .text): number.description
     case (.number(let number), .difference), (.number(let number), .rowDifference):
-      figureFormat(currency: currency).spelled(number)
+      // A difference that rounding would make nothing of is shown with all its digits.
+      Self.isLost(number, in: figureFormat(currency: currency))
+        ? FigureFormat.plain.spelled(number) : figureFormat(currency: currency).spelled(number)
     case (.number(let number), _): figureFormat(currency: currency).text(number)
     case (.moment, .date), (.clock, .date): figure.day.map { FigureNotation.current.date($0) } ?? ""
     case (.moment, _), (.clock, _): figure.reading.map(minutes) ?? ""

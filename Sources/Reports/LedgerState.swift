@@ -124,14 +124,18 @@ struct PageFingerprints: Sendable {
   private let common: [String]
   private let checks: String
 
-  /// - Parameter checks: changes with what is told of the checks.
-  init(project: Project, state: LedgerState, checks: String, asOf: CivilDate, pages: [PageContext.Page]) {
+  /// - Parameters:
+  ///   - checks: changes with what is told of the checks.
+  ///   - session: changes with what the session sees and how it writes values.
+  init(
+    project: Project, state: LedgerState, checks: String, session: String, asOf: CivilDate, pages: [PageContext.Page]
+  ) {
     self.project = project
     self.state = state
     self.checks = checks
     common =
       [
-        Self.rendererVersion, state.identity, project.name, asOf.description, project.calendar.timeZone,
+        Self.rendererVersion, state.identity, session, project.name, asOf.description, project.calendar.timeZone,
         project.database.schema,
         String(project.calendar.fiscalYearStartMonth), project.calendar.weekStart.rawValue, String(state.rejectedRows),
         project.locale.decimalMark, project.locale.groupingMark, project.locale.datePattern,

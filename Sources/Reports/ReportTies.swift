@@ -19,6 +19,8 @@ struct ReportTie: Sendable, Hashable {
   var condition: String?
   /// The column of the currency, on both sides; empty for counts.
   var currencyColumn: String
+  /// Whether it has digits behind the point, though no currency.
+  var isDecimal: Bool
   /// The report's total in each currency; nil when it has too many digits.
   var totals: [Total]
 
@@ -38,7 +40,8 @@ struct ReportTie: Sendable, Hashable {
         ties.append(
           ReportTie(
             section: section, column: total.column, relation: total.tie.relation, figure: total.tie.column,
-            condition: total.tie.condition, currencyColumn: total.currencyColumn, totals: [part]))
+            condition: total.tie.condition, currencyColumn: total.currencyColumn,
+            isDecimal: total.isDecimal, totals: [part]))
       }
     }
     return ties
@@ -89,6 +92,7 @@ extension ReconciliationPage {
 
   private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
     let relation = QualifiedName(schema: queries.project.database.schema, name: tie.relation)
+    if tie.isDecimal { try await refuseMixing(tie, relation, report) }
     let currency = tie.currencyColumn.isEmpty ? "''" : "coalesce(\(quoteIdentifier(tie.currencyColumn))::text, '')"
     let template = StatementTemplate(tie.condition.map { " WHERE \($0)" } ?? "")
     let (rows, statement) = try await summed(
@@ -99,6 +103,20 @@ extension ReconciliationPage {
     var result: [String: ExactDecimal] = [:]
     for row in rows { result[try row.decode(0)] = Figure(try row.value(at: 1)).number ?? .zero }
     return (result, statement)
+  }
+
+  /// Refuses to add up amounts that a view of SQL keeps apart by currency; of feeds and rollups the definitions tell.
+  private func refuseMixing(_ tie: ReportTie, _ relation: QualifiedName, _ report: String) async throws {
+    let rows = try await queries.connection.query(
+      "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)",
+      [.text(relation.quoted), .text(FigureTie.currency)])
+    guard try rows.first?.decode(0, as: Bool.self) == true else { return }
+    throw ReportError.statement(
+      Diagnostic(
+        .error, code: "mixed_currencies", at: queries.project.report(named: report)?.position,
+        "report \(report), \"\(tie.section)\": \(tie.relation) keeps its amounts by \(FigureTie.currency), and "
+          + "\(tie.figure) would be added up over all",
+        fix: "select the \(FigureTie.currency) too, and write format: money(\(FigureTie.currency))"))
   }
 
   /// The rows, or what is wrong with the definition that asked for them.

@@ -68,7 +68,8 @@ struct SetRenderer: Sendable {
     let checks = try await CheckStanding.read(
       ReportQueries(project: project, asOf: run.asOf, connection: connection), state: state)
     let fingerprints = PageFingerprints(
-      project: project, state: state, checks: checks.mark, asOf: run.asOf, pages: pages)
+      project: project, state: state, checks: checks.mark, session: try await CacheSession.read(on: connection).mark,
+      asOf: run.asOf, pages: pages)
     let wanted = Dictionary(
       uniqueKeysWithValues: pages.map { page in
         (page.name, project.report(named: page.name).map(fingerprints.fingerprint) ?? fingerprints.builtIn(page.name))

@@ -54,7 +54,7 @@ struct CheckSQL {
   /// A few violations: the names of the columns and the values as text.
   var examples: String {
     func list(_ expression: String) -> String {
-      "array(select \(expression) from json_each_text(row_to_json(v)) with ordinality as e(key, value, place) order by place)"
+      "array(select \(expression) from json_each_text(row_to_json(v.*)) with ordinality as e(key, value, place) order by place)"
     }
     let most = CheckRunner.shownCharacters
     return """

@@ -39,6 +39,12 @@ struct DistinctValues: Sendable {
   /// A regular expression for the names of all such tables of a view that are in use.
   static func pattern(of view: String) -> String { "^\(view)\(suffix)[0-9]+$" }
 
+  /// Whether such a table of a view may have this name.
+  static func isTable(_ name: String, of view: String) -> Bool {
+    let number = name.dropFirst(view.count + suffix.count)
+    return name.hasPrefix(view + suffix) && !number.isEmpty && number.allSatisfy(\.isWholeNumber)
+  }
+
   private var keys: [String] { sql.rollup.groups.map { quoteIdentifier($0.name) } }
   private var isText: Bool { sql.feed.column(named: column)?.type == .text }
 
@@ -47,14 +53,16 @@ struct DistinctValues: Sendable {
 
   // MARK: From the table
 
-  var buildNext: String {
+  var buildNext: String { "create table \(nextTable.quoted) as\n\(counted(from: sql.source.quoted))" }
+
+  /// The values as they follow from some rows of the source.
+  func counted(from rows: String) -> String {
     let groups = zip(sql.rollup.groups, keys).map { "\(sql.groupExpression($0.0)) as \($0.1)" }
     let name = quoteIdentifier(column)
     let conditions = ["\(name) is not null"] + (measure.condition.map { ["(\($0))"] } ?? [])
     return """
-      create table \(nextTable.quoted) as
       select \(groups.joined(separator: ", ")), \(name) as "__value", count(*) as "__n"
-      from \(sql.source.quoted)
+      from \(rows)
       where \(conditions.joined(separator: " and "))
       group by \((1...(keys.count + 1)).map(String.init).joined(separator: ", "))
       """

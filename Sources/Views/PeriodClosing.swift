@@ -300,7 +300,7 @@ struct PeriodFigures: Sendable {
     let key = keys.map { "\(quoteLiteral($0)), v.\(quoteIdentifier($0))" }.joined(separator: ", ")
     return """
       insert into daybook.period_figure (period, version, view, key, figures)
-      select $1, $2, $3, jsonb_build_object(\(key)), to_jsonb(v) - \(names)
+      select $1, $2, $3, jsonb_build_object(\(key)), to_jsonb(v.*) - \(names)
       from \(QualifiedName(schema: schema, name: view.name).quoted) v where v.\(quoteIdentifier(month)) = $1
       order by \(keys.map { "v.\(quoteIdentifier($0))" }.joined(separator: ", "))
       """

@@ -19,23 +19,33 @@ struct RollupSlice {
   static let count = 32
 
   /// The rows of the state that are in the slice.
-  var held: String {
-    let key = byPeriod.map { ordinalSlice(quoteIdentifier($0.name), of: $0) }
-    let slice = key ?? hashSlice { quoteIdentifier($0.name) }
-    return "select * from \(sql.state.quoted) where \(slice) = \(number)"
-  }
+  var held: String { held(of: sql.state) }
 
   /// The same rows as they follow from the table.
-  var recomputed: String {
+  var recomputed: String { sql.state(from: rows) }
+
+  /// The rows that values keep of the slice, and the same as they follow from the table.
+  func values(_ values: DistinctValues) -> (held: String, fresh: String) {
+    (held(of: values.table), values.counted(from: rows))
+  }
+
+  private func held(of table: QualifiedName) -> String {
+    let key = byPeriod.map { ordinalSlice(quoteIdentifier($0.name), of: $0) }
+    let slice = key ?? hashSlice { quoteIdentifier($0.name) }
+    return "select * from \(table.quoted) where \(slice) = \(number)"
+  }
+
+  /// The rows of the table that are in the slice.
+  private var rows: String {
     guard let group = byPeriod else {
       let slice = hashSlice(sql.groupExpression)
-      return sql.state(from: "(select * from \(sql.source.quoted) where \(slice) = \(number)) as sliced")
+      return "(select * from \(sql.source.quoted) where \(slice) = \(number)) as sliced"
     }
     guard isRead(byStretchesOf: group), let column = sql.period(group)?.column else {
       let slice = ordinalSlice(sql.groupExpression(group), of: group)
-      return sql.state(from: "(select * from \(sql.source.quoted) where \(slice) = \(number)) as sliced")
+      return "(select * from \(sql.source.quoted) where \(slice) = \(number)) as sliced"
     }
-    return sql.state(from: "(\(stretches(of: group, column: column))) as sliced")
+    return "(\(stretches(of: group, column: column))) as sliced"
   }
 
   /// Whether the table is read through an index.

@@ -21,7 +21,8 @@ enum RollupWork: Equatable {
   /// Chooses.
   ///
   /// - Parameters:
-  ///   - absorbed: the last batch in the state; nil when the state was never built beside the journal.
+  ///   - absorbed: the last batch in the state; nil when the state was never built beside the journal, or was
+  ///     found to be wrong.
   ///   - batches: all batches of the source behind that one.
   ///   - hasMoved: whether the source's data is at another version than the state was built from.
   ///   - isReplaced: whether another table stands under the source's name than the one that the state was built from.
@@ -31,7 +32,7 @@ enum RollupWork: Equatable {
     source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, isReplaced: Bool = false,
     readRows: Int?, cost: RefreshCost = RefreshCost()
   ) -> RollupWork {
-    guard let absorbed else { return .rebuild(reason: "\(source) changed") }
+    guard let absorbed else { return .rebuild(reason: "nothing proves that it holds what \(source) does") }
     if isReplaced { return .rebuild(reason: "\(source) is another table than before") }
     guard let last = batches.last else {
       // A change that no batch tells of was made by an older program, or by hand together with the version.

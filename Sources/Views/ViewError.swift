@@ -36,9 +36,11 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
     case .foreignDependents(let view, let dependents, let position):
       return Diagnostic(
         .error, code: "foreign_dependents", at: position,
-        "the definition of \(view) changed, but \(dependents.joined(separator: ", ")) depends on what is there",
+        "\(view) has to be made anew, but \(dependents.joined(separator: ", ")) "
+          + "\(dependents.count == 1 ? "depends" : "depend") on what is there",
         notes: ["Daybook drops only what it made; nothing was changed"],
-        fix: "drop \(dependents.joined(separator: ", ")) by hand, run again, then create it anew")
+        fix: "by hand: \(dependents.map { "drop \($0)" }.joined(separator: "; ")); then run again, and create "
+          + "\(dependents.count == 1 ? "it" : "them") anew")
     case .server(let view, let position, let error):
       // The server may say something in several lines, and a context has one for each level of it.
       func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }

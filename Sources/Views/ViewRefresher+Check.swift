@@ -205,12 +205,16 @@ extension ViewRefresher {
     try await connection.execute(
       "select set_config('jit', 'off', true), set_config('enable_hashjoin', $1, true), set_config('enable_mergejoin', $1, true)",
       [.text(isJoinedByHash)])
-    let found = try await difference(slice.sql, between: slice.held, and: slice.recomputed, on: connection)
+    var found = try await difference(slice.sql, between: slice.held, and: slice.recomputed, on: connection)
+    var message = found.sentence(of: "groups of this slice differ from a recompute")
     if found.differing == 0 {
-      return CheckOutcome(name: name, isPassed: true, message: "\(found.groups) groups equal a recompute, difference 0")
+      guard let values = try await valuesDifference(slice.sql, on: connection, slice.values) else {
+        return CheckOutcome(
+          name: name, isPassed: true, message: "\(found.groups) groups equal a recompute, difference 0")
+      }
+      (message, found) = (values.sentence, values.found)
     }
-    var outcome = CheckOutcome(
-      name: name, isPassed: false, message: found.sentence(of: "groups of this slice differ from a recompute"))
+    var outcome = CheckOutcome(name: name, isPassed: false, message: message)
     outcome.failure = CheckFailure(
       name: view.name, test: "slice \(slice.number + 1) of \(RollupSlice.count)", testHash: view.definitionHash,
       isError: true,
@@ -238,7 +242,12 @@ extension ViewRefresher {
     var consequence = "rebuilt from the table"
     var isRepaired = true
     do {
-      _ = try await refresh(.named([view.name]), full: true)
+      // Those that count by its values too: they may have taken up what was wrong with them.
+      let readers = try project.views.filter { reader in
+        guard let rollup = reader.rollup else { return false }
+        return try rollupSQL(rollup, of: reader).finerValues?.base.name == view.name
+      }
+      _ = try await refresh(.named([view.name] + readers.map(\.name)), full: true)
     } catch {
       if Task.isCancelled { throw error }
       // The difference is what has to be told; that it stands is told with it.

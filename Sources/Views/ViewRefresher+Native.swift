@@ -83,7 +83,9 @@ extension ViewRefresher {
 
   /// One line on why a view was made and not refreshed.
   private func reasonOfMaking(_ view: ViewDefinition, exists: Bool, state: ViewState?, lost: [String]) -> String {
-    guard let state else { return exists ? "made anew: the definition changed" : "made for the first time" }
+    guard let state else {
+      return exists ? "made anew: nothing is on record of what stood there" : "made for the first time"
+    }
     if state.definitionHash != view.definitionHash { return "made anew: the definition changed" }
     if let name = lost.first { return "made anew: \(name) is another relation than before" }
     return "made anew: it was gone, or went with what it reads"
@@ -110,6 +112,9 @@ extension ViewRefresher {
     if condition != .missing {
       let concurrently = native.uniqueKey.isEmpty || condition == .broken ? "" : "concurrently "
       try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
+      // One that was made before views said whose they are.
+      let said = try await connection.query("select obj_description(to_regclass($1), 'pg_class')", [.text(name.quoted)])
+      if try said.first?.decode(0, as: String?.self) == nil { try await connection.execute(Self.mark(name)) }
       if condition == .broken,
         try await ViewRelations.condition(ofMaterialized: name, key: native.uniqueKey, on: connection) == .broken
       {
@@ -128,6 +133,7 @@ extension ViewRefresher {
         let list = columns.map(quoteIdentifier).joined(separator: ", ")
         try await connection.execute("create index on \(next.quoted) (\(list))")
       }
+      try await connection.execute(Self.mark(next))
       try await connection.execute("analyze \(next.quoted)")
       try await ViewRelations.drop(view, with: project.views, schema: name.schema, on: connection)
       try await connection.execute("alter materialized view \(next.quoted) rename to \(quoteIdentifier(name.name))")
@@ -136,6 +142,10 @@ extension ViewRefresher {
     }
     let counted = try await connection.query("select count(*) from \(name.quoted)")
     return try counted.first?.decode(0, as: Int.self) ?? 0
+  }
+
+  private static func mark(_ name: QualifiedName) -> String {
+    "comment on materialized view \(name.quoted) is \(quoteLiteral(ViewRelations.materializedMark))"
   }
 
   private static func uniqueIndex(_ key: [String], on name: QualifiedName) -> String {

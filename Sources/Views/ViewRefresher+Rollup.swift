@@ -141,6 +141,7 @@ extension ViewRefresher {
       let exists = existing.contains(view.name)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
       member.isRedefined = exists && !member.exists
+      member.isUnknown = states[view.name] == nil
       member.isAltered = member.exists && altered[view.name] != nil
       member.isReplaced = member.isAltered && altered[view.name] == true
       member.isGone = !exists && states[view.name] != nil
@@ -282,14 +283,17 @@ extension ViewRefresher {
       below: RollupBelow(rollup, schema: schema), finerValues: try finerValues(under: rollup))
   }
 
-  /// The values that the finest rollup under `rollup` keeps for it; nil where it keeps its own. Without periods all of
-  /// history may have to be read to see what is left of a value.
+  /// The values that the finest rollup under `rollup` keeps for it; nil where it keeps its own. What is left of a value is
+  /// summed up over the days of a period at most: where other groups are summed up, too, that may be all of history.
   private func finerValues(under rollup: RollupDefinition) throws(ViewError) -> FinerValues? {
     guard var base = rollup.base else { return nil }
     func finer() -> ViewDefinition? { project.views.first { $0.name == base.name } }
     while let next = finer()?.rollup?.base { base = base.followed(by: next) }
     guard base.groups.values.contains(where: \.isPeriod) else { return nil }
     guard let view = finer(), let finest = view.rollup else { return nil }
+    guard base.groups.count == finest.groups.count,
+      Set(base.groups.values.map(\.name)) == Set(finest.groups.map(\.name))
+    else { return nil }
     let kept = try rollupSQL(finest, of: view).distinctValues
     let values = rollup.measures.compactMap { measure in
       kept.first { $0.measure.name == base.measures[measure.name] }.map { (measure.name, $0) }

@@ -21,6 +21,8 @@ struct RollupMember {
   var isReplaced = false
   /// Whether an earlier definition stood there.
   var isRedefined = false
+  /// Whether nothing is on record of what stands there.
+  var isUnknown = false
   /// Whether it was built once and somebody took its relations away.
   var isGone = false
   var work = RollupWork.nothing
@@ -329,7 +331,7 @@ extension RollupMember {
       exists
       ? (full ? "rebuilt and swapped: asked for in full" : "rebuilt and swapped")
       : isRedefined
-        ? "made anew: the definition changed"
+        ? (isUnknown ? "made anew: nothing is on record of what stood there" : "made anew: the definition changed")
         : isGone ? "made anew: what it was made of was gone" : "made for the first time"
     return RefreshOutcome(
       view: view.name, status: exists ? .refreshed : .created, rows: result.rows, wall: result.wall,

@@ -10,14 +10,22 @@ internal import Telemetry
 extension ViewRefresher {
   /// Recomputes the selected rollups from their base tables and compares all of them, both ways.
   ///
-  /// Native materialized views are PostgreSQL's own recompute and are left out.
+  /// Native materialized views are PostgreSQL's own recompute and are left out. A rollup that differs is built anew by its
+  /// next refresh, whatever that finds changed.
   /// - Returns: one outcome per rollup; one that differs names the first groups that do.
   /// - Throws: `ViewError` when a comparison could not be made.
   /// - Complexity: O(rows of the base table) for each rollup.
   public func verify(_ selection: StageDefinition.Selection) async throws -> [CheckOutcome] {
-    try await eachRollup(selection, stage: "verify") { view, sql, connection in
-      try await compare(view, sql, on: connection)
+    let found = try await eachRollup(selection, stage: "verify") { view, sql, connection in
+      (view: view, result: try await compare(view, sql, on: connection))
     }
+    let wrong = found.filter(\.result.isWrong).map(\.view)
+    if !wrong.isEmpty {
+      try await pool.withConnection(label: "verify") { connection in
+        for view in wrong { try await ViewStates.distrust(view.name, on: connection) }
+      }
+    }
+    return found.map(\.result.outcome)
   }
 
   /// Does `body` for each of the selected rollups, several at once, each in one snapshot that cannot write.
@@ -67,24 +75,47 @@ extension ViewRefresher {
 
   private nonisolated(nonsending) func compare(
     _ view: ViewDefinition, _ sql: RollupSQL, on connection: PostgresConnection
-  ) async throws -> CheckOutcome {
+  ) async throws -> (outcome: CheckOutcome, isWrong: Bool) {
     let name = "\(view.name): recompute"
     guard let state = try await ViewStates.current(on: connection)[view.name] else {
-      return CheckOutcome(name: name, isPassed: false, message: "was never built")
+      return (CheckOutcome(name: name, isPassed: false, message: "was never built"), false)
     }
     let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
     if behind > 0 {
-      return CheckOutcome(
-        name: name, isPassed: false,
-        message: "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again")
+      let message =
+        "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again"
+      return (CheckOutcome(name: name, isPassed: false, message: message), false)
     }
     let found = try await difference(
       sql, between: "select * from \(sql.state.quoted)", and: sql.stateFromSource, on: connection)
-    return CheckOutcome(
+    var outcome = CheckOutcome(
       name: name, isPassed: found.differing == 0,
       message: found.differing == 0
         ? "\(found.groups) groups equal a recompute, difference 0"
         : found.sentence(of: "groups differ from a recompute"))
+    let values = try await valuesDifference(sql, on: connection) {
+      ("select * from \($0.table.quoted)", $0.counted(from: sql.source.quoted))
+    }
+    if let values {
+      outcome.status = .failed
+      outcome.message = found.differing == 0 ? values.sentence : "\(outcome.message); \(values.sentence)"
+    }
+    return (outcome, outcome.status == .failed)
+  }
+
+  /// The first of the values that a rollup keeps that are not those of the table: the state may be right by now, and would
+  /// be wrong after the next change.
+  nonisolated(nonsending) func valuesDifference(
+    _ sql: RollupSQL, on connection: PostgresConnection, _ sides: (DistinctValues) -> (held: String, fresh: String)
+  ) async throws -> (sentence: String, found: StateDifference)? {
+    for values in sql.distinctValues {
+      let (held, fresh) = sides(values)
+      let found = try await difference(sql, between: held, and: fresh, on: connection)
+      if found.differing == 0 { continue }
+      let groups = found.differing == 1 ? "1 group" : "\(found.differing) groups"
+      return ("the values kept for \(values.measure.name) differ from the table in \(groups): \(found.named)", found)
+    }
+    return nil
   }
 
   /// Compares rows of a state with their recompute, both ways.
@@ -115,11 +146,15 @@ struct StateDifference: Sendable {
   var examples: [CheckExample] = []
 
   /// So many groups are named in a message.
-  private static let named = 5
+  private static let shown = 5
 
   /// `2 of 7 groups differ from a recompute: customer 3; customer null`.
   func sentence(of what: String) -> String {
-    "\(differing) of \(groups) \(what): " + examples.prefix(Self.named).map(\.sentence).joined(separator: "; ")
-      + (differing > Self.named ? "; …" : "")
+    "\(differing) of \(groups) \(what): \(named)"
+  }
+
+  /// `customer 3; customer null`.
+  var named: String {
+    examples.prefix(Self.shown).map(\.sentence).joined(separator: "; ") + (differing > Self.shown ? "; …" : "")
   }
 }

@@ -25,7 +25,28 @@ enum ViewRelations {
       [.text(schema), .textArray(wanted.flatMap { $0.1.map(\.name) })])
     var found: [String: String] = [:]
     for row in rows { found[try row.decode(0, as: String.self)] = try row.decode(1, as: String.self) }
-    return Set(wanted.filter { $0.1.allSatisfy { found[$0.name] == $0.kind.catalogLetter } }.map(\.0))
+    let spare = try await spareValues(besides: values, schema: schema, on: connection)
+    return Set(
+      wanted.filter { view in view.1.allSatisfy { found[$0.name] == $0.kind.catalogLetter } && !spare.contains(view.0) }
+        .map(\.0))
+  }
+
+  /// The views beside which tables of values stand that no measure counts by any more, or that a finer rollup counts for
+  /// now: nobody has kept them up since, so that they are not to be taken up again.
+  private static func spareValues(
+    besides values: [String: [DistinctValues]], schema: String, on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    let rows = try await connection.query(
+      """
+      select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relkind = 'r' and starts_with(obj_description(c.oid, 'pg_class'), $2)
+      """, [.text(schema), .text(DistinctValues.mark)])
+    let standing = try rows.map { try $0.decode(0, as: String.self) }
+    return Set(
+      values.filter { view, kept in
+        let names = Set(kept.map(\.table.name))
+        return standing.contains { DistinctValues.isTable($0, of: view) && !names.contains($0) }
+      }.map(\.key))
   }
 
   /// How a materialized view stands.
@@ -132,9 +153,10 @@ enum ViewRelations {
       select c.relname::text from reached join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relkind = 'm' and c.relname <> all($3)
         and exists (select from daybook.view_state s where s.view = c.relname)
+        and obj_description(c.oid, 'pg_class') = $4
       group by c.oid, c.relname order by max(reached.depth) desc
       """,
-      [.text(schema), .textArray(doomed), .textArray(defined)])
+      [.text(schema), .textArray(doomed), .textArray(defined), .text(materializedMark)])
     return try rows.map { try $0.decode(0, as: String.self) }
   }
 
@@ -191,6 +213,9 @@ enum ViewRelations {
       try rows.map { (try $0.decode(0, as: String.self), try $0.decode(1, as: Bool.self)) },
       uniquingKeysWith: { first, _ in first })
   }
+
+  /// What a materialized view says of itself.
+  static let materializedMark = "made by Daybook"
 
   /// The beginning of what a state says of its view.
   private static let viewMark = "its view is "
@@ -283,8 +308,8 @@ enum ViewRelations {
   }
 
   /// What stands under the names of `view` today, of whatever kind an earlier definition made: the view before its tables.
-  /// Tables say that they are Daybook's, or are read by the view, or stand beside one of that kind; a view is known to the
-  /// ledger or stands over such a table. All else is somebody's.
+  /// They say so themselves, or the ledger knows the view, and they are as programs made them that did not yet say so. All
+  /// else is somebody's.
   private static func leftovers(
     of view: ViewDefinition, schema: String, on connection: PostgresConnection
   ) async throws -> [(name: String, kind: Kind)] {
@@ -292,24 +317,26 @@ enum ViewRelations {
     let rows = try await connection.query(
       """
       with standing as (
-        select c.oid, c.relname, c.relkind::text, starts_with(obj_description(c.oid, 'pg_class'), $5)
-          or starts_with(obj_description(c.oid, 'pg_class'), $6) or exists (
-            select from pg_class v join pg_rewrite r on r.ev_class = v.oid
-            join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
-            where v.relnamespace = n.oid and v.relname = $2 and v.relkind = 'v' and c.relname = $3
-              and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid) as is_ours
+        select c.relname, c.relkind::text, obj_description(c.oid, 'pg_class') as said,
+          (select count(*) from pg_attribute a
+            where a.attrelid = c.oid and a.attname in ('__n', '__value') and not a.attisdropped) as own_columns
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = $1 and ((c.relname = $2 and c.relkind in ('v', 'm'))
           or ((c.relname = $3 or c.relname ~ $4) and c.relkind = 'r'))
+      ), ledger as (
+        select exists (select from daybook.view_state s where s.view = $2) as knows
       )
-      select relname, relkind from standing
-      where is_ours or (select bool_or(is_ours) from standing where relname = $3)
-        or relkind <> 'r' and exists (select from daybook.view_state s where s.view = $2)
+      select relname, relkind from standing, ledger
+      where case
+        when relname = $2 then
+          knows or said = $7 or exists (select from standing s where s.relname = $3 and starts_with(s.said, $5))
+        when relname = $3 then starts_with(said, $5) or said is null and knows and own_columns = 1
+        else starts_with(said, $6) or said is null and knows and own_columns = 2 end
       order by relkind = 'r'
       """,
       [
         .text(schema), .text(view.name), .text(state), .text(DistinctValues.pattern(of: view.name)),
-        .text(viewMark), .text(DistinctValues.mark),
+        .text(viewMark), .text(DistinctValues.mark), .text(materializedMark),
       ])
     return try rows.compactMap { row in
       guard let kind = Kind(catalogLetter: try row.decode(1, as: String.self)) else { return nil }

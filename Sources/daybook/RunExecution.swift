@@ -71,7 +71,7 @@ extension PlanningVerb {
       return try await Session.open(project) { session in await execution.run(in: session) }
     } catch {
       // The night did not even begin: whoever reads its reports in the morning has to hear of that too.
-      if plan.stages.contains(where: { $0.kind == .report }) {
+      if plan.isNight(RunExecution.trigger) {
         await invocation.tellReaders(StageFailure(error), output: project.output, asOf: plan.asOf)
       }
       throw error
@@ -116,16 +116,18 @@ struct RunExecution: Sendable {
   /// The command that the run is recorded under; a retry is recorded under the command that it repeats.
   var arguments: [String]?
 
+  /// Who began the program: somebody at a terminal, or cron.
+  static var trigger: RunTrigger { isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1 ? .terminal : .unattended }
+
   func run(in session: Session) async -> ExitStatus {
     InputSpool.sweep("\(project.root)/\(InputSpool.folder)")
     let lines = ProgressLines(invocation.console)
     var surroundings = RunSurroundings(interruption: invocation.interruption)
     surroundings.progress = lines
     surroundings.observer = lines
-    let isAttended = isatty(STDIN_FILENO) == 1 || isatty(STDERR_FILENO) == 1
     let record = RunRecord(
       runID: .make(), job: plan.job, asOf: plan.asOf, attempt: (parent?.attempt ?? 0) + 1, parent: parent?.run,
-      trigger: parent != nil ? .retry : isAttended ? .terminal : .unattended, startedAt: invocation.startedAt,
+      trigger: parent != nil ? .retry : Self.trigger, startedAt: invocation.startedAt,
       host: Invocation.host, processID: Int(getpid()), arguments: arguments ?? Self.placed(invocation.arguments),
       version: Program.version, configurationHash: project.configurationHash)
     let report = await JobRunner(session: session, plan: plan, record: record, surroundings: surroundings).run()

@@ -285,6 +285,10 @@ extension GoldenCase {
               currency: { format: text, ties_to: payments.currency }
               customer_id: { format: integer, ties_to: { figure: payments.amuont, whre: x } }
               payment_id: { format: integer, ties_to: payments }
+          - table: B
+            view: payments
+            columns:
+              amount: { format: decimal(2), ties_to: payments.amount }
 
         """
       ],
@@ -308,6 +312,8 @@ extension GoldenCase {
           fix: did you mean "where"?
         error: Jobs/reports/money.yaml:15:47: "payments" is not a column of a view
           fix: write the view and its column: revenue_daily.net
+        error: Jobs/reports/money.yaml:19:46: "payments" keeps its amounts by currency, and "amount" would be added up over all
+          fix: select the currency too, and write format: money(currency)
         """),
   ]
 }

@@ -46,6 +46,13 @@ private func inNewYork<R>(_ body: () throws -> R) throws -> R {
     #expect(Figure(.float8(sent)).number == ExactDecimal(kept))
   }
 
+  /// Of two figures that are written alike the difference still says that they are not.
+  @Test(arguments: [("0", "0.00"), ("0.004", "0.004"), ("-0.000001", "(0.000001)"), ("0.005", "0.01"), ("12", "12.00")])
+  func aDifferenceThatIsNotZeroIsNeverWrittenAsZero(value: String, shown: String) throws {
+    let format = CellFormat.difference(currencyColumn: nil)
+    #expect(format.text(.number(try #require(ExactDecimal(value))), currency: "EUR") == shown)
+  }
+
   @Test func aNumberIsNeverGuardedInCSVWhateverItsLength() throws {
     let huge = "-1" + String(repeating: "0", count: 45)
     let figures = [

@@ -75,6 +75,44 @@ import Views
     }
   }
 
+  // MARK: Currencies
+
+  /// A view of SQL keeps amounts apart, too: a promise about all of them together is no promise.
+  @Test func aTieThatWouldAddUpCurrenciesIsRefused() async throws {
+    try await inFilledShop(customers: 5) { shop, _ in
+      var (wrong, report, section) = try shop.projectThatDoesNotTie()
+      wrong.reports[report].sections[section].source = .query("select name, revenue from product_revenue")
+      wrong.reports[report].sections[section].columns = [
+        ColumnFormat(
+          column: "revenue", kind: .decimal(2), tie: FigureTie(relation: "product_revenue", column: "revenue"))
+      ]
+      let publisher = shop.publisher(project: wrong)
+      let error = await #expect(throws: ReportError.self) { try await publisher.publish() }
+      let text = error?.description ?? ""
+      #expect(text.contains("product_revenue keeps its amounts by currency, and revenue would be added up over all"))
+    }
+  }
+
+  /// How the session writes values is as much an input as the rows.
+  @Test func aChangedSettingOfTheSessionRendersAnew() async throws {
+    try await TemporaryDirectory.with { directory in
+      try await TestDatabase.withDatabase { database in
+        func published(_ prepare: Bool) async throws -> PublishOutcome {
+          try await database.withPool(max: 2) { pool in
+            let shop = try SampleShop(root: SampleShop.root, output: directory.appending("Output"), pool: pool)
+            if prepare { try await shop.prepare(configuration: database.configuration, customers: 5, orders: 50) }
+            return try await shop.publisher().publish()
+          }
+        }
+        #expect(try await published(true).isChanged)
+        #expect(try await published(false).isChanged == false)
+        let name = try await database.psql("SELECT current_database()").trimmingCharacters(in: .whitespacesAndNewlines)
+        try await database.psql("ALTER DATABASE \(name) SET extra_float_digits = -3")
+        #expect(try await published(false).reports.allSatisfy { !$0.cached })
+      }
+    }
+  }
+
   // MARK: Differences
 
   @Test func differencesCountAlsoBeyondTheLinesThatAPageShows() async throws {

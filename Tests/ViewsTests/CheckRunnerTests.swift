@@ -88,6 +88,17 @@ import Views
       message: "the newest is 2026-03-11 05:20:00-04, 20d 18h before the end of 2026-03-31", example: ""),
   ]
 
+  /// An alias in the engine's own SQL is no column.
+  @Test func aColumnMayHaveAnyName() async throws {
+    let columns = ["v", "t", "found", "e"].map { "alter table shop.sales add \($0) int;" }.joined(separator: " ")
+    let changes = "\(columns) update shop.sales set v = id - 8"
+    try await run([Self.test(.range(column: "v", minimum: "1", maximum: nil))], changes: changes) { _, outcomes, _ in
+      #expect(outcomes.map(\.message) == ["8 rows of sales with v below 1"])
+      let example = outcomes.first?.failure?.examples.first
+      #expect(example?.columns.contains("v") == true && example?.values.contains("-7") == true)
+    }
+  }
+
   @Test(arguments: kinds)
   func everyKindPassesAndFailsWithItsExamples(_ kind: Kind) async throws {
     let customers =

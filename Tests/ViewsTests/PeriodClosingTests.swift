@@ -19,6 +19,8 @@ import Views
       RollupMeasure(name: "mean", function: .average("amount")),
       RollupMeasure(name: "spread", function: .variance("amount")),
       RollupMeasure(name: "latest", function: .max("sold_at")),
+      // A name that an alias in the engine's SQL might have, too.
+      RollupMeasure(name: "v", function: .min("amount")),
     ], derived: [DerivedMeasure(name: "twice", expression: "paid * 2")])
   /// Not kept: its groups are not the months of the accounting date alone.
   private static let weekly = Shop.rollup(

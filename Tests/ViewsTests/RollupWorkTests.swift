@@ -38,7 +38,8 @@ import Testing
 
   @Test func whatTheJournalDoesNotTellIsRead() {
     #expect(choose(images: 0, rows: 10, kind: .rebuild) == .rebuild(reason: "sales was loaded in bulk"))
-    #expect(choose(images: 1, rows: 10, absorbed: nil) == .rebuild(reason: "sales changed"))
+    let reason = "nothing proves that it holds what sales does"
+    #expect(choose(images: 1, rows: 10, absorbed: nil) == .rebuild(reason: reason))
   }
 
   @Test func theCostOfAnImageIsTheSlopeBetweenNightsOfDifferentSizes() {

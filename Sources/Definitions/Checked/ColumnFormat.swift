@@ -63,6 +63,9 @@ public struct FigureTie: Sendable, Hashable {
   /// Which rows of it count, in SQL with `:as_of`; nil for all.
   public var condition: String?
 
+  /// The column by which a relation keeps amounts apart, where it has one of this name.
+  public static let currency = "currency"
+
   /// Creates a tie.
   public init(relation: String, column: String, condition: String? = nil) {
     self.relation = relation

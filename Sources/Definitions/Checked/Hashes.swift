@@ -49,7 +49,7 @@ extension RollupDefinition {
     var hash = StableHash()
     hash.add(["rollup 1", name, source])
     if let base { hash.add(["over", base.name]) }
-    var usesPeriods = false
+    var (usesPeriods, usesWeeks, usesFiscal) = (false, false, false)
     var columns: Set<String> = []
     for group in groups {
       hash.add(group.name)
@@ -65,6 +65,11 @@ extension RollupDefinition {
         hash.add(["\(group.source)"])
         columns.insert(column)
         usesPeriods = true
+        switch group.source {
+        case .week: usesWeeks = true
+        case .fiscalQuarter, .fiscalYear: usesFiscal = true
+        default: break
+        }
       }
     }
     for measure in measures {
@@ -76,9 +81,9 @@ extension RollupDefinition {
     if feed?.key.isEmpty == true, measures.contains(where: \.function.isEndpoint) { hash.add("ties by value") }
     for figure in derived { hash.add([figure.name, normalizedSQL(figure.expression)]) }
     for column in columns.sorted() { hash.add([column, feed?.column(named: column)?.type.sql ?? ""]) }
-    if usesPeriods {
-      hash.add([calendar.timeZone, "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue])
-    }
+    if usesPeriods { hash.add(["zone", calendar.timeZone]) }
+    if usesFiscal { hash.add(["fiscal", "\(calendar.fiscalYearStartMonth)"]) }
+    if usesWeeks { hash.add(["week", calendar.weekStart.rawValue]) }
     return hash.digest
   }
 }

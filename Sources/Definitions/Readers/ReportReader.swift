@@ -21,7 +21,7 @@ struct SectionDraft {
   var relations: [ScannedSQL.Relation] = []
   var commonTableNames: Set<String> = []
   /// What the sums of columns are to be equal to.
-  var ties: [(tie: FigureTie, currency: String?, position: SourcePosition)] = []
+  var ties: [(tie: FigureTie, kind: ColumnFormat.Kind, position: SourcePosition)] = []
   /// Whether a query asks for the moment, for chance or for the session.
   var hasUnsteadyWord = false
 }
@@ -298,10 +298,8 @@ struct ReportReader {
         fix: "write the view and its column: revenue_daily.net")
       return nil
     }
-    var currency: String?
     switch kind {
-    case .money(let column): currency = column
-    case .integer, .decimal: break
+    case .money, .integer, .decimal: break
     case .percent, .date, .text, .sparkline:
       findings.error(
         "bad_tie", at: figure.position, "\"\(name)\" has no sum that could tie to another: it is no amount or count",
@@ -309,7 +307,7 @@ struct ReportReader {
       return nil
     }
     let tie = FigureTie(relation: parts[0], column: parts[1], condition: condition)
-    draft.ties.append((tie, currency, figure.position))
+    draft.ties.append((tie, kind, figure.position))
     return tie
   }
 }

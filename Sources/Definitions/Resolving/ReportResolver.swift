@@ -21,7 +21,7 @@ struct ReportResolver {
 
   private func resolve(_ draft: SectionDraft) -> ReportSection {
     var section = draft.section
-    for (tie, currency, place) in draft.ties { check(tie, currency, at: place) }
+    for (tie, kind, place) in draft.ties { check(tie, kind, at: place) }
     switch section.source {
     case .none:
       break
@@ -49,7 +49,9 @@ struct ReportResolver {
     return section
   }
 
-  private func check(_ tie: FigureTie, _ currency: String?, at place: SourcePosition) {
+  private func check(_ tie: FigureTie, _ kind: ColumnFormat.Kind, at place: SourcePosition) {
+    var currency: String?
+    if case .money(let column) = kind { currency = column }
     var columns: [String] = []
     if let feed = views.feeds[tie.relation] {
       columns = feed.feed.columns.map(\.name)
@@ -62,6 +64,12 @@ struct ReportResolver {
         fix: suggestion(for: tie.relation, among: known))
     }
     guard !columns.isEmpty else { return }
+    if case .decimal = kind, columns.contains(FigureTie.currency) {
+      findings.error(
+        "mixed_currencies", at: place,
+        "\"\(tie.relation)\" keeps its amounts by \(FigureTie.currency), and \"\(tie.column)\" would be added up over all",
+        fix: "select the \(FigureTie.currency) too, and write format: money(\(FigureTie.currency))")
+    }
     for column in [tie.column] + [currency].compactMap(\.self) where !columns.contains(column) {
       findings.error(
         "unknown_column", at: place, "\"\(tie.relation)\" has no column \"\(column)\"",

@@ -71,7 +71,7 @@ struct ClosedMonths: Sendable {
     let weight = "j.\(quoteIdentifier(JournalTable.weight))"
     let images = """
       select \(number) as batch, \(weight) as weight, \(month("j")) as period,
-        to_jsonb(j) - \(quoteLiteral(JournalTable.batch)) - \(quoteLiteral(JournalTable.weight)) as image
+        to_jsonb(j.*) - \(quoteLiteral(JournalTable.batch)) - \(quoteLiteral(JournalTable.weight)) as image
       from \(journal.table.quoted) j
       where \(number) \(batches) and \(month("j")) = any (\(Self.list(admitting)))
       """
