@@ -128,7 +128,7 @@ struct ReconciliationPage {
     func spelled(_ place: Int) -> String { FigureFormat.integer.spelled(ExactDecimal(figures[place])) }
     let parts = outcomes.enumerated().map { "\(spelled($0.offset + 3)) \($0.element)" }
     let text =
-      "\(spelled(2)) rows read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
+      "\(spelled(2)) \(figures[2] == 1 ? "row" : "rows") read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
     return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text), statement: rowsSQL)
   }
 
