@@ -97,7 +97,8 @@ extension JobRunner {
     }
     guard let failure = attempts.failure else {
       if unit.stage == "report", outcome.status == .success {
-        progress.report.published = .published(plan.asOf.description)
+        // A set of an earlier date takes nobody's place.
+        progress.report.published = Publication.state(of: session.project.output, publishing: plan.asOf)
       }
       return
     }

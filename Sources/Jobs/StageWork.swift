@@ -5,6 +5,7 @@ internal import Definitions
 internal import Finding
 internal import Ingest
 internal import Ledger
+internal import Money
 internal import Postgres
 internal import Reports
 internal import Telemetry
@@ -176,7 +177,12 @@ struct RoomWork: StageWork {
     let outcome = try await ReportPublisher(
       project: session.project, pool: session.pool, run: run, cache: cache.results
     ).publish(selection, force: plan.isForced)
-    return UnitOutcome(published: outcome)
+    var result = UnitOutcome(published: outcome)
+    if let latest = outcome.latest, latest != plan.asOf.description {
+      let today = Moment.now().day(in: session.project.calendar.timeZone)
+      result.findings.append(Publication.staying(latest, behind: plan.asOf, today: today))
+    }
+    return result
   }
 }
 

@@ -86,7 +86,8 @@ struct ReconciliationPage {
           evidence: money.dataset))
     }
     func verdict(_ title: String, _ compared: Comparison, good: String, bad: String) -> ContentBlock {
-      let (all, none) = (FigureFormat.integer.spelled(ExactDecimal(compared.total)), format.spelled(.zero))
+      let all = FigureFormat.integer.spelled(ExactDecimal(compared.total))
+      let none = CellFormat.difference(currencyColumn: nil).figureFormat.spelled(.zero)
       let off = FigureFormat.integer.spelled(ExactDecimal(compared.differing))
       return ContentBlock(
         title: title,

@@ -75,6 +75,7 @@ public struct ReportPublisher: Sendable {
     var outcome = outcome(
       names, plan: plan, folder: folder, written: published.written, isChanged: plan != nil || published.hasMoved)
     outcome.staleness = published.staleness
+    outcome.latest = folder.latestTarget
     return outcome
   }
 

@@ -224,7 +224,15 @@ struct SectionRendering {
   }
 
   /// That a definition speaks of columns that the rows do not have: a misspelt name, or money in a currency of no column.
+  /// And that two columns have one name, of which files for programs would hold one.
   static func check(_ section: ReportSection, of report: ReportDefinition, among names: [String]) throws(ReportError) {
+    if let twice = Dictionary(grouping: names, by: \.self).filter({ $0.value.count > 1 }).keys.min() {
+      throw .statement(
+        Diagnostic(
+          .error, code: "duplicate_name", at: section.position,
+          "report \(report.name), \"\(section.title)\": the query gives two columns named \"\(twice)\"",
+          fix: "give one of them another name: … as other_name"))
+    }
     for format in section.columns {
       var spoken = [format.column]
       if case .money(let currency) = format.kind { spoken.append(currency) }
