@@ -7,6 +7,7 @@ import Money
 import Postgres
 import Reports
 import SampleData
+import TestSupport
 import Testing
 import Views
 
@@ -214,6 +215,15 @@ import Views
 }
 
 @Suite struct RetryPolicyTests {
+  @Test func setsThatStandAreKnownWithoutTheirLink() throws {
+    try TemporaryDirectory.with { directory in
+      #expect(Publication.state(of: directory.path) == .none)
+      for day in ["2026-11-20", "2026-11-19"] { try directory.write("{}", to: "\(day)/manifest.json") }
+      try directory.write("mine", to: "latest")
+      #expect(Publication.state(of: directory.path) == .unchanged("2026-11-20"))
+    }
+  }
+
   @Test func oneRowIsOne() {
     #expect(RowCounts(read: 1, inserted: 1).sentence == "1 row read: 1 inserted")
     #expect(

@@ -111,8 +111,11 @@ import Testing
       ("truncate finance.products", "products ("),
     ]
     for (change, words) in changes {
-      // A session that ends says at once what it changed.
-      try await database.withConnection { _ = try await $0.execute(change) }
+      // The session is made to tell at once what it changed.
+      try await database.withConnection {
+        _ = try await $0.execute(change)
+        _ = try await $0.query("select pg_stat_force_next_flush()")
+      }
       try await bump("customers", shop)
       let set = try await shop.publisher(cache: cache).publish()
       let page = try String(contentsOfFile: "\(set.directory)/reconciliation.html", encoding: .utf8)
