@@ -9,9 +9,10 @@ internal import Reports
 
 /// Looks at what is published.
 public enum Publication {
-  /// What `<output>/latest` names.
+  /// What `<output>/latest` names, or the newest set where that is no link.
   public static func state(of output: String) -> PublishedState {
-    PublishedSets(output: output).latestName.map(PublishedState.unchanged) ?? PublishedState.none
+    let sets = PublishedSets(output: output)
+    return (sets.latestName ?? sets.dates.last?.description).map(PublishedState.unchanged) ?? PublishedState.none
   }
 
   /// Whether a failure leaves readers with figures that are older than they may think: not when somebody typed a wrong

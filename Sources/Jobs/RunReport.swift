@@ -134,7 +134,7 @@ extension RowCounts {
       (inserted, "inserted"), (updated, "updated"), (unchanged, "unchanged"), (deleted, "deleted"),
       (duplicate, "duplicate"), (rejected, "rejected"),
     ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-    return "\(read) rows read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))")
+    return "\(read) \(read == 1 ? "row" : "rows") read" + (told.isEmpty ? "" : ": \(told.joined(separator: ", "))")
   }
 }
 

@@ -239,6 +239,9 @@ extension UnitOutcome {
       status = .skipped
       skipReason = "nothing changed"
     }
+    if let sentence = outcome.staleness {
+      findings.append(Diagnostic(.warning, code: "stale_mark", "the newest set still says STALE: \(sentence)"))
+    }
     if !outcome.staleSections.isEmpty {
       status = .warning
       findings += outcome.staleSections.map { sentence in

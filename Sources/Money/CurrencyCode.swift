@@ -12,6 +12,19 @@ public struct CurrencyCode: Sendable, Hashable, Comparable, Codable, CustomStrin
     self.letters = letters
   }
 
+  /// Whether it is a currency of ISO 4217, table A.1, or was one of late; three letters may be something else.
+  public var isListed: Bool { Self.listed.contains(letters) }
+
+  private static let listed = Set(
+    """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE
+    CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
+    GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL
+    LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN
+    PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD
+    TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL
+    """.split { $0 == " " || $0 == "\n" }.map(String.init))
+
   /// Digits behind the point in everyday amounts. Source: ISO 4217, table A.1; 2 unless listed.
   public var minorUnits: Int {
     switch letters {

@@ -46,6 +46,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var table: String?
   /// The column concerned.
   public var column: String?
+  /// The number of the column's type, where values of that type are not read.
+  public var unreadType: UInt32?
   /// The server's CONTEXT; for COPY it names the line.
   public var context: String?
   /// Where in `statement` the error was found: 1-based, in characters.

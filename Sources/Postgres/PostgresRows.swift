@@ -89,8 +89,11 @@ public struct PostgresRow: Sendable {
       start: PQgetvalue(result.raw, row, field), count: Int(PQgetlength(result.raw, row, field)))
     let type = PQfformat(result.raw, field) == 0 ? TypeOID.text : columns.types[column]
     guard let value = BinaryDecoding.value(bytes, type: type) else {
-      throw PostgresError(
+      var error = PostgresError(
         .decoding, "column \"\(name(column))\" has type \(type), which is not known here; cast it to text")
+      error.column = columns.names[column]
+      error.unreadType = type
+      throw error
     }
     return value
   }

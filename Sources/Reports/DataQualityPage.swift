@@ -116,8 +116,8 @@ struct DataQualityPage {
       read.isZero
       ? "No row arrived for this date."
       : rejected.isZero
-        ? "None of the \(of) rows read was rejected."
-        : "\(FigureFormat.integer.spelled(rejected)) of \(of) rows read "
+        ? read == 1 ? "The row that was read was not rejected." : "None of the \(of) rows read was rejected."
+        : "\(FigureFormat.integer.spelled(rejected)) of \(of) \(read == 1 ? "row" : "rows") read "
           + "(\(FigureFormat.percent(decimals: 2).spelled(share ?? .zero))) \(rejected == 1 ? "was rejected; it stands" : "were rejected; each stands") "
           + "below with its file and line, and all of them in data/rejects.csv."
     return ContentBlock(title: "Rejected", body: .verdict(isGood: rejected.isZero, text), evidence: feeds)

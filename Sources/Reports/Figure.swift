@@ -41,7 +41,8 @@ enum Figure: Sendable, Hashable {
     case .date(let days): self = .date(CivilDate(daysSince1970: Int(days)))
     case .timestamp(let microseconds): self = .clock(Moment(microsecondsSince1970: microseconds))
     case .timestamptz(let microseconds): self = .moment(Moment(microsecondsSince1970: microseconds))
-    case .bytes(let bytes), .uuid(let bytes), .encoded(_, let bytes): self = .text(Self.hexadecimal(bytes))
+    case .uuid: self = .text(String.decode(value) ?? "")
+    case .bytes(let bytes), .encoded(_, let bytes): self = .text(Self.hexadecimal(bytes))
     case .textArray(let texts): self = .text(texts.map { $0 ?? "" }.joined(separator: ", "))
     case .int8Array(let numbers): self = .text(numbers.map { $0.map(String.init) ?? "" }.joined(separator: ", "))
     }
@@ -68,16 +69,25 @@ enum Figure: Sendable, Hashable {
     return reading?.dayInUTC
   }
 
-  /// The plain form for CSV: digits with a point, ISO dates, points in time in UTC, text as it is, empty for missing.
+  /// The plain form for CSV: digits with a point, ISO dates, points in time in UTC to the microsecond, text as it is, empty for missing.
   var plainText: String {
     switch self {
     case .missing: ""
     case .number(let number): number.description
     case .numeral(let text), .text(let text): text
     case .date(let date): date.description
-    case .moment(let moment): moment.description
-    case .clock(let clock): String(clock.description.dropLast())
+    case .moment(let moment): Self.precise(moment)
+    case .clock(let clock): String(Self.precise(clock).dropLast())
     }
+  }
+
+  /// As `Moment.description`, with all six digits of the second's fraction where the last three are not zero.
+  private static func precise(_ moment: Moment) -> String {
+    let text = moment.description
+    let rest = moment.microsecondsSince1970 % 1_000
+    if rest == 0 { return text }
+    let digits = String(rest < 0 ? rest + 1_000 : rest)
+    return text.dropLast() + String(repeating: "0", count: 3 - digits.count) + digits + "Z"
   }
 
   static func hexadecimal(_ bytes: [UInt8]) -> String {

@@ -48,6 +48,14 @@ struct OutputFolder: Sendable {
     try? FileManager.default.destinationOfSymbolicLink(atPath: "\(path)/\(Self.latestName)")
   }
 
+  /// The dates of all sets, oldest first.
+  var dates: [CivilDate] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    return names.compactMap { CivilDate($0) }.filter { date in
+      FileKind(of: "\(directory(for: date))/\(SetManifest.fileName)") != .missing
+    }.sorted()
+  }
+
   // MARK: Publishing
 
   /// Writes a whole set and puts it in place.
@@ -96,6 +104,12 @@ struct OutputFolder: Sendable {
     }
   }
 
+  /// Whether a set for `asOf` is the newest: `latest` leads to no set of a later date that exists.
+  func isNewest(_ asOf: CivilDate) -> Bool {
+    guard let current = latestTarget, let date = CivilDate(current), date > asOf else { return true }
+    return FileKind(of: "\(path)/\(current)") != .directory
+  }
+
   /// Makes `latest` lead to the set for `asOf`, unless it leads to the set of a later date that exists.
   ///
   /// - Returns: whether it moved.
@@ -103,10 +117,9 @@ struct OutputFolder: Sendable {
   func swapLatest(to asOf: CivilDate) throws(ReportError) -> Bool {
     let link = "\(path)/\(Self.latestName)"
     if let current = latestTarget {
-      if current == asOf.description { return false }
-      if let date = CivilDate(current), date > asOf, FileKind(of: "\(path)/\(current)") == .directory { return false }
+      if current == asOf.description || !isNewest(asOf) { return false }
     } else if FileKind(of: link) != .missing {
-      throw cannotWrite(link, "it is not a link")
+      throw cannotWrite(link, "it is not a link", isInTheWay: true)
     }
     let fresh = "\(path)/\(Self.linkPrefix)\(Self.uniqueSuffix())"
     guard symlink(asOf.description, fresh) == 0 else { throw failure(fresh) }
@@ -161,7 +174,8 @@ struct OutputFolder: Sendable {
     }
   }
 
-  private func prepare() throws(ReportError) {
+  /// Makes the folder, and removes what killed runs have left.
+  func prepare() throws(ReportError) {
     try makeAll(path)
     sweep()
   }
@@ -173,7 +187,9 @@ struct OutputFolder: Sendable {
     case EEXIST:
       var status = stat()
       guard stat(directory, &status) == 0 else { throw failure(directory) }
-      guard status.st_mode & S_IFMT == S_IFDIR else { throw cannotWrite(directory, "it is not a directory") }
+      guard status.st_mode & S_IFMT == S_IFDIR else {
+        throw cannotWrite(directory, "it is not a directory", isInTheWay: true)
+      }
     case ENOENT:
       guard let slash = directory.lastIndex(of: "/"), slash != directory.startIndex else { throw failure(directory) }
       try makeAll(String(directory[..<slash]))
@@ -185,12 +201,12 @@ struct OutputFolder: Sendable {
   private func refuseObstacles(_ target: String) throws(ReportError) {
     switch FileKind(of: target) {
     case .missing, .directory: break
-    case .link: throw cannotWrite(target, "a symbolic link stands in its place")
-    case .file, .other: throw cannotWrite(target, "it is not a directory")
+    case .link: throw cannotWrite(target, "a symbolic link stands in its place", isInTheWay: true)
+    case .file, .other: throw cannotWrite(target, "it is not a directory", isInTheWay: true)
     }
     switch FileKind(of: "\(path)/\(Self.latestName)") {
     case .missing, .link: break
-    default: throw cannotWrite("\(path)/\(Self.latestName)", "it is not a link")
+    default: throw cannotWrite("\(path)/\(Self.latestName)", "it is not a link", isInTheWay: true)
     }
   }
 
@@ -309,9 +325,12 @@ struct OutputFolder: Sendable {
     cannotWrite(path, String(cString: strerror(errno)))
   }
 
-  private func cannotWrite(_ path: String, _ reason: String) -> ReportError {
-    let state = latestTarget.map { "\(self.path)/latest leads to \($0), as before" } ?? "nothing is published yet"
-    return .cannotWrite(path: path, reason: reason, state: state)
+  private func cannotWrite(_ path: String, _ reason: String, isInTheWay: Bool = false) -> ReportError {
+    let state =
+      latestTarget.map { "\(self.path)/latest leads to \($0), as before" }
+      ?? dates.last.map { "the newest set is that of \($0), as before, and no link leads to it" }
+      ?? "nothing is published yet"
+    return .cannotWrite(path: path, reason: reason, state: state, isInTheWay: isInTheWay)
   }
 
   private static func uniqueSuffix() -> String {

@@ -73,6 +73,8 @@ public struct PublishOutcome: Sendable, Hashable {
   public var bytesWritten: Int
   /// What of the set is from before the last change because asking failed, in sentences; such a set says STALE.
   public var staleSections: [String]
+  /// What the set goes on to say of a later night that failed and is not mended, in one sentence.
+  public var staleness: String?
 
   /// Creates an outcome.
   public init(

@@ -17,12 +17,7 @@ public struct PublishedSets: Sendable {
   }
 
   /// The dates of all sets, oldest first.
-  public var dates: [CivilDate] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    return names.compactMap { CivilDate($0) }.filter { date in
-      FileKind(of: "\(folder.directory(for: date))/\(SetManifest.fileName)") != .missing
-    }.sorted()
-  }
+  public var dates: [CivilDate] { folder.dates }
 
   /// What `latest` leads to, the last part of its path; nil when there is no such link.
   public var latestName: String? { folder.latestTarget?.split(separator: "/").last.map(String.init) }

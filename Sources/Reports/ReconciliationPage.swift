@@ -86,13 +86,13 @@ struct ReconciliationPage {
           evidence: money.dataset))
     }
     func verdict(_ title: String, _ compared: Comparison, good: String, bad: String) -> ContentBlock {
-      let all = FigureFormat.integer.spelled(ExactDecimal(compared.total))
+      let (all, none) = (FigureFormat.integer.spelled(ExactDecimal(compared.total)), format.spelled(.zero))
       let off = FigureFormat.integer.spelled(ExactDecimal(compared.differing))
       return ContentBlock(
         title: title,
         body: .verdict(
           isGood: compared.isEqual,
-          compared.isEqual ? "\(good): \(all) totals compared, difference 0.00." : "\(off) of \(all) \(bad)."),
+          compared.isEqual ? "\(good): \(all) totals compared, difference \(none)." : "\(off) of \(all) \(bad)."),
         evidence: compared.dataset)
     }
     if views.total > 0 {
@@ -128,7 +128,7 @@ struct ReconciliationPage {
     func spelled(_ place: Int) -> String { FigureFormat.integer.spelled(ExactDecimal(figures[place])) }
     let parts = outcomes.enumerated().map { "\(spelled($0.offset + 3)) \($0.element)" }
     let text =
-      "\(spelled(2)) rows read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
+      "\(spelled(2)) \(figures[2] == 1 ? "row" : "rows") read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
     return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text), statement: rowsSQL)
   }
 

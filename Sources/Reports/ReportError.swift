@@ -18,7 +18,8 @@ public enum ReportError: Error, Sendable, CustomStringConvertible {
   ///   - path: what could not be written.
   ///   - reason: what the system said.
   ///   - state: what readers have now, in one sentence.
-  case cannotWrite(path: String, reason: String, state: String)
+  ///   - isInTheWay: whether something stands at `path` that is not Daybook's.
+  case cannotWrite(path: String, reason: String, state: String, isInTheWay: Bool = false)
   /// A file of a published set could not be read to compare it.
   case cannotCompare(path: String, reason: String)
   /// The task was cancelled.
@@ -39,10 +40,10 @@ public enum ReportError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .unknownReport(let diagnostic), .statement(let diagnostic): diagnostic
     case .database(let error): Diagnostic(.error, code: "report_database", "reports: \(error)")
-    case .cannotWrite(let path, let reason, let state):
+    case .cannotWrite(let path, let reason, let state, let isInTheWay):
       Diagnostic(
         .error, code: "cannot_write_output", "cannot write \(path): \(reason)", notes: ["state: \(state)"],
-        fix: "make room or mend the permissions, then: daybook report")
+        fix: (isInTheWay ? "move \(path) away" : "make room or mend the permissions") + ", then: daybook report")
     case .cannotCompare(let path, let reason):
       Diagnostic(
         .error, code: "cannot_compare", "cannot read \(path) to compare it: \(reason)",

@@ -53,11 +53,11 @@ public struct ReportPublisher: Sendable {
     let plan: SetPlan?
     do {
       plan = try await pool.withConnection(label: "reports") { connection in
-        let position = cache == nil ? nil : try await LogPosition.current(on: connection)
+        let before = cache == nil ? nil : try await BeforeSnapshot.read(project, on: connection)
         return try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
           try await SetRenderer(
             project: project, run: run, moment: clock(), folder: folder, previous: previous,
-            isMarked: standing?.mark != nil, connection: $0, cache: cache, position: position
+            isMended: standing?.mark?.isMended(by: run.asOf) ?? false, connection: $0, cache: cache, before: before
           ).render(names, force: force)
         }
       }
@@ -66,19 +66,16 @@ public struct ReportPublisher: Sendable {
     }
     if Task.isCancelled { throw .cancelled }
     let asOf = run.asOf
-    let (written, hasMoved) = try await WaitingThread.run { () -> Result<(Int, Bool), ReportError> in
+    let published = try await WaitingThread.run {
+      () -> Result<(written: Int, hasMoved: Bool, staleness: String?), ReportError> in
       Result { () throws(ReportError) in
-        let written = try plan.map { plan throws(ReportError) in
-          try folder.publish(plan.files, asOf: asOf, replacing: previous)
-        }
-        let before = folder.latestTarget
-        let hasMoved = try folder.swapLatest(to: asOf)
-        // What a failed night wrote into the newest set is no longer true of it when a newer one is there.
-        if hasMoved, let before, let date = CivilDate(before) { try folder.removeMark(from: date) }
-        return (written ?? 0, hasMoved)
+        try folder.publishNewest(plan?.files, asOf: asOf, replacing: previous)
       }
     }.get()
-    return outcome(names, plan: plan, folder: folder, written: written, isChanged: plan != nil || hasMoved)
+    var outcome = outcome(
+      names, plan: plan, folder: folder, written: published.written, isChanged: plan != nil || published.hasMoved)
+    outcome.staleness = published.staleness
+    return outcome
   }
 
   private func check(_ names: ReportSelection) throws(ReportError) {

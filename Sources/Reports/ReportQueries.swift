@@ -53,6 +53,7 @@ struct ReportQueries: Sendable {
     _ section: ReportSection, of report: ReportDefinition, csvPath: String, extracts: OutputFolder? = nil
   ) async throws -> SectionFigures {
     guard let (rows, source) = try await rows(section, of: report) else { return SectionFigures() }
+    try SectionRendering.check(section, of: report, among: rows.columns)
     let figures = rows.rows.map { $0.map(Figure.init) }
     var dataset = try Dataset(
       names: rows.columns, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
@@ -95,7 +96,8 @@ struct ReportQueries: Sendable {
       let rows = try ResultRows(try await connection.query(sql, values))
       return (rows, .past(reason: "it reads more than feeds and views"))
     } catch let error as PostgresError {
-      throw failure(error, section: section, report: report)
+      throw try await unread(error, section: section, report: report)
+        ?? failure(error, section: section, report: report)
     }
   }
 
@@ -133,7 +135,7 @@ struct ReportQueries: Sendable {
       switch value {
       case .date(let days): CivilDate(daysSince1970: Int(days)).description
       case .text(let text): text
-      case .uuid(let bytes): Figure.hexadecimal(bytes)
+      case .uuid: String.decode(value) ?? ""
       case .timestamptz(let moment): Moment(microsecondsSince1970: moment).description
       case .textArray(let texts): "{\(texts.map { $0 ?? "" }.joined(separator: ","))}"
       case .int8Array(let numbers): "{\(numbers.map { $0.map(String.init) ?? "" }.joined(separator: ","))}"
@@ -202,6 +204,20 @@ struct ReportQueries: Sendable {
           + "section_row::text COLLATE \"C\"", values
       )
     }
+  }
+
+  /// That a column has a type whose values are not read, by the type's name; nil for other errors.
+  private func unread(_ error: PostgresError, section: ReportSection, report: ReportDefinition) async throws
+    -> ReportError?
+  {
+    guard let column = error.column, let type = error.unreadType else { return nil }
+    let names = try await connection.query("SELECT format_type($1::bigint::oid, NULL)", [.int8(Int64(type))])
+    let name = try names.first?.decode(0, as: String.self) ?? "unknown"
+    return .statement(
+      Diagnostic(
+        .error, code: "unread_type", at: section.position,
+        "report \(report.name), \"\(section.title)\": the column \"\(column)\" is of type \(name), which reports do not read",
+        fix: "write \(quoteIdentifier(column))::text in the query"))
   }
 
   private func failure(_ error: PostgresError, section: ReportSection, report: ReportDefinition) -> any Error {

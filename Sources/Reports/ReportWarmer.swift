@@ -41,7 +41,7 @@ public struct ReportWarmer: Sendable {
   public func warm(within limits: WarmLimits = WarmLimits()) async throws(ReportError) -> WarmOutcome {
     do {
       return try await pool.withConnection(label: "warming") { connection in
-        let position = try await LogPosition.current(on: connection)
+        let before = try await BeforeSnapshot.read(project, on: connection)
         return try await connection.withTransaction(
           TransactionOptions(isolation: .repeatableRead, isReadOnly: true)
         ) { connection in
@@ -49,7 +49,7 @@ public struct ReportWarmer: Sendable {
           var queries = ReportQueries(project: project, asOf: asOf, connection: connection)
           _ = try await queries.begin(at: .now())
           queries.cache = try await .begin(
-            cache, project: project, state: state, asOf: asOf, position: position, on: connection)
+            cache, project: project, state: state, asOf: asOf, before: before, on: connection)
           let sections = project.reports.flatMap { report in
             report.sections.filter { $0.source != .none && $0.isSteady }.map { Item.section(report, $0) }
           }

@@ -15,15 +15,17 @@ struct SectionCache: Sendable {
   let project: Project
   let state: LedgerState
   let queries: QueryCache
+  /// What the server counted of each feed's table: `BeforeSnapshot.tables`.
+  let tables: [String: String]
   /// Reports that are asked anew.
   var forced: ReportSelection = .named([])
 
   /// Raised whenever the same definition would make other statements, or other figures of the same rows' values.
-  static let codeVersion = "report rows 2"
+  static let codeVersion = "report rows 3"
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
   static func begin(
-    _ cache: TieredCache, project: Project, state: LedgerState, asOf: CivilDate, position: Int64?,
+    _ cache: TieredCache, project: Project, state: LedgerState, asOf: CivilDate, before: BeforeSnapshot,
     on connection: PostgresConnection
   ) async throws(PostgresError) -> SectionCache {
     let session = try await CacheSession.read(on: connection)
@@ -31,7 +33,8 @@ struct SectionCache: Sendable {
       project: project, state: state,
       queries: QueryCache(
         cache: cache, session: session, codeVersion: codeVersion, versions: state.forgettings,
-        day: Int32(clamping: asOf.daysSince1970), position: position))
+        day: Int32(clamping: asOf.daysSince1970), position: before.position),
+      tables: before.tables)
   }
 
   /// What is read, with how often and when it last changed and what it was built from.
@@ -53,7 +56,8 @@ struct SectionCache: Sendable {
       sql, values, inputs: inputs(section.inputs), label: Self.label(section, of: report), on: connection)
   }
 
-  /// The rows of a statement of the proof, which nothing older may stand in for.
+  /// The rows of a statement of the proof, which nothing older may stand in for: kept as long as the server counts no
+  /// change of the tables, by whomever, and Daybook none of the feeds.
   ///
   /// - Parameter inputs: the feeds that it reads.
   nonisolated(nonsending) func proof(
@@ -61,8 +65,15 @@ struct SectionCache: Sendable {
   ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
     var queries = queries
     queries.isAnew = forced.includes(ReconciliationPage.name)
+    guard names.allSatisfy({ tables[$0] != nil }) else {
+      let rows = try ResultRows(try await connection.query(sql))
+      return (rows, .past(reason: "the server does not count the changes of what it reads"))
+    }
+    let inputs = inputs(names).map {
+      CacheInput($0.relation, version: $0.version, form: "\($0.form) \(tables[$0.relation] ?? "")")
+    }
     let label = "\(ReconciliationPage.name), \(names.joined(separator: ", "))"
-    let answer = try await queries.rows(sql, inputs: inputs(names), label: label, on: connection)
+    let answer = try await queries.rows(sql, inputs: inputs, label: label, on: connection)
     if case .stale(_, let error) = answer.source { throw error }
     return answer
   }

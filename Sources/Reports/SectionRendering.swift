@@ -146,7 +146,7 @@ struct SectionRendering {
     case .line, .bar, .stackedBar: break
     }
     if definition.type == .stackedBar {
-      let mixed = currenciesTogether(x: x, ys: ys, dataset: dataset)
+      let mixed = currenciesTogether(x: x, ys: ys, by: by, dataset: dataset)
       if !mixed.isEmpty {
         return besideChart(
           ContentBlock(
@@ -193,24 +193,58 @@ struct SectionRendering {
   }
 
   /// The currencies of amounts that would stand upon each other, by name.
-  private func currenciesTogether(x: Int, ys: [Int], dataset: Dataset) -> [String] {
+  private func currenciesTogether(x: Int, ys: [Int], by: Int?, dataset: Dataset) -> [String] {
+    let series = by.flatMap { areAmounts(ys, by: $0, dataset: dataset) ? $0 : nil }
     var places: [Figure: Set<String>] = [:]
     for row in dataset.rows where row[x] != .missing {
       places[row[x], default: []].formUnion(
-        ys.compactMap { row[$0].number == nil ? nil : dataset.currency(of: $0, in: row) })
+        ys.compactMap { y in
+          row[y].number == nil ? nil : dataset.currency(of: y, in: row) ?? series.map { row[$0].plainText }
+        })
     }
     return places.values.filter { $0.count > 1 }.reduce(into: Set()) { $0.formUnion($1) }.sorted()
   }
 
+  /// Whether numbers of which nothing is said are amounts in the currencies of their series: those hold nothing but
+  /// currencies, and a number has digits behind the point. Counts by currency may stand upon each other.
+  private func areAmounts(_ ys: [Int], by series: Int, dataset: Dataset) -> Bool {
+    let silent = ys.filter { y in
+      switch dataset.columns[y].format {
+      case .integer, .percent, .decimal: false
+      default: true
+      }
+    }
+    return dataset.rows.allSatisfy { CurrencyCode($0[series].plainText)?.isListed ?? ($0[series] == .missing) }
+      && dataset.rows.contains { row in silent.contains { (row[$0].number?.scale ?? 0) > 0 } }
+  }
+
   private func place(_ name: String, section: ReportSection, dataset: Dataset) throws(ReportError) -> Int {
     if let index = dataset.index(of: name) { return index }
-    let names = dataset.columns.map(\.name)
-    throw .statement(
+    throw Self.unknown(name, section: section, of: report, among: dataset.columns.map(\.name))
+  }
+
+  /// That a definition speaks of columns that the rows do not have: a misspelt name, or money in a currency of no column.
+  static func check(_ section: ReportSection, of report: ReportDefinition, among names: [String]) throws(ReportError) {
+    for format in section.columns {
+      var spoken = [format.column]
+      if case .money(let currency) = format.kind { spoken.append(currency) }
+      for name in spoken where !names.contains(name) { throw unknown(name, section: section, of: report, among: names) }
+    }
+  }
+
+  private static func unknown(
+    _ name: String, section: ReportSection, of report: ReportDefinition, among names: [String]
+  ) -> ReportError {
+    let (source, remedy) =
+      if case .view(let view) = section.source { ("\"\(view)\"", "use one of its columns") } else {
+        ("the query", "add it to the query")
+      }
+    return .statement(
       Diagnostic(
         .error, code: "unknown_column", at: section.position,
-        "report \(report.name), \"\(section.title)\": the query gives no column \"\(name)\"",
+        "report \(report.name), \"\(section.title)\": \(source) gives no column \"\(name)\"",
         notes: ["it gives \(names.joined(separator: ", "))"],
-        fix: nearestWord(to: name, in: names).map { "did you mean \"\($0)\"?" } ?? "add it to the query"))
+        fix: nearestWord(to: name, in: names).map { "did you mean \"\($0)\"?" } ?? remedy))
   }
 }
 

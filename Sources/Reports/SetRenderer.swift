@@ -28,13 +28,14 @@ struct SetRenderer: Sendable {
   let moment: Moment
   let folder: OutputFolder
   let previous: SetManifest?
-  /// Whether the set that is published says that it is stale, which a good night takes back.
-  var isMarked = false
+  /// Whether the set that is published says that it is stale, which this one takes back: it is of the night that failed
+  /// or of a later one.
+  var isMended = false
   let connection: PostgresConnection
   /// Where the rows of sections are kept; nil keeps none.
   var cache: TieredCache?
-  /// How far the server's log had come before the snapshot was taken.
-  var position: Int64?
+  /// What was there before the snapshot was taken; nil without a cache.
+  var before: BeforeSnapshot?
 
   /// No report has one of these names: `ReportDefinition.builtInPages`.
   static let builtIns: Set<String> = [
@@ -77,7 +78,7 @@ struct SetRenderer: Sendable {
     if force { stale.formUnion(pages.map(\.name).filter(names.includes)) }
     let isSamePages = previous?.reports.map(\.name) == pages.map(\.name)
     if stale.isEmpty, isSamePages, let previous {
-      if !isMarked { return nil }
+      if !isMended { return nil }
       let kept = previous.files.map { (path: $0.path, content: OutputFolder.Content.kept) }
       return SetPlan(files: kept + [(SetManifest.fileName, .bytes(previous.json))])
     }
@@ -96,9 +97,9 @@ struct SetRenderer: Sendable {
   ) async throws -> SetPlan {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await queries.begin(at: moment)
-    if let cache {
+    if let cache, let before {
       queries.cache = try await .begin(
-        cache, project: project, state: state, asOf: run.asOf, position: position, on: connection)
+        cache, project: project, state: state, asOf: run.asOf, before: before, on: connection)
       queries.cache?.forced = forced
     }
     let reach = try await queries.reach(of: project.feeds, state: state)

@@ -37,6 +37,9 @@ struct StaleMark: Sendable, Hashable, Codable {
 
   static let word = "STALE"
 
+  /// Whether a set of a date is of the night that failed, or of a later one.
+  func isMended(by asOf: CivilDate) -> Bool { CivilDate(failedAsOf).map { asOf >= $0 } ?? true }
+
   /// Since when, why, and what to do, in one sentence.
   func sentence(of asOf: CivilDate) -> String {
     let night = CivilDate(failedAsOf).map(DateText.day) ?? failedAsOf

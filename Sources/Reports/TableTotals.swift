@@ -1,6 +1,7 @@
 // What the base tables hold: their rows, and the sums that rollups are compared with, in one pass over each table.
-// Invariant: a pass is kept in the cache under the state of its feed, so that a table that did not change is not read
-// again; what somebody changed without Daybook counting it is seen with the feed's next change, or under `--force`.
+// Invariant: a pass is kept in the cache under the state of its feed and of what the server counts of the table's changes
+// (BeforeSnapshot), so that a table that nobody changed is not read again, and one that anybody did, watched or not, is
+// read whenever a set is made; a change of the last ten seconds may be seen with the next set only.
 // Views are always asked: they are small, and a rollup that lies must be found.
 
 internal import Definitions

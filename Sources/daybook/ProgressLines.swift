@@ -82,6 +82,7 @@ final class ProgressLines: ProgressSink, RunObserver {
   }
 
   private static func amount(_ number: Int, _ unit: String) -> String {
+    if number == 1, unit.hasSuffix("s") { return "1 \(unit.dropLast())" }
     guard unit == "bytes", number >= 10_000 else { return "\(number) \(unit)" }
     return number >= 10_000_000 ? "\(number / 1_000_000) MB" : "\(number / 1000) kB"
   }
@@ -98,7 +99,7 @@ final class ProgressLines: ProgressSink, RunObserver {
     default: parts.append(result.status.rawValue)
     }
     if let told = result.skipReason ?? result.detail { parts.append(told) }
-    if let rows = result.rowsOut { parts.append("\(rows) rows") }
+    if let rows = result.rowsOut { parts.append(amount(rows, "rows")) }
     parts.append(shortText(milliseconds: result.cost.wallMilliseconds))
     guard isVerbose else { return parts.joined(separator: "  ") }
     parts.append("cpu \(shortText(milliseconds: result.cost.cpuMilliseconds))")

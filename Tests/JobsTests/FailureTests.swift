@@ -214,6 +214,12 @@ import Views
 }
 
 @Suite struct RetryPolicyTests {
+  @Test func oneRowIsOne() {
+    #expect(RowCounts(read: 1, inserted: 1).sentence == "1 row read: 1 inserted")
+    #expect(
+      RowCounts(read: 2, rejected: 2).sentence == "2 rows read: 2 rejected" && RowCounts().sentence == "0 rows read")
+  }
+
   @Test func pausesGrowAreBoundedAndEnd() {
     let policy = RetryPolicy(attempts: 5, firstPause: .seconds(1), longestPause: .seconds(3))
     #expect(policy.pause(after: 1, jitter: 1) == .seconds(1))

@@ -94,6 +94,20 @@ private func inNewYork<R>(_ body: () throws -> R) throws -> R {
     // Programs read the moment itself.
     #expect(figure.plainText == "2026-11-21T05:30:00.000Z" && clock.plainText == "2026-11-21T05:30:00.000")
     #expect(Figure(.timestamptz(microsecondsSince1970: .max)) == .text("infinity"))
+    // To the microsecond, as the server has it.
+    let later = night.microsecondsSince1970 + 123_045
+    #expect(Figure(.timestamptz(microsecondsSince1970: later)).plainText == "2026-11-21T05:30:00.123045Z")
+    #expect(Figure(.timestamp(microsecondsSince1970: later)).plainText == "2026-11-21T05:30:00.123045")
+    #expect(Figure(.timestamp(microsecondsSince1970: -1)).plainText == "1969-12-31T23:59:59.999999")
+    #expect(JSONValue(Figure(.timestamptz(microsecondsSince1970: later)), format: .text).text.contains(".123045Z"))
+  }
+
+  @Test func identifiersAreWrittenAsTheServerWritesThem() throws {
+    let bytes: [UInt8] = [
+      0x3F, 0x33, 0x3D, 0xF6, 0x90, 0xA4, 0x4F, 0xDA, 0x8D, 0xD3, 0x94, 0x85, 0xD2, 0x7C, 0xEE, 0x36,
+    ]
+    #expect(Figure(.uuid(bytes)) == .text("3f333df6-90a4-4fda-8dd3-9485d27cee36"))
+    #expect(Figure(.bytes([0x0A, 0xFF])) == .text("0aff"))
   }
 
   @Test func chartOfTimesCountsDaysAsTheProjectDoes() throws {

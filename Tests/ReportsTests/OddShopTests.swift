@@ -94,9 +94,22 @@ import Views
       )
       let page = try String(contentsOfFile: first.indexPath, encoding: .utf8)
       #expect(markupDefect(page) == nil && page.contains("<strong>STALE</strong>"))
-      // Nothing changed, but the set is good again, and says so.
+      // The night that failed is not mended by a set of the day before: nothing is written.
+      let same = try await shop.publisher().publish()
+      #expect(!same.isChanged && same.bytesWritten == 0 && same.staleness == sets.set(for: shop.asOf)?.staleness)
+      let forced = try await shop.publisher().publish(force: true)
+      #expect(forced.isChanged && forced.staleness == same.staleness)
+      #expect(try String(contentsOfFile: first.indexPath, encoding: .utf8) == page)
+      // A later night of the same date that failed is mended by a good one: nothing changed, and the set says so.
+      _ = try await shop.publisher(asOf: shop.asOf.adding(days: 1)).publish()
+      #expect(try String(contentsOfFile: first.indexPath, encoding: .utf8) == before)
+      try FileManager.default.removeItem(atPath: "\(shop.project.output)/latest")
+      _ = try await shop.publisher().publish()
+      _ = try sets.markStale(
+        failedAsOf: shop.asOf, at: moment, run: shop.run, reason: "no server", next: "daybook doctor")
+      #expect(sets.set(for: shop.asOf)?.state == "STALE")
       let second = try await shop.publisher().publish()
-      #expect(second.isChanged && second.reports.allSatisfy(\.cached))
+      #expect(second.isChanged && second.staleness == nil && second.reports.allSatisfy(\.cached))
       #expect(try String(contentsOfFile: first.indexPath, encoding: .utf8) == before)
       #expect(try await shop.publisher().publish().isChanged == false)
       // The night after: the older set is no longer the newest, so it is what it was.

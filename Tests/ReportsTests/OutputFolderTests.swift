@@ -142,8 +142,20 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
     try TemporaryDirectory.with { directory in
       let folder = OutputFolder(path: directory.path)
       try directory.write("mine", to: "latest/file")
-      #expect(throws: ReportError.self) { try publish(folder, [("index.html", "one")]) }
+      func state() -> String? {
+        let error = #expect(throws: ReportError.self) { try publish(folder, [("index.html", "two")]) }
+        #expect(error?.diagnostic.fix == "move \(folder.path)/latest away, then: daybook report")
+        return error?.diagnostic.notes.first
+      }
+      #expect(state() == "state: nothing is published yet")
       #expect(names(in: directory.path) == ["latest"])
+      // Sets that stand are not forgotten because their link was replaced.
+      try FileManager.default.removeItem(atPath: directory.appending("latest"))
+      try publish(folder, [("index.html", "one")])
+      try FileManager.default.removeItem(atPath: directory.appending("latest"))
+      try directory.write("mine", to: "latest")
+      #expect(state() == "state: the newest set is that of 2026-11-20, as before, and no link leads to it")
+      #expect(try directory.read("2026-11-20/index.html") == "one" && directory.read("latest") == "mine")
     }
   }
 
@@ -160,7 +172,7 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
         let error = #expect(throws: ReportError.self) {
           try publish(folder, [("index.html", String(repeating: "x", count: 1 << 18))])
         }
-        guard case .cannotWrite(_, let reason, let state) = error else {
+        guard case .cannotWrite(_, let reason, let state, false) = error else {
           Issue.record("\(String(describing: error))")
           return
         }
@@ -180,7 +192,7 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
           throw .incomplete(path: scratch, part: "xl/worksheets/sheet1.xml")
         }
       }
-      guard case .cannotWrite(let path, let reason, _) = error else {
+      guard case .cannotWrite(let path, let reason, _, false) = error else {
         Issue.record("\(String(describing: error))")
         return
       }

@@ -2,6 +2,7 @@
 // changed, one page rewritten when one input has, errors at the line of their section.
 // Each test has its own database and its own folder.
 
+import Cache
 import Definitions
 import Finding
 import Foundation
@@ -316,6 +317,34 @@ private enum FigureFormatting {
       #expect(diagnostic.position?.file == "Jobs/reports/customers.yaml")
       #expect(diagnostic.position?.line == broken.reports[0].sections[0].position.line)
       #expect(diagnostic.notes.contains { $0.hasPrefix("SQLSTATE 42") })
+      // A type that is not read is the statement's mistake too, kept rows or not, wherever the column comes from.
+      for cache in [nil, TieredCache(tiers: [MemoryTier()])] {
+        broken.reports[0].sections[0].source = .query("select 1 as net, array[interval '1 day'] as \"iv X\"")
+        let error = await #expect(throws: ReportError.self) {
+          try await shop.publisher(project: broken, cache: cache).publish()
+        }
+        guard case .statement(let diagnostic)? = error else { throw TestSupportError("\(String(describing: error))") }
+        #expect(diagnostic.position == broken.reports[0].sections[0].position)
+        #expect(
+          diagnostic.message
+            == "report customers, \"\(broken.reports[0].sections[0].title)\": the column \"iv X\" is of "
+            + "type interval[], which reports do not read")
+        #expect(diagnostic.fix == "write \"iv X\"::text in the query")
+      }
+      // So is a column that the definition speaks of and the rows do not have, whether there are rows or not.
+      let misspelt: [(ColumnFormat, String, String)] = [
+        (ColumnFormat(column: "nett", kind: .integer), "nett", "did you mean \"net\"?"),
+        (ColumnFormat(column: "net", kind: .money(currencyColumn: "curency")), "curency", "did you mean \"currency\"?"),
+        (ColumnFormat(column: "elsewhere", kind: .text), "elsewhere", "add it to the query"),
+      ]
+      for (format, name, fix) in misspelt {
+        broken.reports[0].sections[0].source = .query("select net, currency from revenue_daily where false")
+        broken.reports[0].sections[0].columns = [format]
+        let error = await #expect(throws: ReportError.self) { try await shop.publisher(project: broken).publish() }
+        #expect(error?.diagnostic.message.hasSuffix(": the query gives no column \"\(name)\"") == true, "\(name)")
+        #expect(error?.diagnostic.notes == ["it gives net, currency"] && error?.diagnostic.fix == fix)
+        #expect(error?.diagnostic.position == broken.reports[0].sections[0].position)
+      }
       #expect(try stamps(shop.project.output) == before)
     }
   }

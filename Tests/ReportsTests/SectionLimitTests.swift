@@ -96,6 +96,30 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     }
   }
 
+  /// Numbers of which nothing is said, in series that are currencies, are amounts in them; counts are none.
+  @Test(arguments: [
+    ("2.50", "USD", nil, false), ("2.50", "XQZ", nil, true), ("2", "USD", nil, true),
+    ("2.50", "USD", ColumnFormat.Kind.decimal(2), true), ("2.50", "USD", .percent, true), ("2.50", "EUR", nil, true),
+    ("2.50", "USD", .text, false),
+  ])
+  func numbersBySeriesOfCurrenciesAreNotStacked(
+    net: String, other: String, format: ColumnFormat.Kind?, isDrawn: Bool
+  ) throws {
+    let kind = bars(.stackedBar, series: "currency")
+    let rows: [[Figure]] = [
+      [day(0), .text("EUR"), .number(1)], [day(0), .text(other), .number(try #require(ExactDecimal(net)))],
+      [day(1), .missing, .number(3)],
+    ]
+    let data = try Dataset(
+      names: ["day", "currency", "net"], rows: rows,
+      described: format.map { [ColumnFormat(column: "net", kind: $0)] } ?? [],
+      shown: 100, csvPath: "data/x.csv")
+    let block = try block(kind, data)
+    if case .chart(_, .stackedBar, _) = block.body { #expect(isDrawn) } else { #expect(!isDrawn) }
+    #expect(block.lead.hasPrefix("Not drawn: ") == !isDrawn)
+    if !isDrawn { #expect(block.lead.contains("amounts in EUR, USD.")) }
+  }
+
   @Test func tablesGiveUpRowsWhereAPageWouldBeTooLarge() throws {
     let words = String(repeating: "word ", count: 18)
     func table(_ rows: Int, _ name: String) throws -> ContentBlock {

@@ -22,15 +22,16 @@ private let files: [(String, String)] = [
   ("summary.txt", "acme: 20 Nov 2026 – COMPLETE\n\nNet: 1\n"),
 ]
 
-private func publish(_ folder: OutputFolder, on date: CivilDate = day, state: String = "COMPLETE") throws {
+@discardableResult
+private func publish(_ folder: OutputFolder, on date: CivilDate = day, state: String = "COMPLETE") throws -> String? {
   let files = files.map { ($0.0, $0.0 == "report.json" ? $0.1.replacing("COMPLETE", with: state) : $0.1) }
   let manifest = SetManifest(
     project: "p", asOf: date.description, state: state, runID: "r", generatedAt: "g", reports: [],
     files: files.map { .init(path: $0.0, bytes: $0.1.utf8.count, sha256: ContentHash.sha256(Array($0.1.utf8))) })
-  _ = try folder.publish(
+  return try folder.publishNewest(
     files.map { ($0.0, .bytes(Array($0.1.utf8))) } + [(SetManifest.fileName, .bytes(manifest.json))], asOf: date,
-    replacing: folder.standing(for: date)?.manifest)
-  try folder.swapLatest(to: date)
+    replacing: folder.standing(for: date)?.manifest
+  ).staleness
 }
 
 private func mark(
@@ -133,6 +134,53 @@ private func contents(_ path: String) throws -> [String: Data] {
       #expect(try mark(folder, day) == .marked("2026-11-20"))
       try directory.write("x", to: "Output/2026-11-20/data/x.csv")
       #expect(try mark(folder) == .damaged("2026-11-20"))
+    }
+  }
+
+  @Test func onlyTheNightThatFailedOrALaterOneTakesTheMarkAway() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      func said(_ date: CivilDate) -> StaleMark? {
+        var mark = folder.standing(for: date)?.mark
+        mark?.was = ""
+        mark?.files = []
+        return mark
+      }
+      try publish(folder)
+      let before = try contents(folder.directory(for: day))
+      _ = try mark(folder, day.adding(days: 2))
+      let told = try #require(said(day))
+      // The same date again, unchanged and changed.
+      let marked = try contents(folder.directory(for: day))
+      let again = try folder.publishNewest(nil, asOf: day, replacing: folder.standing(for: day)?.manifest)
+      #expect(again.written == 0 && again.staleness == told.sentence(of: day))
+      #expect(try contents(folder.directory(for: day)) == marked)
+      #expect(try publish(folder, state: "DRAFT") == told.sentence(of: day))
+      #expect(said(day) == told && folder.standing(for: day)?.mark?.was == "DRAFT")
+      #expect(try publish(folder) == told.sentence(of: day))
+      #expect(try contents(folder.directory(for: day)) == marked)
+      // What fails for an earlier date meanwhile does not bring the end nearer.
+      _ = try mark(folder, next, at: "2026-11-23 09:00")
+      #expect(try contents(folder.directory(for: day)) == marked)
+      // An older set is not the one that people open.
+      #expect(try publish(folder, on: day.adding(days: -1)) == nil)
+      #expect(said(day) == told && said(day.adding(days: -1)) == nil)
+      // A newer set of before the night that failed says it in place of the one before.
+      #expect(try publish(folder, on: next) == told.sentence(of: next))
+      #expect(said(next) == told && folder.latestTarget == "2026-11-21")
+      #expect(try contents(folder.directory(for: day)) == before)
+      #expect(try directory.read("latest/summary.txt").hasPrefix("STALE. Since 2026-11-21 04:15 UTC, "))
+      // A link that was lost leads to the set with its mark again.
+      try FileManager.default.removeItem(atPath: "\(folder.path)/latest")
+      _ = try folder.publishNewest(nil, asOf: next, replacing: folder.standing(for: next)?.manifest)
+      #expect(said(next) == told && folder.latestTarget == "2026-11-21")
+      // The night itself.
+      #expect(try publish(folder, on: day.adding(days: 2)) == nil)
+      #expect(said(next) == nil && said(day.adding(days: 2)) == nil)
+      #expect(
+        try contents(folder.directory(for: next)).values.allSatisfy {
+          !String(decoding: $0, as: UTF8.self).contains("STALE")
+        })
     }
   }
 

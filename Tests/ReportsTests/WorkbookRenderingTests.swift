@@ -289,6 +289,7 @@ private func parsed(_ pages: [ReportContent]) throws -> [String: Any] {
       let place = try #require(project.reports[0].sections.firstIndex { $0.csv == "customers" })
       project.reports[0].sections = [project.reports[0].sections[place]]
       project.reports[0].sections[0].source = .query(rows)
+      project.reports[0].sections[0].columns = []
       project.reports[0].definitionHash += "x"
       let outcome = try await shop.publisher(project: project).publish()
       let file = "\(outcome.directory)/data/customers.xlsx"
