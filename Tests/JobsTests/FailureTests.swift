@@ -73,6 +73,17 @@ import Views
     #expect(errors(behind: lost, first: PostgresError(.server, "disk", sqlState: "53100")) == ["disk", "lost"])
   }
 
+  /// A set of a day that has not come keeps readers from every new one until then.
+  @Test func aLinkThatStaysAtALaterDateIsToldAndOneAheadOfTodayIsWarnedOf() throws {
+    let day = try #require(CivilDate("2026-11-20"))
+    let later = Publication.staying("2026-11-21", behind: day, today: CivilDate("2026-11-22"))
+    #expect(later.severity == .note && later.fix == nil)
+    #expect(later.message == "Output/latest stays at 2026-11-21, which is later than this set of 2026-11-20")
+    let ahead = Publication.staying("2027-05-01", behind: day, today: CivilDate("2026-11-22"))
+    #expect(ahead.severity == .warning && ahead.message.hasSuffix("and has not come yet"))
+    #expect(ahead.fix?.contains("rm -r Output/2027-05-01, then: daybook report --as-of 2026-11-20") == true)
+  }
+
   @Test func theNumbersOfTheExitCodesAreTheContract() {
     #expect(Jobs.ExitStatus.allCases.map(\.rawValue) == [0, 1, 64, 65, 66, 69, 70, 73, 75, 78, 124, 130, 143])
     #expect(Jobs.ExitStatus(signal: 2) == .interrupted)

@@ -90,6 +90,13 @@ import Views
       let error = await #expect(throws: ReportError.self) { try await publisher.publish() }
       let text = error?.description ?? ""
       #expect(text.contains("product_revenue keeps its amounts by currency, and revenue would be added up over all"))
+
+      // Of two columns of one name a file for programs would hold one.
+      wrong.reports[report].sections[section].source = .query("select 1 as a, 2 as a")
+      wrong.reports[report].sections[section].columns = []
+      let twice = shop.publisher(project: wrong)
+      let refusal = await #expect(throws: ReportError.self) { try await twice.publish() }
+      #expect(refusal?.description.contains("the query gives two columns named \"a\"") == true)
     }
   }
 
