@@ -187,8 +187,8 @@ public struct FailureText: Sendable {
       if ["reject_limit", "refused_again"].contains(errorClass), let feed {
         return "daybook rejects list --feed \(feed)\(options)"
       }
-      // What was only compared differs again until it is built anew.
-      if errorClass == "check", job == "refresh" { return "daybook refresh --full\(options)" }
+      // What was only compared differs again until it is built anew, which its next refresh does.
+      if errorClass == "check", job == "refresh" { return "daybook refresh\(options)" }
       return retry
     case .bug: return run.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
     case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry

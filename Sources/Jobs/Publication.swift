@@ -23,13 +23,13 @@ public enum Publication {
 
   /// What there is to say when `latest` leads to a later set than the one that was published: of a date that has not come
   /// yet it may be a slip, and readers would not see a new set for long.
-  static func staying(_ latest: String, behind asOf: CivilDate, today: CivilDate?) -> Diagnostic {
+  static func staying(_ latest: String, in output: String, behind asOf: CivilDate, today: CivilDate?) -> Diagnostic {
     let isAhead = today.flatMap { today in CivilDate(latest).map { $0 > today } } ?? false
     return Diagnostic(
       isAhead ? .warning : .note, code: "latest_stays",
       "Output/latest stays at \(latest), which is later than this set of \(asOf)"
         + (isAhead ? ", and has not come yet" : ""),
-      fix: isAhead ? "if that date was a slip: rm -r Output/\(latest), then: daybook report --as-of \(asOf)" : nil)
+      fix: isAhead ? "if that date was a slip: rm -r '\(output)/\(latest)', then: daybook report --as-of \(asOf)" : nil)
   }
 
   /// Whether a failure leaves readers with figures that are older than they may think: not when somebody typed a wrong

@@ -180,7 +180,7 @@ struct RoomWork: StageWork {
     var result = UnitOutcome(published: outcome)
     if let latest = outcome.latest, latest != plan.asOf.description {
       let today = Moment.now().day(in: session.project.calendar.timeZone)
-      result.findings.append(Publication.staying(latest, behind: plan.asOf, today: today))
+      result.findings.append(Publication.staying(latest, in: session.project.output, behind: plan.asOf, today: today))
     }
     return result
   }

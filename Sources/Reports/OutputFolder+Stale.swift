@@ -53,9 +53,11 @@ extension OutputFolder {
   func markStale(
     failedAsOf: CivilDate, at moment: String, run: String?, reason: String, next: String
   ) throws(ReportError) -> StaleOutcome {
-    guard let target = latestTarget, let asOf = CivilDate(target) else { return .nothingPublished }
-    guard asOf <= failedAsOf else { return .newerSet(target) }
+    // Before the lock only because there may be no folder to lock.
+    if latestTarget == nil { return .nothingPublished }
     return try locked { () throws(ReportError) in
+      guard let target = latestTarget, let asOf = CivilDate(target) else { return .nothingPublished }
+      guard asOf <= failedAsOf else { return .newerSet(target) }
       guard let set = standing(for: asOf) else { return .damaged(target) }
       // What is said of a later night holds until that one is mended.
       if let mark = set.mark, !mark.isMended(by: failedAsOf) { return .marked(target) }

@@ -56,7 +56,8 @@ extension ReconciliationPage {
     var lines: [[Figure]] = []
     for (report, ties) in reports {
       for tie in ties {
-        let key = [tie.relation, tie.figure, tie.condition ?? "", tie.currencyColumn].joined(separator: "\u{0}")
+        let key = [tie.relation, tie.figure, tie.condition ?? "", tie.currencyColumn, "\(tie.isDecimal)"].joined(
+          separator: "\u{0}")
         if known[key] == nil {
           let (totals, statement) = try await totals(of: tie, in: report)
           known[key] = totals
@@ -92,7 +93,7 @@ extension ReconciliationPage {
 
   private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
     let relation = QualifiedName(schema: queries.project.database.schema, name: tie.relation)
-    if tie.isDecimal { try await refuseMixing(tie, relation, report) }
+    if tie.isDecimal, tie.condition == nil { try await refuseMixing(tie, relation, report) }
     let currency = tie.currencyColumn.isEmpty ? "''" : "coalesce(\(quoteIdentifier(tie.currencyColumn))::text, '')"
     let template = StatementTemplate(tie.condition.map { " WHERE \($0)" } ?? "")
     let (rows, statement) = try await summed(
@@ -116,7 +117,7 @@ extension ReconciliationPage {
         .error, code: "mixed_currencies", at: queries.project.report(named: report)?.position,
         "report \(report), \"\(tie.section)\": \(tie.relation) keeps its amounts by \(FigureTie.currency), and "
           + "\(tie.figure) would be added up over all",
-        fix: "select the \(FigureTie.currency) too, and write format: money(\(FigureTie.currency))"))
+        fix: FigureTie.apart))
   }
 
   /// The rows, or what is wrong with the definition that asked for them.

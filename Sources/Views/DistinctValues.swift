@@ -153,7 +153,7 @@ struct DistinctValues: Sendable {
     }
   }
 
-  static let countImpossible = #"select count(*) from daybook_values where "__old" + "__n" < 0"#
+  static let countImpossible = #"select count(*) from daybook_values where "__old" < 0 or "__old" + "__n" < 0"#
 
   /// Brings the values up to date, where they are its own, and puts the change of their number into `daybook_change`.
   var apply: [String] { (sql.finerValues == nil ? applyToTable : []) + [applyToChange] }

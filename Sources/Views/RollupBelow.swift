@@ -35,6 +35,45 @@ struct FinerValues: Sendable {
 }
 
 extension RollupSQL {
+  /// The state as it follows from the source, and its distinct measures from the values by which they are counted from now
+  /// on. Were they counted from the source, a change by hand that no journal tells of would be in one and not in the other,
+  /// and what comes or goes later would be counted twice or not at all.
+  func state(countedBy finer: FinerValues) -> String {
+    let keys = rollup.groups.map { quoteIdentifier($0.name) }
+    // Equal keys have equal hashes, nulls included; of what an expression gives there may be no hash.
+    let hashed = rollup.groups.filter { if case .expression = $0.source { false } else { true } }
+      .map { quoteIdentifier($0.name) }
+    func hash(_ alias: String) -> String {
+      "hash_record(row(\(hashed.map { "\(alias).\($0)" }.joined(separator: ", "))))"
+    }
+    var cells: [String] = []
+    var joins: [String] = []
+    for (place, values) in countedValues.enumerated() {
+      guard let table = finer.table(of: values.measure) else { continue }
+      let (alias, cell) = ("v\(place)", quoteIdentifier(values.measure.name + "__distinct"))
+      let groups = zip(rollup.groups, keys).map { "\(groupExpression($0.0, from: finer.base)) as \($0.1)" }
+      let same =
+        [hashed.isEmpty ? nil : "\(hash(alias)) = \(hash("s"))"].compactMap(\.self)
+        + keys.map { "\(alias).\($0) is not distinct from s.\($0)" }
+      cells.append("coalesce(\(alias).\(cell), 0) as \(cell)")
+      joins.append(
+        """
+        left join (
+          select \(groups.joined(separator: ", ")), count(distinct "__value") as \(cell)
+          from \(table.quoted)
+          group by \((1...keys.count).map(String.init).joined(separator: ", "))
+        ) as \(alias) on \(same.joined(separator: " and "))
+        """)
+    }
+    return """
+      select \((["s.*"] + cells).joined(separator: ", "))
+      from (
+      \(state(from: source.quoted, isCounting: false))
+      ) as s
+      \(joins.joined(separator: "\n"))
+      """
+  }
+
   /// The state as it follows from the finer one.
   func state(from below: RollupBelow) -> String {
     let groups = rollup.groups.map { "\(groupExpression($0, from: below.base)) as \(quoteIdentifier($0.name))" }

@@ -39,16 +39,21 @@ struct RollupSQL: Sendable {
   /// Builds the next state from all rows of the source. A plain CREATE TABLE AS, because only that
   /// form may use a parallel plan (PostgreSQL 15 manual, "When Can Parallel Query Be Used?").
   var buildNextState: String {
-    "create table \(nextState.quoted) as\n\(belowForAll.map(state(from:)) ?? stateFromSource)"
+    let state = belowForAll.map(state(from:)) ?? finerValues.map(state(countedBy:)) ?? stateFromSource
+    return "create table \(nextState.quoted) as\n\(state)"
   }
 
   /// The state as it follows from all rows of the source.
   var stateFromSource: String { state(from: source.quoted) }
 
-  /// The state as it follows from some rows of the source.
-  func state(from rows: String) -> String {
+  /// The state as it follows from some rows of the source: measures that are counted by values last.
+  ///
+  /// - Parameter isCounting: whether those are in it.
+  func state(from rows: String, isCounting: Bool = true) -> String {
     let groups = rollup.groups.map { "\(groupExpression($0)) as \(quoteIdentifier($0.name))" }
-    let cells = [#"count(*) as "__n""#] + rollup.measures.flatMap(stateColumns)
+    let counted = isCounting ? rollup.measures.filter(countsValues) : []
+    let measures = rollup.measures.filter { !countsValues($0) } + counted
+    let cells = [#"count(*) as "__n""#] + measures.flatMap(stateColumns)
     let columns = (groups + cells).map { "  \($0)" }.joined(separator: ",\n")
     let positions = rollup.groups.indices.map { String($0 + 1) }.joined(separator: ", ")
     return "select\n\(columns)\nfrom \(rows)\ngroup by \(positions)"

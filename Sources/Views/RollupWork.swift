@@ -18,6 +18,11 @@ enum RollupWork: Equatable {
     return false
   }
 
+  var isRebuild: Bool {
+    if case .rebuild = self { return true }
+    return false
+  }
+
   /// Chooses.
   ///
   /// - Parameters:

@@ -115,6 +115,9 @@ extension ViewRefresher {
     return found
   }
 
+  /// What is said of a state that does not say which batches it holds.
+  static let reasonOfDistrust = "nothing proves what it holds; its next refresh builds it anew"
+
   /// Why state and table may differ rightly, or nil.
   private nonisolated(nonsending) func reasonNotToJudge(
     _ view: ViewDefinition, _ sql: RollupSQL, _ state: ViewState, _ versions: [String: Int64],
@@ -124,7 +127,8 @@ extension ViewRefresher {
     if let word = sql.rollup.unsteadyWord(try await unsteadyFunctions(of: [sql.rollup], on: connection)) {
       return "\"\(word)\" in its definition is more than the row tells"
     }
-    let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
+    guard let absorbed = state.absorbedBatch else { return Self.reasonOfDistrust }
+    let behind = try await BatchLedger.batches(of: sql.feed.name, after: absorbed, on: connection).count
     if behind > 0 {
       return "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in since its refresh"
     }
@@ -243,11 +247,8 @@ extension ViewRefresher {
     var isRepaired = true
     do {
       // Those that count by its values too: they may have taken up what was wrong with them.
-      let readers = try project.views.filter { reader in
-        guard let rollup = reader.rollup else { return false }
-        return try rollupSQL(rollup, of: reader).finerValues?.base.name == view.name
-      }
-      _ = try await refresh(.named([view.name] + readers.map(\.name)), full: true)
+      let readers = try readersByValues(of: view).map(\.name)
+      _ = try await refresh(.named([view.name] + readers), full: true)
     } catch {
       if Task.isCancelled { throw error }
       // The difference is what has to be told; that it stands is told with it.

@@ -86,7 +86,11 @@ extension ViewRefresher {
     var outcomes: [RefreshOutcome] = []
     var rebuilt: [RollupMember] = []
     for member in members {
-      let member = member.reading(rebuilt)
+      var member = member.reading(rebuilt)
+      if let finer = member.sql.finerValues, finer.isNext, !member.work.isRebuild {
+        // What it has counted by the values of before is not what it would count by the new ones.
+        member.work = .rebuild(reason: "\(finer.base.name), by whose values it counts, was made anew")
+      }
       do {
         var result = try await carryOut(member, through: newest, images: images, on: connection)
         if member.isReplaced {
@@ -122,7 +126,22 @@ extension ViewRefresher {
       try await ViewRelations.putBack(member.view, member.sql, with: project.views, on: connection)
     }
     for member in rebuilt { try await swap(member, on: connection) }
+    for member in rebuilt {
+      for reader in try readersByValues(of: member.view) where !views.contains(where: { $0.name == reader.name }) {
+        try await ViewStates.distrust(reader.name, on: connection)
+      }
+    }
     return outcomes
+  }
+
+  /// The rollups that count by the values of this one.
+  func readersByValues(of view: ViewDefinition) throws(ViewError) -> [ViewDefinition] {
+    var readers: [ViewDefinition] = []
+    for reader in project.views {
+      guard let rollup = reader.rollup, rollup.base != nil else { continue }
+      if try rollupSQL(rollup, of: reader).finerValues?.base.name == view.name { readers.append(reader) }
+    }
+    return readers
   }
 
   // MARK: What there is to do

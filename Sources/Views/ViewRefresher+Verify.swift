@@ -22,7 +22,11 @@ extension ViewRefresher {
     let wrong = found.filter(\.result.isWrong).map(\.view)
     if !wrong.isEmpty {
       try await pool.withConnection(label: "verify") { connection in
-        for view in wrong { try await ViewStates.distrust(view.name, on: connection) }
+        for view in wrong {
+          for name in try [view.name] + readersByValues(of: view).map(\.name) {
+            try await ViewStates.distrust(name, on: connection)
+          }
+        }
       }
     }
     return found.map(\.result.outcome)
@@ -80,7 +84,10 @@ extension ViewRefresher {
     guard let state = try await ViewStates.current(on: connection)[view.name] else {
       return (CheckOutcome(name: name, isPassed: false, message: "was never built"), false)
     }
-    let behind = try await BatchLedger.batches(of: sql.feed.name, after: state.absorbedBatch ?? 0, on: connection).count
+    guard let absorbed = state.absorbedBatch else {
+      return (CheckOutcome(name: name, isPassed: false, message: Self.reasonOfDistrust), false)
+    }
+    let behind = try await BatchLedger.batches(of: sql.feed.name, after: absorbed, on: connection).count
     if behind > 0 {
       let message =
         "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again"

@@ -153,7 +153,7 @@ enum ViewRelations {
       select c.relname::text from reached join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relkind = 'm' and c.relname <> all($3)
         and exists (select from daybook.view_state s where s.view = c.relname)
-        and obj_description(c.oid, 'pg_class') = $4
+        and coalesce(obj_description(c.oid, 'pg_class'), $4) = $4
       group by c.oid, c.relname order by max(reached.depth) desc
       """,
       [.text(schema), .textArray(doomed), .textArray(defined), .text(materializedMark)])
@@ -328,8 +328,10 @@ enum ViewRelations {
       )
       select relname, relkind from standing, ledger
       where case
-        when relname = $2 then
-          knows or said = $7 or exists (select from standing s where s.relname = $3 and starts_with(s.said, $5))
+        when relkind = 'm' then said = $7 or said is null and knows
+        when relkind = 'v' then exists (
+          select from standing s
+          where s.relname = $3 and (starts_with(s.said, $5) or s.said is null and knows and s.own_columns = 1))
         when relname = $3 then starts_with(said, $5) or said is null and knows and own_columns = 1
         else starts_with(said, $6) or said is null and knows and own_columns = 2 end
       order by relkind = 'r'

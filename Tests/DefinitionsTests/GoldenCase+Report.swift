@@ -313,7 +313,7 @@ extension GoldenCase {
         error: Jobs/reports/money.yaml:15:47: "payments" is not a column of a view
           fix: write the view and its column: revenue_daily.net
         error: Jobs/reports/money.yaml:19:46: "payments" keeps its amounts by currency, and "amount" would be added up over all
-          fix: select the currency too, and write format: money(currency)
+          fix: select the currency too, and write format: money(currency); of what is no amount say which rows count, all of them by ties_to: { figure: …, where: "true" }
         """),
   ]
 }

@@ -76,12 +76,12 @@ import Views
   /// A set of a day that has not come keeps readers from every new one until then.
   @Test func aLinkThatStaysAtALaterDateIsToldAndOneAheadOfTodayIsWarnedOf() throws {
     let day = try #require(CivilDate("2026-11-20"))
-    let later = Publication.staying("2026-11-21", behind: day, today: CivilDate("2026-11-22"))
+    let later = Publication.staying("2026-11-21", in: "/o", behind: day, today: CivilDate("2026-11-22"))
     #expect(later.severity == .note && later.fix == nil)
     #expect(later.message == "Output/latest stays at 2026-11-21, which is later than this set of 2026-11-20")
-    let ahead = Publication.staying("2027-05-01", behind: day, today: CivilDate("2026-11-22"))
+    let ahead = Publication.staying("2027-05-01", in: "/o", behind: day, today: CivilDate("2026-11-22"))
     #expect(ahead.severity == .warning && ahead.message.hasSuffix("and has not come yet"))
-    #expect(ahead.fix?.contains("rm -r Output/2027-05-01, then: daybook report --as-of 2026-11-20") == true)
+    #expect(ahead.fix?.contains("rm -r '/o/2027-05-01', then: daybook report --as-of 2026-11-20") == true)
   }
 
   @Test func theNumbersOfTheExitCodesAreTheContract() {

@@ -66,6 +66,11 @@ public struct FigureTie: Sendable, Hashable {
   /// The column by which a relation keeps amounts apart, where it has one of this name.
   public static let currency = "currency"
 
+  /// What to write where amounts would be added up over currencies.
+  public static let apart =
+    "select the currency too, and write format: money(currency); of what is no amount say which rows count, all of them "
+    + "by ties_to: { figure: …, where: \"true\" }"
+
   /// Creates a tie.
   public init(relation: String, column: String, condition: String? = nil) {
     self.relation = relation

@@ -64,11 +64,11 @@ struct ReportResolver {
         fix: suggestion(for: tie.relation, among: known))
     }
     guard !columns.isEmpty else { return }
-    if case .decimal = kind, columns.contains(FigureTie.currency) {
+    if case .decimal = kind, tie.condition == nil, columns.contains(FigureTie.currency) {
       findings.error(
         "mixed_currencies", at: place,
         "\"\(tie.relation)\" keeps its amounts by \(FigureTie.currency), and \"\(tie.column)\" would be added up over all",
-        fix: "select the \(FigureTie.currency) too, and write format: money(\(FigureTie.currency))")
+        fix: FigureTie.apart)
     }
     for column in [tie.column] + [currency].compactMap(\.self) where !columns.contains(column) {
       findings.error(
