@@ -7,7 +7,10 @@ import Testing
 /// Lends a connection to a database of its own.
 func withConnection<R>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
   try await TestDatabase.withDatabase { database in
-    let connection = try await PostgresConnection.connect(database.configuration)
+    var configuration = database.configuration
+    // Beside all other tests the server may take longer to confirm a cancel than a user would wait.
+    configuration.cancelTimeout = .seconds(60)
+    let connection = try await PostgresConnection.connect(configuration)
     do {
       let value = try await body(connection)
       await connection.close()
