@@ -100,7 +100,7 @@ import Testing
       var refresher = shop.refresher
       refresher.anewReading = [2: .stretches, 4: .lookups][seed]
       try await shop.batch(sales.statements())
-      for number in 1...125 {
+      for number in 1...105 {
         try await shop.batch(sales.statements())
         // Some nights find several batches.
         if number % 5 == 0 { try await shop.batch(sales.statements()) }
