@@ -205,10 +205,12 @@ extension ViewRefresher {
     let name = "\(view.name): slice \(slice.number + 1) of \(RollupSlice.count)"
     if isKnown { return CheckOutcome(name: name, status: .skipped, message: "unchanged since it was checked") }
     // A stretch of the table is to be read through its index; the planner does not know how few stretches there are.
-    let isJoinedByHash = slice.isIndexed ? "off" : "on"
+    let isReadWhole = slice.isIndexed ? "off" : "on"
     try await connection.execute(
-      "select set_config('jit', 'off', true), set_config('enable_hashjoin', $1, true), set_config('enable_mergejoin', $1, true)",
-      [.text(isJoinedByHash)])
+      """
+      select set_config('jit', 'off', true), set_config('enable_hashjoin', $1, true),
+        set_config('enable_mergejoin', $1, true), set_config('enable_seqscan', $1, true)
+      """, [.text(isReadWhole)])
     var found = try await difference(slice.sql, between: slice.held, and: slice.recomputed, on: connection)
     var message = found.sentence(of: "groups of this slice differ from a recompute")
     if found.differing == 0 {
