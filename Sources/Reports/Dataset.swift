@@ -24,7 +24,7 @@ struct ColumnTotal: Sendable, Hashable {
   /// The column of the currency; empty for counts.
   var currencyColumn: String
   /// Whether it has digits behind the point, though no currency.
-  var isDecimal = false
+  var isDecimal: Bool
   var currency: String
   /// Nil when the sum, or one of its figures, has more digits than an exact decimal holds.
   var sum: ExactDecimal?
@@ -109,10 +109,10 @@ struct Dataset: Sendable {
       guard let tie = format.tie, let place = names.firstIndex(of: format.column) else { continue }
       var currency: Int?
       if case .money(let column) = format.kind { currency = names.firstIndex(of: column) }
-      var found = Self.totals(
-        rows, of: place, by: currency, tie: tie, names: (format.column, currency.map { names[$0] } ?? ""))
-      if case .decimal = format.kind { for index in found.indices { found[index].isDecimal = true } }
-      totals += found
+      let isDecimal = if case .decimal = format.kind { true } else { false }
+      totals += Self.totals(
+        rows, of: place, by: currency, tie: tie, isDecimal: isDecimal,
+        names: (format.column, currency.map { names[$0] } ?? ""))
     }
   }
 
@@ -133,7 +133,8 @@ struct Dataset: Sendable {
   }
 
   private static func totals(
-    _ rows: [[Figure]], of place: Int, by currency: Int?, tie: FigureTie, names: (column: String, currency: String)
+    _ rows: [[Figure]], of place: Int, by currency: Int?, tie: FigureTie, isDecimal: Bool,
+    names: (column: String, currency: String)
   ) -> [ColumnTotal] {
     var sums: [String: ExactDecimal?] = [:]
     for row in rows {
@@ -146,7 +147,8 @@ struct Dataset: Sendable {
       }
     }
     return sums.sorted { $0.key < $1.key }.map { key, sum in
-      ColumnTotal(tie: tie, column: names.column, currencyColumn: names.currency, currency: key, sum: sum)
+      ColumnTotal(
+        tie: tie, column: names.column, currencyColumn: names.currency, isDecimal: isDecimal, currency: key, sum: sum)
     }
   }
 

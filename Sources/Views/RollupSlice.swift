@@ -2,10 +2,10 @@
 // Invariant: a group is in exactly one slice, the same one in the state and in the table, so that 32 slices are all
 // groups; a group that only one side has is in that side's slice. Every slice is found by the group's key alone.
 //
-// The values of distinct measures are read through, whichever slice: their index begins with the value.
 // What a slice costs. Where a group is a period of an indexed column, slices are every 32nd period, and the table is read
 // through the index by stretches: 1/32 of it. Otherwise the key's hash decides, and the table is read through, but only
-// 1/32 of its rows are aggregated.
+// 1/32 of its rows are aggregated. The values of distinct measures are read through, whichever slice: their index begins
+// with the value.
 
 internal import Definitions
 internal import Postgres

@@ -8,7 +8,8 @@ internal import Postgres
 enum ViewRelations {
   /// The names of those of `views` of which all relations exist, each of the kind that its definition makes.
   ///
-  /// - Parameter values: the tables of values of a view's distinct measures, by its name.
+  /// - Parameter values: the tables of values of a view's distinct measures, by its name; of a view that is not in it such
+  ///   tables are not looked at.
   static func existing(
     _ views: [ViewDefinition], values: [String: [DistinctValues]] = [:], schema: String,
     on connection: PostgresConnection
@@ -16,37 +17,26 @@ enum ViewRelations {
     let wanted = views.map { view in
       (view.name, relations(of: view) + (values[view.name] ?? []).map { (name: $0.table.name, kind: Kind.table) })
     }
+    // Beside the names that are wanted all tables of values: some may be spare.
     let rows = try await connection.query(
       """
       select c.relname, c.relkind::text
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = $1 and c.relname = any($2)
+      where n.nspname = $1
+        and (c.relname = any($2) or c.relkind = 'r' and starts_with(obj_description(c.oid, 'pg_class'), $3))
       """,
-      [.text(schema), .textArray(wanted.flatMap { $0.1.map(\.name) })])
+      [.text(schema), .textArray(wanted.flatMap { $0.1.map(\.name) }), .text(DistinctValues.mark)])
     var found: [String: String] = [:]
     for row in rows { found[try row.decode(0, as: String.self)] = try row.decode(1, as: String.self) }
-    let spare = try await spareValues(besides: values, schema: schema, on: connection)
     return Set(
-      wanted.filter { view in view.1.allSatisfy { found[$0.name] == $0.kind.catalogLetter } && !spare.contains(view.0) }
-        .map(\.0))
-  }
-
-  /// The views beside which tables of values stand that no measure counts by any more, or that a finer rollup counts for
-  /// now: nobody has kept them up since, so that they are not to be taken up again.
-  private static func spareValues(
-    besides values: [String: [DistinctValues]], schema: String, on connection: PostgresConnection
-  ) async throws -> Set<String> {
-    let rows = try await connection.query(
-      """
-      select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = $1 and c.relkind = 'r' and starts_with(obj_description(c.oid, 'pg_class'), $2)
-      """, [.text(schema), .text(DistinctValues.mark)])
-    let standing = try rows.map { try $0.decode(0, as: String.self) }
-    return Set(
-      values.filter { view, kept in
-        let names = Set(kept.map(\.table.name))
-        return standing.contains { DistinctValues.isTable($0, of: view) && !names.contains($0) }
-      }.map(\.key))
+      wanted.filter { view, relations in
+        let names = Set(relations.map(\.name))
+        // Values that no measure counts by any more, or that a finer rollup counts for now, nobody has kept up since: they
+        // are not to be taken up again.
+        let hasSpare =
+          values[view] != nil && found.keys.contains { DistinctValues.isTable($0, of: view) && !names.contains($0) }
+        return relations.allSatisfy { found[$0.name] == $0.kind.catalogLetter } && !hasSpare
+      }.map(\.0))
   }
 
   /// How a materialized view stands.
