@@ -58,20 +58,12 @@ struct OutputFolder: Sendable {
 
   // MARK: Publishing
 
-  /// Writes a whole set and puts it in place.
+  /// Writes a whole set and puts it in place, for a caller that holds the lock on the folder.
   ///
   /// - Parameters:
   ///   - files: paths inside the set, in any order; `.kept` ones are linked from the set that is replaced.
   ///   - previous: the manifest of the set that is replaced; files that it does not name are not ours and are kept.
   /// - Returns: how many bytes were written.
-  func publish(_ files: [(path: String, content: Content)], asOf: CivilDate, replacing previous: SetManifest?)
-    throws(ReportError) -> Int
-  {
-    try prepare()
-    return try locked { () throws(ReportError) in try replace(files, asOf: asOf, replacing: previous) }
-  }
-
-  /// The same for a caller that holds the lock on the folder.
   func replace(_ files: [(path: String, content: Content)], asOf: CivilDate, replacing previous: SetManifest?)
     throws(ReportError) -> Int
   {
@@ -113,7 +105,6 @@ struct OutputFolder: Sendable {
   /// Makes `latest` lead to the set for `asOf`, unless it leads to the set of a later date that exists.
   ///
   /// - Returns: whether it moved.
-  @discardableResult
   func swapLatest(to asOf: CivilDate) throws(ReportError) -> Bool {
     let link = "\(path)/\(Self.latestName)"
     if let current = latestTarget {

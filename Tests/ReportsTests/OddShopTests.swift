@@ -222,7 +222,7 @@ import Views
       let manifest = SetManifest(
         project: "p", asOf: date.description, state: "COMPLETE", runID: "r", generatedAt: "g", reports: [],
         files: files.map { .init(path: $0.0, bytes: $0.1.count, sha256: ContentHash.sha256($0.1)) })
-      _ = try folder.publish(
+      _ = try folder.publishNewest(
         files.map { ($0.0, .bytes($0.1)) } + [(SetManifest.fileName, .bytes(manifest.json))], asOf: date, replacing: nil
       )
       return try #require(PublishedSets(output: folder.path).set(for: date))

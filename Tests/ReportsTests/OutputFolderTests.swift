@@ -34,11 +34,10 @@ private func names(in path: String) -> [String] {
 
 @discardableResult
 private func publish(_ folder: OutputFolder, _ files: [(String, String)], on date: CivilDate = day) throws -> Int {
-  let written = try folder.publish(
+  try folder.publishNewest(
     files.map { ($0.0, bytes($0.1)) } + [(SetManifest.fileName, .bytes(manifest(files).json))], asOf: date,
-    replacing: folder.intactManifest(for: date))
-  try folder.swapLatest(to: date)
-  return written
+    replacing: folder.intactManifest(for: date)
+  ).written
 }
 
 @Suite struct OutputFolderTests {
@@ -88,8 +87,9 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
       let folder = OutputFolder(path: directory.path)
       try publish(folder, [("index.html", "one")])
       let before = inode(directory.appending("2026-11-20/index.html"))
-      let written = try folder.publish(
-        [("index.html", .kept), ("new.html", bytes("12345"))], asOf: day, replacing: folder.intactManifest(for: day))
+      let written = try folder.publishNewest(
+        [("index.html", .kept), ("new.html", bytes("12345"))], asOf: day, replacing: folder.intactManifest(for: day)
+      ).written
       #expect(written == 5)
       #expect(inode(directory.appending("2026-11-20/index.html")) == before)
     }

@@ -204,7 +204,7 @@ private func contents(_ path: String) throws -> [String: Data] {
       _ = try mark(folder)
       let standing = try #require(folder.standing(for: day))
       #expect(standing.mark?.failedAsOf == "2026-11-21")
-      _ = try folder.publish(
+      _ = try folder.replace(
         standing.manifest.files.map { ($0.path, .kept) } + [(SetManifest.fileName, .bytes(standing.manifest.json))],
         asOf: day, replacing: standing.manifest)
       #expect(try contents(folder.directory(for: day)) == before)
