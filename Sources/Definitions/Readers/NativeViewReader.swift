@@ -80,10 +80,12 @@ struct NativeViewReader {
         hasUnique = true
         native.uniqueKey = columns(list, word, place)
       case "index":
+        // What has no good name in it was said already.
+        if columns.isEmpty { continue }
         let columns = columns(list, word, place)
         if native.indexes.contains(columns) || columns == native.uniqueKey {
-          findings.warning("duplicate_index", at: place, "this index is declared twice")
-        } else if !columns.isEmpty {
+          findings.warning("duplicate_index", at: place, "this index is declared twice", fix: "remove one of them")
+        } else {
           native.indexes.append(columns)
         }
       default:

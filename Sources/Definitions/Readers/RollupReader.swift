@@ -251,7 +251,7 @@ struct RollupReader {
     do throws(SQLProblem) {
       let sql = try ScannedSQL(scalar.text)
       if sql.tokens.isEmpty {
-        findings.error("missing_value", at: place, "\"\(key)\" is empty")
+        findings.error("missing_value", at: place, "\"\(key)\" is empty", fix: "write one, or remove the key")
         return nil
       }
       if sql.tokens.contains(where: { $0.isSymbol(";") }) {
