@@ -188,7 +188,9 @@ public struct FailureText: Sendable {
         return "daybook rejects list --feed \(feed)\(options)"
       }
       // What was only compared differs again until it is built anew, which its next refresh does.
-      if errorClass == "check", job == "refresh" { return "daybook refresh\(options)" }
+      if errorClass == UnitOutcome.viewsDiffer { return job == "refresh" ? "daybook refresh\(options)" : retry }
+      // The same rows would fail again: they are to be seen first.
+      if errorClass == "check", let run { return "daybook runs show \(run)\(options)" }
       return retry
     case .bug: return run.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
     case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry
