@@ -163,8 +163,10 @@ public struct FailureText: Sendable {
     }
   }
 
-  /// What is amiss in the database and not in a definition, once it is mended.
-  private static let isOfTables: Set<String> = ["table_drift", "check", "foreign_dependents", "taken_name"]
+  /// What a check of the definitions does not see, for it opens no database.
+  private static let isOfServer: Set<String> = [
+    "table_drift", "check", "foreign_dependents", "taken_name", "statement",
+  ]
 
   /// The command to type after a failure.
   static func nextCommand(
@@ -178,9 +180,7 @@ public struct FailureText: Sendable {
     let feed = stage.hasPrefix("ingest ") ? String(stage.dropFirst("ingest ".count)) : nil
     switch exitCode {
     case .usage: return "daybook --help"
-    // A check of the definitions does not look at tables: there is nothing to see before they are mended.
-    case .badDefinition:
-      return Self.isOfTables.contains(errorClass) ? retry : "daybook check\(options)"
+    case .badDefinition: return Self.isOfServer.contains(errorClass) ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:

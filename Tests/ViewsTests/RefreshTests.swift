@@ -171,6 +171,29 @@ import Views
       try await shop.pool.withConnection { reader in
         let counted = "select sum(sales_count)::bigint from shop.by_customer"
         let before = try await reader.query(counted).first?.decode(0, as: Int.self)
+  @Test func rowsThatShareADeclaredKeySayWhereItIsDeclared() async throws {
+    let keyed = Shop.native(
+      "keyed", "select customer, kind from sales where id > 10", inputs: ["sales"], unique: ["customer"])
+    try await Shop.with(views: [keyed]) { shop in
+      let fix =
+        "\"-- unique: customer\" says that no two rows share these columns: correct it or the query, "
+        + "then: daybook refresh keyed"
+      try await shop.change(
+        "insert into shop.sales values (11, 1, 'fee', 1, 1, now()), (12, 1, 'payment', 1, 1, now())")
+      var error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+      #expect(error?.diagnostic.fix == fix && error?.diagnostic.notes.first == "SQLSTATE 23505")
+      try await shop.change("delete from shop.sales where id = 12")
+      _ = try await shop.refresher.refresh(.all)
+      // Two rows that are equal, which a refresh beside readers finds in another way than two that share the key.
+      for kind in ["fee", "payment"] {
+        try await shop.change("insert into shop.sales values (12, 1, '\(kind)', 1, 1, now())")
+        error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+        #expect(error?.diagnostic.fix == fix, "\(kind)")
+        try await shop.change("delete from shop.sales where id = 12")
+      }
+    }
+  }
+
         async let refreshed = refresher.refresh(.all)
         // Every answer a concurrent reader gets is a whole state: the old one or the new one.
         var seen: Set<Int> = []
