@@ -36,7 +36,6 @@ struct NativeViewReader {
         name: name, kind: .native(native), inputs: [], definitionHash: native.computedHash(name: name), position: start),
       namePosition: start)
     draft.relations = scanned.relations.map { ($0, position($0.offset)) }
-    draft.commonTableNames = scanned.commonTableNames
     return draft
   }
 
@@ -80,9 +79,9 @@ struct NativeViewReader {
         hasUnique = true
         native.uniqueKey = columns(list, word, place)
       case "index":
+        let columns = columns(list, word, place)
         // What has no good name in it was said already.
         if columns.isEmpty { continue }
-        let columns = columns(list, word, place)
         if native.indexes.contains(columns) || columns == native.uniqueKey {
           findings.warning("duplicate_index", at: place, "this index is declared twice", fix: "remove one of them")
         } else {

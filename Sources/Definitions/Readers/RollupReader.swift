@@ -25,8 +25,6 @@ struct ViewDraft {
   var places: [String: SourcePosition] = [:]
   /// The relations that SQL names, and where they stand.
   var relations: [(relation: ScannedSQL.Relation, position: SourcePosition)] = []
-  /// Names that the SQL defines for itself.
-  var commonTableNames: Set<String> = []
 }
 
 /// A column that must exist, and fit.
