@@ -37,6 +37,10 @@ extension ScannedSQL {
       var last = index
       while last + 2 < tokens.count, tokens[last + 1].isSymbol("."), case .identifier = tokens[last + 2].kind {
         last += 2
+      // All columns of something are named with it, too: `sales.*`.
+      if tokens[index].isSymbol("*"), tokens[index - 1].isSymbol("."), case .identifier = tokens[index - 2].kind {
+        return "\(tokens[index - 2].raw).*"
+      }
       }
       let before = first > 0 ? tokens[first - 1] : nil
       if isCall(at: last) || before?.isSymbol("::") == true || before?.isWord("as") == true
