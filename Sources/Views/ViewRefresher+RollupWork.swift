@@ -107,7 +107,7 @@ extension ViewRefresher {
     let groups = sql.unboundedGroups
     if groups.isEmpty { return [] }
     let tests = groups.map {
-      "coalesce(bool_or(octet_length(\(quoteIdentifier($0.name))::text) > \(sql.keyBytesMaximum)), false)"
+      "coalesce(bool_or(\(sql.isLong(quoteIdentifier($0.name)))), false)"
     }
     let rows = try await connection.query(
       "select \(tests.joined(separator: ", ")) from \(sql.nextState.quoted)")
