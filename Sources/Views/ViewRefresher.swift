@@ -122,7 +122,10 @@ public struct ViewRefresher: Sendable {
   nonisolated(nonsending) func dependencies(on connection: PostgresConnection) async throws -> [String: Set<String>] {
     let found = try await ViewDependencies.read(
       schema: project.database.schema, views: project.views.map(\.name), on: connection)
-    return found.mapValues { Set($0.compactMap(input)) }
+    return found.mapValues { names in
+      let hasJournal = names.contains { $0.hasPrefix("daybook.journal_") }
+      return Set(names.compactMap { input($0, besideJournal: hasJournal) })
+    }
   }
 
   /// What stands before the name of the time zone among the inputs of a view of SQL; no relation's name has a blank.

@@ -151,6 +151,8 @@ enum ViewRelations {
   }
 
   /// Makes sure that nothing of somebody else's stands under names that the relations of a view are to have, or by which
+      -- What somebody made by hand may lead back to where it began.
+      cycle oid set is_again using path
   /// they are made or put aside: those by which Daybook makes something are gone when its transaction ends.
   ///
   /// - Parameter wanted: the names that relations of the view are to have, of which an earlier definition may have some.
