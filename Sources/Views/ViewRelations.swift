@@ -212,8 +212,18 @@ enum ViewRelations {
   /// The beginning of what a state says of its view.
   private static let viewMark = "its view is "
 
-  /// Writes down on a rollup's state what its view says now.
-  static func markView(of sql: RollupSQL) -> String {
+  /// Makes or replaces a rollup's view, and writes down on its state what it says now.
+  ///
+  /// - Throws: `PostgresError`; with 42P17 when a derived figure is more than its row tells.
+  static func makeView(_ sql: RollupSQL, on connection: PostgresConnection) async throws {
+    try await connection.execute(sql.createView)
+    if !sql.rollup.derived.isEmpty, let more = try await RuleWords.more(thanRowsIn: sql.view, on: connection) {
+      var error = PostgresError(
+        .server, "a derived figure is made of the groups and measures of its row alone, and \(more) is more than that",
+        sqlState: "42P17")
+      error.hint = "write it in a view of SQL that reads \"\(sql.view.name)\""
+      throw error
+    }
     let mark = """
       select format('comment on table %s is %L', \(quoteLiteral(sql.state.quoted)), '\(viewMark)' || md5(r.ev_action::text))
       from pg_rewrite r where r.ev_class = \(quoteLiteral(sql.view.quoted))::regclass and r.rulename = '_RETURN'
@@ -227,13 +237,13 @@ enum ViewRelations {
   ) async throws {
     try await connection.execute("savepoint daybook_view")
     do {
-      try await connection.execute(sql.createView)
-    } catch {
+      try await makeView(sql, on: connection)
+    } catch let error as PostgresError where error.sqlState == "42P16" {
       // Columns that were added by hand, or are of other types, cannot be replaced.
       guard error.sqlState == "42P16" else { throw error }
       try await connection.execute("rollback to savepoint daybook_view")
       try await drop(view, with: views, schema: sql.view.schema, keepingState: true, on: connection)
-      try await connection.execute(sql.createView)
+      try await makeView(sql, on: connection)
       try await ViewGrants.restore(sql.view, on: connection)
     }
     try await connection.execute(markView(of: sql))
