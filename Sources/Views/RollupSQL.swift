@@ -14,6 +14,8 @@ struct RollupSQL: Sendable {
   let rollup: RollupDefinition
   let feed: FeedDefinition
   let calendar: CalendarSettings
+  /// Columns of the table that may be null, whatever the definition says.
+  var nullable: Set<String> = []
   /// The state of the finer rollup that the definition names, if it names one.
   var below: RollupBelow?
   /// The values that the finest rollup keeps for this one; nil where it keeps its own.
@@ -70,12 +72,12 @@ struct RollupSQL: Sendable {
       + (isUnique ? " nulls not distinct" : "")
   }
 
-  /// The groups whose keys may be of any length.
-  var unboundedGroups: [RollupGroup] {
   /// Whether such a key is longer than what an index entry has room for: as it is stored, compressed where it is, for so it
   /// stands in the entry.
   func isLong(_ key: String) -> String { "coalesce(pg_column_size(\(key)) > \(keyBytesMaximum), false)" }
 
+  /// The groups whose keys may be of any length.
+  var unboundedGroups: [RollupGroup] {
     rollup.groups.filter { group in
       switch group.source {
       case .column(let name): [.text, .json].contains(feed.column(named: name)?.type)
@@ -152,7 +154,8 @@ struct RollupSQL: Sendable {
   func mayBeNull(_ group: RollupGroup) -> Bool {
     var column = period(group)?.column
     if case .column(let name) = group.source { column = name }
-    return column.flatMap { feed.column(named: $0) }?.isOptional ?? true
+    guard let column, let declared = feed.column(named: column) else { return true }
+    return declared.isOptional || nullable.contains(column)
   }
 
   /// The first day of a fiscal period: the calendar period of the day moved back to a January start, moved forth again.
@@ -203,6 +206,25 @@ struct RollupSQL: Sendable {
     case .distinct(let column):
       return [cell("__distinct", "count(distinct \(quoteIdentifier(column)))\(only)")]
     }
+  }
+
+  /// The names of the columns of the state.
+  var stateColumnNames: Set<String> {
+    var names = Set(rollup.groups.map(\.name) + ["__n"])
+    for measure in rollup.measures {
+      let suffixes =
+        switch measure.function {
+        case .count: ["__n"]
+        case .sum, .average: ["__n", "__sum"]
+        case .variance, .stddev: ["__n", "__sum", "__squares"]
+        case .min: ["__min"]
+        case .max: ["__max"]
+        case .first, .last: ["__value", "__by"]
+        case .distinct: ["__distinct"]
+        }
+      names.formUnion(suffixes.map { measure.name + $0 })
+    }
+    return names
   }
 
   /// The value at the earliest or latest `by`; ties go by the feed's key, or by the value where rows have no key, so that
