@@ -1,8 +1,11 @@
 // Sales whose changes are journaled as the ingest does it, by triggers instead, so that a test can change them by any SQL.
 
+import Definitions
 import Ledger
 import Postgres
 import TestSupport
+import Testing
+import Views
 
 extension Shop {
   /// Makes the journal of `sales` and what fills it.
@@ -26,6 +29,28 @@ extension Shop {
       create trigger keep_images after insert or update or delete on shop.sales
         for each row execute function shop.keep_images()
       """)
+  }
+
+  /// A shop with sales enough that one change is followed by delta, refreshed.
+  static func withSales(_ views: [ViewDefinition], _ body: (Shop) async throws -> Void) async throws {
+    try await with(views: views) { shop in
+      try await shop.keepJournal()
+      try await shop.batch(
+        """
+        insert into shop.sales select i, i % 7, 'payment', i % 9, 1, timestamptz '2026-03-01' + i * interval '1 hour'
+        from generate_series(1, 100) as i
+        """)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update pg_class set reltuples = 1000000 where oid = 'shop.sales'::regclass")
+      try await body(shop)
+    }
+  }
+
+  /// Expects that every view shows what its feed holds.
+  func expectTrue(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let outcomes = try await refresher.verify(.all)
+    let lies = outcomes.filter { !$0.isPassed }.map(\.message)
+    #expect(lies == [], sourceLocation: sourceLocation)
   }
 
   /// Runs statements as one batch of a known kind, and counts a change of `sales`.

@@ -261,10 +261,17 @@ struct RollupReader {
         findings.error("bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(parenthesis)\" has no partner")
         return nil
       }
+      if let parameter = sql.tokens.first(where: { $0.kind == .parameter }) {
+        findings.error(
+          "bad_sql", at: place, "\"\(key)\" has the parameter \(parameter.raw), and nothing gives it a value",
+          fix: "write the value itself")
+        return nil
+      }
       if isOfRows, let name = sql.qualifiedColumn {
         findings.error(
           "qualified_column", at: place, "\"\(key)\" names the column \(name) with what it is in",
-          fix: "write \(name.split(separator: ".").last ?? "the column") alone")
+          fix: name.hasSuffix(".*")
+            ? "name each column" : "write \(name.split(separator: ".").last ?? "the column") alone")
         return nil
       }
       return sql

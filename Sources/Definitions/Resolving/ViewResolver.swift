@@ -112,6 +112,12 @@ struct ViewResolver {
     let columns = draft.declaredColumns.filter { !derived.contains($0) }
     for (sql, place) in draft.derivedExpressions {
       check(sql, at: place, against: columns, of: "this view")
+      // What it says would change while the rollup does not.
+      guard let more = sql.moreThanItsRow else { continue }
+      findings.error(
+        "unfit_column", at: place,
+        "a derived figure is made of the groups and measures of its row alone, and \(more) is more than that",
+        fix: "write it in a view of SQL that reads \"\(draft.view.name)\"")
     }
   }
 
