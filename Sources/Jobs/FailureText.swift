@@ -163,9 +163,9 @@ public struct FailureText: Sendable {
     }
   }
 
-  /// What a check of the definitions does not see, for it opens no database.
+  /// What a look at the definitions does not show: it is amiss in the database, or in SQL that only the server reads.
   private static let isOfServer: Set<String> = [
-    "table_drift", "check", "foreign_dependents", "taken_name", "statement",
+    "table_drift", "check", "foreign_dependents", "taken_name", "statement", "report_statement",
   ]
 
   /// The command to type after a failure.
@@ -180,7 +180,9 @@ public struct FailureText: Sendable {
     let feed = stage.hasPrefix("ingest ") ? String(stage.dropFirst("ingest ".count)) : nil
     switch exitCode {
     case .usage: return "daybook --help"
-    case .badDefinition: return Self.isOfServer.contains(errorClass) ? retry : "daybook check\(options)"
+    // A check of the definitions asks no server: there is nothing to see before they are mended.
+    case .badDefinition:
+      return Self.isOfServer.contains(errorClass) ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:
