@@ -102,12 +102,13 @@ struct SetRenderer: Sendable {
         cache, project: project, state: state, asOf: run.asOf, before: before, on: connection)
       queries.cache?.forced = forced
     }
-    let reach = try await queries.reach(of: project.feeds, state: state)
     let proof = ReconciliationPage(queries: queries)
     let totals = try await queries.attempt {
       let tables = try await TableTotals.read(queries)
       return (tables: tables, views: try await proof.viewTotals(tables))
     }
+    let reach = try await queries.reach(
+      of: project.feeds, state: state, totals: (try? totals.get())?.tables)
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
@@ -131,14 +132,15 @@ struct SetRenderer: Sendable {
       let paths = csvPaths[report.name] ?? []
       var kept = stale.contains(report.name) ? nil : previous?.report(named: report.name)
       // The workbook holds every page of a set, so that the rows of kept ones are asked for, too.
-      var said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: kept != nil)
       let inputs = Set(fingerprints.inputs(of: report))
+      let feeds = reach.filter { inputs.contains($0.feed) }
+      var said = try await saying(of: report, queries: queries, reach: feeds, csvPaths: paths, isKept: kept != nil)
       if kept != nil, !isSame(said.content) {
         kept = nil
-        said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
+        said = try await saying(of: report, queries: queries, reach: feeds, csvPaths: paths, isKept: false)
         plan.rendered.insert(report.name)
       }
-      contents.append((said.content, reach.filter { inputs.contains($0.feed) }, kept))
+      contents.append((said.content, feeds, kept))
       plan.stale += said.stale.map(\.sentence)
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
@@ -265,7 +267,8 @@ struct SetRenderer: Sendable {
   ///
   /// - Parameter isKept: whether its files are likely to stay, so that large ones are not made.
   private func saying(
-    of report: ReportDefinition, queries: ReportQueries, csvPaths: [String], isKept: Bool
+    of report: ReportDefinition, queries: ReportQueries, reach: [PageContext.FeedReach], csvPaths: [String],
+    isKept: Bool
   ) async throws -> Saying {
     let rendering = SectionRendering(report: report)
     var saying = Saying(
@@ -284,9 +287,10 @@ struct SetRenderer: Sendable {
       var block = try rendering.block(section, index: index, dataset: dataset)
       block.statement = try queries.ran(section, of: report)
       if let stale = figures.stale {
-        block.lead = [stale.sentence, block.lead].filter { !$0.isEmpty }.joined(separator: " ")
         saying.stale.append(stale)
       }
+      block.lead = [figures.stale?.sentence, queries.laterData(in: section, of: reach), block.lead].compactMap(\.self)
+        .filter { !$0.isEmpty }.joined(separator: " ")
       block.sources = DefinitionPages.links(for: block, at: index, of: report.name)
       saying.content.blocks.append(block)
       if headlinePlaces.contains(index) {
@@ -368,7 +372,7 @@ struct SetRenderer: Sendable {
   /// section gives itself is not taken by one that gives itself none.
   static func csvPaths(of reports: [ReportDefinition]) -> [String: [String]] {
     let named = Set(reports.flatMap(\.sections).compactMap(\.csv))
-    var taken = reserved
+    var taken = ReportDefinition.builtInFiles
     var paths: [String: [String]] = [:]
     for report in reports {
       paths[report.name] = report.sections.enumerated().map { index, section in
@@ -385,12 +389,6 @@ struct SetRenderer: Sendable {
     }
     return paths
   }
-
-  private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
-    "feeds", "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
-    "refused_files", "check_outcomes", "check_examples",
-  ]
 
   /// Lower-case letters and digits with `_` between words.
   static func slug(_ title: String, else fallback: String) -> String {
