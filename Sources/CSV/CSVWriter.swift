@@ -64,9 +64,9 @@ public struct CSVWriter: ~Copyable {
   /// Appends a field.
   ///
   /// - Parameter formulaGuard: whether a leading `=`, `+`, `-`, `@` (of full width too), tab, CR or LF gets an
-  ///   apostrophe, so that a spreadsheet shows it instead of running it. So does a sign behind `;`, a tab or a line's end:
-  ///   a spreadsheet whose list separator is no comma divides the record there, for it takes quotes within a field as
-  ///   they are. For text columns only: it would break negative numbers.
+  ///   apostrophe, so that a spreadsheet shows it instead of running it. So does a sign behind `;`, a tab or a line's end,
+  ///   also with quotes between: a spreadsheet whose list separator is no comma divides the record there, for it takes
+  ///   quotes within a field as they are. For text columns only: it would break negative numbers.
   /// - Throws: `CSVError` of kind `.dialect` when the field needs quotes and the dialect has none, or `.write`.
   /// Source of the guarded characters: OWASP, "CSV Injection".
   public mutating func field(
@@ -211,7 +211,8 @@ private func formulaStarts(_ bytes: UnsafeRawBufferPointer) -> [Int] {
   for (place, byte) in bytes.enumerated() {
     let isEnd = byte == 0x0D || byte == 0x0A || byte == 0x09
     if isStart, place == 0 && isEnd || startsFormula(bytes, at: place) { places.append(place) }
-    isStart = isEnd || byte == 0x3B
+    // A quote that begins a divided field is taken off it, however many there are.
+    isStart = isEnd || byte == 0x3B || isStart && place > 0 && byte == 0x22
   }
   return places
 }

@@ -16,9 +16,11 @@ struct BarPlot: Sendable {
 
   init(chart: Chart) {
     self.chart = chart
-    let values = chart.series.flatMap { $0.values.compactMap { $0 } }
-    scale = PlotScale(values: values, includesZero: true)
-    right = min(max(120, (values.map { ems(chart.format.spelled($0)) }.max() ?? 0) * Self.letter + 14), 300)
+    scale = PlotScale(values: chart.series.flatMap { $0.values.compactMap { $0 } }, includesZero: true)
+    let widths = chart.series.flatMap { series in
+      series.values.compactMap { $0.map { ems((series.format ?? chart.format).spelled($0)) } }
+    }
+    right = min(max(120, (widths.max() ?? 0) * Self.letter + 14), 300)
   }
 
   /// The larger type that phones get.
@@ -64,7 +66,7 @@ struct BarPlot: Sendable {
           SVG.rect(
             .class("fill s\(order + 1)"), .x(min(zero, end)), .y(line), .width(max(abs(end - zero), 0.5)),
             .height(barHeight)),
-          figure(chart.format.spelled(value), behind: max(zero, end), y: line + barHeight - 2),
+          figure((series.format ?? chart.format).spelled(value), behind: max(zero, end), y: line + barHeight - 2),
         ]
       }
     }

@@ -21,6 +21,14 @@ public enum ChartAxis: Sendable, Hashable {
     }
   }
 
+  /// Whether it runs along the calendar.
+  public var isOfDays: Bool {
+    switch self {
+    case .days, .months: true
+    case .categories: false
+    }
+  }
+
   /// The position as a reader writes it.
   public func label(_ index: Int) -> String {
     switch self {
@@ -45,15 +53,18 @@ public struct ChartSeries: Sendable, Hashable {
   public let name: String
   /// One value per position; nil is a gap.
   public let values: [ExactDecimal?]
+  /// How its values are written where that differs from the chart's, as amounts of a currency with other decimals do.
+  public let format: FigureFormat?
 
   /// Creates a series.
-  public init(name: String, values: [ExactDecimal?]) {
+  public init(name: String, values: [ExactDecimal?], format: FigureFormat? = nil) {
     self.name = name
     self.values = values
+    self.format = format
   }
 
   func selecting(_ indices: [Int]) -> ChartSeries {
-    ChartSeries(name: name, values: indices.map { $0 < values.count ? values[$0] : nil })
+    ChartSeries(name: name, values: indices.map { $0 < values.count ? values[$0] : nil }, format: format)
   }
 }
 
@@ -69,7 +80,7 @@ public struct Chart: Sendable, Hashable {
   public let axis: ChartAxis
   /// The series, at most `maximumSeries`; more are refused by `init`.
   public let series: [ChartSeries]
-  /// How a value is written in a tooltip.
+  /// How a value is written, where its series does not say otherwise.
   public let format: FigureFormat
   /// The unit in the legend, for example a currency.
   public let unit: String
@@ -127,7 +138,7 @@ public struct Chart: Sendable, Hashable {
   /// The chart with at most `maximumPositions` positions, and a sentence when some were left out.
   ///
   /// Lines keep the lowest and highest point of each series in every stretch, so no peak disappears;
-  /// bars keep the first positions.
+  /// bars keep the newest days, or the first names.
   func thinned(keepingExtremes: Bool) -> (chart: Chart, note: String?) {
     let count = axis.count
     guard count > Self.maximumPositions else { return (self, nil) }
@@ -152,13 +163,19 @@ public struct Chart: Sendable, Hashable {
       kept = chosen.sorted()
       note = "\(kept.count) of \(grouped(ExactDecimal(count))) points drawn: the extremes of each stretch."
     } else {
-      kept = Array(0..<Self.maximumPositions)
-      note = "The first \(kept.count) of \(grouped(ExactDecimal(count))) drawn."
+      kept = Array(drawnBars)
+      note = "The \(axis.isOfDays ? "newest" : "first") \(kept.count) of \(grouped(ExactDecimal(count))) drawn."
     }
     let chart = Chart(
       identifier: identifier, title: title, finding: finding, axis: axis.selecting(kept),
       series: series.map { $0.selecting(kept) }, format: format, unit: unit)
     return (chart ?? self, note)
+  }
+
+  /// Which positions bars are drawn for: the newest days, or the first names.
+  public var drawnBars: Range<Int> {
+    let count = min(axis.count, Self.maximumPositions)
+    return axis.isOfDays ? axis.count - count..<axis.count : 0..<count
   }
 
   func frame(
@@ -171,7 +188,7 @@ public struct Chart: Sendable, Hashable {
   func tooltip(_ index: Int) -> String {
     let lines = series.compactMap { row -> String? in
       guard index < row.values.count, let value = row.values[index] else { return nil }
-      let figure = format.spelled(value) + (unit.isEmpty ? "" : " \(unit)")
+      let figure = (row.format ?? format).spelled(value) + (unit.isEmpty ? "" : " \(unit)")
       return row.name.isEmpty ? figure : "\(isolated(shortened(row.name, to: 120))): \(figure)"
     }
     return ([isolated(shortened(axis.label(index), to: 200))] + lines).joined(separator: "\n")

@@ -3,7 +3,7 @@
 // Styles are constants of the program; there is no way to put data among them.
 
 /// A style sheet. Only a constant of the program can be one, so no data ever reaches it.
-public struct StyleSheet: Sendable {
+public struct StyleSheet: Sendable, Hashable {
   let text: String
 
   /// A sheet from a constant without `<` or `&`.
@@ -43,9 +43,6 @@ public struct HTMLDocument: Sendable {
 
   /// The bytes of the page, ending with a line feed.
   public func render() -> String {
-    let renderer = MarkupRenderer()
-    // The sheet is the one text that is not escaped; it is a constant of the program.
-    let marker = HTML.style()
     let page = HTML.html(.lang(language)) {
       HTML.head {
         HTML.meta(.charset("utf-8"))
@@ -54,13 +51,10 @@ public struct HTMLDocument: Sendable {
         HTML.meta(.name("color-scheme"), .content("light dark"))
         HTML.meta(.name("referrer"), .content("no-referrer"))
         HTML.title { title }
-        marker
+        Node.style(style)
       }
       HTML.body { content }
     }
-    let text = renderer.render(page)
-    guard let place = text.firstRange(of: "<style></style>") else { return text }
-    return "<!DOCTYPE html>\n" + text[..<place.lowerBound] + "<style>\n" + style.text + "\n</style>"
-      + text[place.upperBound...] + "\n"
+    return "<!DOCTYPE html>" + MarkupRenderer().render(.fragment([.text("\n"), page, .text("\n")]))
   }
 }

@@ -19,6 +19,9 @@ public struct MarkupRenderer: Sendable {
     switch node {
     case .text(let text): escape(text, into: &output)
     case .fragment(let nodes): for child in nodes { write(child, into: &output) }
+    case .style(let sheet):
+      if output.utf8.last != 0x0A { output += "\n" }
+      output += "<style>\n\(sheet.text)\n</style>"
     case .element(let element): write(element, into: &output)
     }
   }

@@ -1,6 +1,6 @@
 // A document as a value: elements, text, and nothing else.
 // Invariant: there is no case for raw markup, and element and attribute names exist only as the constants
-// of this room, so whatever a feed contains can only ever become text.
+// of this room, so whatever a feed contains can only ever become text. A style sheet is a constant of the program.
 // Turning nodes into bytes, with the escaping, is MarkupRenderer; style sheets are StyleSheet.
 
 /// A piece of an HTML or SVG tree.
@@ -11,6 +11,8 @@ public indirect enum Node: Sendable, Hashable {
   case text(String)
   /// Several nodes in a row.
   case fragment([Node])
+  /// A style sheet in an element of its own; it is not escaped, and no data can be among it.
+  case style(StyleSheet)
 
   /// Nothing at all.
   public static let empty = Node.fragment([])

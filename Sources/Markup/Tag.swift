@@ -14,7 +14,6 @@ public enum HTML {
   public static let title = ElementKind("title", startsLine: true)
   /// The element `meta`.
   public static let meta = ElementKind("meta", isVoid: true, startsLine: true)
-  static let style = ElementKind("style", startsLine: true)
   /// The element `header`.
   public static let header = ElementKind("header", startsLine: true)
   /// The element `nav`.

@@ -9,7 +9,7 @@ extension SetRenderer {
   /// section gives itself is not taken by one that gives itself none.
   static func csvPaths(of reports: [ReportDefinition]) -> [String: [String]] {
     let named = Set(reports.flatMap(\.sections).compactMap(\.csv))
-    var taken = reserved
+    var taken = ReportDefinition.builtInFiles
     var paths: [String: [String]] = [:]
     for report in reports {
       paths[report.name] = report.sections.enumerated().map { index, section in
@@ -26,12 +26,6 @@ extension SetRenderer {
     }
     return paths
   }
-
-  private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
-    "feeds", "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
-    "refused_files", "check_outcomes", "check_examples",
-  ]
 
   /// Lower-case letters and digits with `_` between words.
   static func slug(_ title: String, else fallback: String) -> String {

@@ -156,13 +156,7 @@ struct Dataset: Sendable {
   }
 
   static func currencies(_ rows: some Sequence<[Figure]>, _ columns: [DatasetColumn]) -> Set<String> {
-    let places = Set(
-      columns.compactMap { column -> Int? in
-        switch column.format {
-        case .money(let place), .difference(let place): place
-        default: nil
-        }
-      })
+    let places = Set(columns.compactMap(\.format.currencyColumn))
     var found: Set<String> = []
     if places.isEmpty { return found }
     for row in rows {
@@ -207,10 +201,10 @@ struct Dataset: Sendable {
 
   private static func write(_ row: [Figure], _ columns: [DatasetColumn], into writer: inout CSVWriter) throws {
     for figure in row {
-      if case .text(let text) = figure {
-        try writer.field(text, formulaGuard: true)
-      } else {
-        try writer.field(figure.plainText)
+      // Only numbers begin with a sign that is theirs; a day before the year 0 does, too, and is text to a spreadsheet.
+      switch figure {
+      case .missing, .number, .numeral: try writer.field(figure.plainText)
+      case .text, .date, .moment, .clock: try writer.field(figure.plainText, formulaGuard: true)
       }
     }
     try writer.endRecord()
@@ -242,12 +236,8 @@ struct Dataset: Sendable {
 
   /// The currency that a money cell of `row` is in, when its column names one.
   func currency(of column: Int, in row: [Figure]) -> String? {
-    let place: Int?
-    switch columns[column].format {
-    case .money(let index), .difference(let index): place = index
-    default: place = nil
-    }
-    guard let place, place < row.count, case .text(let text) = row[place] else { return nil }
+    guard let place = columns[column].format.currencyColumn, place < row.count, case .text(let text) = row[place]
+    else { return nil }
     return text
   }
 

@@ -54,6 +54,9 @@ enum Figure: Sendable, Hashable {
     return nil
   }
 
+  /// Whether it is a number that cannot be reckoned with.
+  var isUncountable: Bool { if case .numeral = self { true } else { false } }
+
   /// What a reader's clock shows of a time, as if it ran in UTC; nil for what is no time.
   var reading: Moment? {
     switch self {
@@ -122,6 +125,14 @@ enum CellFormat: Sendable, Hashable {
     }
   }
 
+  /// The place of the column with the currency of an amount.
+  var currencyColumn: Int? {
+    switch self {
+    case .money(let place), .difference(let place): place
+    default: nil
+    }
+  }
+
   var figureFormat: FigureFormat {
     switch self {
     case .money, .difference: .money(decimals: 2)
@@ -138,6 +149,13 @@ enum CellFormat: Sendable, Hashable {
     case .money, .difference: .money(decimals: currency.flatMap { CurrencyCode($0)?.minorUnits } ?? 2)
     default: figureFormat
     }
+  }
+
+  /// `2026-11-20 04:15`, the date as readers write it.
+  private static func minutesOfDay(_ reading: Moment) -> String {
+    let text = minutes(reading)
+    guard let space = text.firstIndex(of: " "), CivilDate(String(text[..<space])) != nil else { return text }
+    return FigureNotation.current.date(reading.dayInUTC) + text[space...]
   }
 
   /// The name in `report.json`.
@@ -163,6 +181,12 @@ enum CellFormat: Sendable, Hashable {
     }
   }
 
+  /// A value that names a place of a picture: there zero is a number like others.
+  func name(_ figure: Figure) -> String {
+    guard let number = figure.number, number.isZero, isNumeric else { return text(figure) }
+    return figureFormat.spelled(number)
+  }
+
   /// A value as a reader sees it.
   func text(_ figure: Figure, currency: String? = nil) -> String {
     switch (figure, self) {
@@ -174,7 +198,7 @@ enum CellFormat: Sendable, Hashable {
         ? FigureFormat.plain.spelled(number) : figureFormat(currency: currency).spelled(number)
     case (.number(let number), _): figureFormat(currency: currency).text(number)
     case (.moment, .date), (.clock, .date): figure.day.map { FigureNotation.current.date($0) } ?? ""
-    case (.moment, _), (.clock, _): figure.reading.map(minutes) ?? ""
+    case (.moment, _), (.clock, _): figure.reading.map(Self.minutesOfDay) ?? ""
     case (.date(let date), .month): DateText.month(date)
     case (.date(let date), _): FigureNotation.current.date(date)
     case (.numeral(let text), _), (.text(let text), _): text

@@ -118,7 +118,7 @@ struct LedgerState: Sendable {
 /// The fingerprints of the pages of a set.
 struct PageFingerprints: Sendable {
   /// Raised whenever the same inputs would give other bytes.
-  static let rendererVersion = "7"
+  static let rendererVersion = "8"
 
   private let project: Project
   private let state: LedgerState

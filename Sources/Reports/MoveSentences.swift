@@ -67,6 +67,13 @@ struct MoveSentences {
     let format = column.format.figureFormat(currency: currency)
     let unit = currency.map { " \($0)" } ?? ""
     let head = "\(subject(row)): \(Self.lowered(column.label))"
+    if row[now].isUncountable || row[before].isUncountable {
+      func said(_ figure: Figure) -> String {
+        figure == .missing ? "no figure" : "\(figure.number.map(format.spelled) ?? figure.plainText)\(unit)"
+      }
+      return "\(head) is \(said(row[now])), against \(said(row[before])) in \(definition.against); the two cannot be "
+        + "compared exactly."
+    }
     guard let value = row[now].number else { return "\(head) has no figure." }
     guard let base = row[before].number else {
       return "\(head) is \(format.spelled(value))\(unit); there is no figure for \(definition.against)."

@@ -84,6 +84,7 @@ extension OutputFolder {
     if files != nil {
       try prepare()
     } else if latestTarget == asOf.description {
+      sweep()
       return (0, false, mark(of: asOf)?.sentence(of: asOf))
     }
     return try locked { () throws(ReportError) in

@@ -17,7 +17,7 @@ struct PageContext: Sendable {
   /// How far one feed's data reach.
   struct FeedReach: Sendable, Hashable {
     var feed: String
-    /// A date, or "no data yet".
+    /// A date, or why there is none: "no data yet", "no rows".
     var through: String
 
     /// The same as a reader writes it.
@@ -42,9 +42,11 @@ struct PageContext: Sendable {
   /// Whether figures are from before the last change; the reasons say which.
   var hasStaleFigures = false
 
-  /// The one date that all feeds reach, as a reader writes it; nil when they differ.
+  /// The one date that all feeds reach, as a reader writes it; nil when they differ, or reach none.
   var commonReach: String? {
-    guard let first = feeds.first?.through, feeds.allSatisfy({ $0.through == first }) else { return nil }
+    guard let first = feeds.first?.through, CivilDate(first) != nil, feeds.allSatisfy({ $0.through == first }) else {
+      return nil
+    }
     return feeds.first?.shown ?? first
   }
 

@@ -1,7 +1,7 @@
 // From content to a page: head, navigation, banner, sections, foot. One layout for all pages, so that a reader who
 // knows one knows all. Colours and sizes are in PageStyle; words about figures come with the content.
-// Invariant: a table that shows fewer rows than there are says so and links to the CSV with all. Tables give up rows
-// where a page would be more than `mostBytes`.
+// Invariant: a table that shows fewer rows than there are says so and links to the CSV with all.
+// What a page gives up where it would be too large is elsewhere: PageLayout+Size.
 
 internal import Definitions
 internal import Markup
@@ -12,48 +12,11 @@ struct PageLayout: Sendable {
   let context: PageContext
   /// Longer texts are cut in a cell; the CSV has them whole.
   static let longestCell = 100
+  /// Longer units of large figures are cut: most are three letters.
+  static let longestUnit = 12
   /// Longer headings of columns are cut.
   static let longestLabel = 60
-  /// No table makes a page larger than this.
-  static let mostBytes = 2_000_000
-
-  /// The bytes of the page.
-  func page(_ content: ReportContent) -> [UInt8] {
-    let whole = bytes(content)
-    return whole.count <= Self.mostBytes ? whole : bytes(cut(content, by: whole.count - Self.mostBytes))
-  }
-
-  /// The content with the longest of its tables cut to one length, the greatest that saves `bytes`; no table is cut to
-  /// nothing.
-  private func cut(_ content: ReportContent, by bytes: Int) -> ReportContent {
-    let renderer = MarkupRenderer()
-    // What each table would save by each length.
-    let sizes = content.blocks.map { block -> [Int] in
-      guard let dataset = block.dataset, block.showsRows else { return [] }
-      let naming = naming(dataset)
-      return dataset.rows.map { row in
-        renderer.render(self.row(dataset, row, naming: naming, wrapped: block.wrapped)).utf8.count + 1
-      }
-    }
-    // A table that is cut says so in a line, and links to its files.
-    let line = 600
-    var length = sizes.map(\.count).max() ?? 0
-    var saved = 0
-    while length > 1, saved < bytes {
-      length -= 1
-      for rows in sizes where rows.count > length {
-        saved += rows[length]
-        if rows.count == length + 1 { saved -= line }
-      }
-    }
-    var content = content
-    for index in content.blocks.indices where sizes[index].count > length {
-      content.blocks[index].dataset?.rows.removeLast(sizes[index].count - length)
-    }
-    return content
-  }
-
-  private func bytes(_ content: ReportContent) -> [UInt8] {
+  func bytes(_ content: ReportContent) -> [UInt8] {
     let document = HTMLDocument(
       title: "\(content.title) – \(context.project), \(DateText.day(context.asOf))", style: PageStyle.sheet
     ) {
@@ -131,6 +94,7 @@ struct PageLayout: Sendable {
           }
         }
       }
+      if let later = context.laterData { HTML.p(.class("reach")) { later } }
     }
   }
 
@@ -166,7 +130,7 @@ struct PageLayout: Sendable {
 
   // MARK: Sections
 
-  private func section(_ block: ContentBlock, number: Int) -> Node {
+  func section(_ block: ContentBlock, number: Int) -> Node {
     let id = "section-\(number)"
     switch block.body {
     case .words(let paragraphs, let isNote):
@@ -290,7 +254,9 @@ struct PageLayout: Sendable {
             if !tile.value.isEmpty || tile.sparkline == nil {
               HTML.span(.class("value")) {
                 tile.value.isEmpty ? "no figure" : tile.value
-                if !tile.unit.isEmpty, !tile.value.isEmpty { HTML.small { " " + tile.unit } }
+                if !tile.unit.isEmpty, !tile.value.isEmpty {
+                  HTML.small { " " + shortened(tile.unit, to: Self.longestUnit) }
+                }
               }
             }
             if let sparkline = tile.sparkline { sparkline.svg() }
@@ -333,11 +299,11 @@ struct PageLayout: Sendable {
   }
 
   /// What names a row, for a reader who hears it: the first column that is not a figure.
-  private func naming(_ dataset: Dataset) -> Int? {
+  func naming(_ dataset: Dataset) -> Int? {
     dataset.columns.firstIndex { !$0.format.isNumeric && $0.format != .sparkline }
   }
 
-  private func row(_ dataset: Dataset, _ row: [Figure], naming: Int?, wrapped: Set<String>) -> Node {
+  func row(_ dataset: Dataset, _ row: [Figure], naming: Int?, wrapped: Set<String>) -> Node {
     HTML.tr { dataset.columns.indices.map { cell(dataset, row, $0, names: $0 == naming, wrapped: wrapped) } }
   }
 

@@ -78,6 +78,9 @@ public struct PublishedSet: Sendable {
   /// Since when it is stale and why, in one sentence; nil when it is not.
   public var staleness: String? { manifest.stale?.sentence(of: asOf) }
 
+  /// What to type to mend that; nil when it is not stale.
+  public var next: String? { manifest.stale?.next }
+
   /// Its pages, in the order of the navigation.
   public var pages: [Page] {
     manifest.reports.map { report in

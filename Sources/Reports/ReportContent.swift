@@ -264,8 +264,12 @@ extension ContentBlock {
       add(
         "columns",
         .array(
-          dataset.columns.map {
-            ["name": .string($0.name), "label": .string($0.label), "format": .string($0.format.name)]
+          dataset.columns.map { column in
+            .object(
+              [
+                .init("name", .string(column.name)), .init("label", .string(column.label)),
+                .init("format", .string(column.format.name)),
+              ] + (column.format.currencyColumn.map { [.init("currency", .string(dataset.columns[$0].name))] } ?? []))
           }))
       add(
         "rows",

@@ -258,42 +258,6 @@ struct ReportQueries: Sendable {
         .error, code: "report_statement", at: section.position,
         "report \(report.name), \"\(section.title)\": \(error.message)", notes: notes, fix: error.hint))
   }
-
-  /// How far each feed's data reach: the last day of its first indexed date or time column, else the as-of date of
-  /// the last file that was loaded; not known where the server failed while it was asked.
-  func reach(of feeds: [FeedDefinition], state: LedgerState) async throws -> [PageContext.FeedReach] {
-    var result: [PageContext.FeedReach] = []
-    for feed in feeds {
-      guard let loaded = state.loadedThrough[feed.name] else {
-        result.append(.init(feed: feed.name, through: "no data yet"))
-        continue
-      }
-      var through = loaded.description
-      if let column = feed.columns.first(where: { $0.isIndexed && $0.type.isDateOrTime }) {
-        let relation = QualifiedName(schema: project.database.schema, name: feed.name)
-        let last = try await attempt {
-          try await connection.query("SELECT max(\(quoteIdentifier(column.name)))::date FROM \(relation.quoted)")
-            .first?.value(at: 0)
-        }
-        switch last {
-        case .success(.date(let days)): through = CivilDate(daysSince1970: Int(days)).description
-        case .success: break
-        case .failure: through = "not known"
-        }
-      }
-      result.append(.init(feed: feed.name, through: through))
-    }
-    return result
-  }
-}
-
-extension ColumnType {
-  fileprivate var isDateOrTime: Bool {
-    switch self {
-    case .date, .timestamp, .timestamptz: true
-    default: false
-    }
-  }
 }
 
 extension Substring {

@@ -93,7 +93,7 @@ extension ReconciliationPage {
 
   private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
     let relation = QualifiedName(schema: queries.project.database.schema, name: tie.relation)
-    if tie.isDecimal, tie.condition == nil { try await refuseMixing(tie, relation, report) }
+    if tie.currencyColumn.isEmpty, tie.condition == nil { try await refuseMixing(tie, relation, report) }
     let currency = tie.currencyColumn.isEmpty ? "''" : "coalesce(\(quoteIdentifier(tie.currencyColumn))::text, '')"
     let template = StatementTemplate(tie.condition.map { " WHERE \($0)" } ?? "")
     let (rows, statement) = try await summed(
@@ -106,12 +106,20 @@ extension ReconciliationPage {
     return (result, statement)
   }
 
-  /// Refuses to add up amounts that a view of SQL keeps apart by currency; of feeds and rollups the definitions tell.
+  /// Refuses to add up amounts that a relation keeps apart by currency: what is shown with digits behind the point, and
+  /// what has some though it is shown without. Counts may be added up.
   private func refuseMixing(_ tie: ReportTie, _ relation: QualifiedName, _ report: String) async throws {
     let rows = try await queries.connection.query(
       "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)",
       [.text(relation.quoted), .text(FigureTie.currency)])
     guard try rows.first?.decode(0, as: Bool.self) == true else { return }
+    if !tie.isDecimal {
+      let figure = quoteIdentifier(tie.figure)
+      let (found, _) = try await summed(
+        "SELECT EXISTS (SELECT FROM \(relation.quoted) WHERE \(figure)::numeric <> trunc(\(figure)::numeric))", [], tie,
+        report)
+      guard try found.first?.decode(0, as: Bool.self) == true else { return }
+    }
     throw ReportError.statement(
       Diagnostic(
         .error, code: "mixed_currencies", at: queries.project.report(named: report)?.position,

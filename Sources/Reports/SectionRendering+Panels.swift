@@ -27,9 +27,25 @@ extension SectionRendering {
     x: Int, ys: [Int], section: ReportSection, index: Int, dataset: Dataset
   ) -> (panels: [ChartPanel], note: String?) {
     guard let first = ys.first, let last = ys.last, ys.count > 1 else { return ([], nil) }
-    let rows = dataset.rows.prefix(Self.mostPanels)
+    func currencies(_ row: [Figure]) -> Set<String> { Set(ys.compactMap { dataset.currency(of: $0, in: row) }) }
+    let alike = dataset.rows.filter { currencies($0).count < 2 }
+    let rows = alike.prefix(Self.mostPanels)
+    var notes: [String] = []
+    if alike.count < dataset.rows.count {
+      let mixed = dataset.rows.reduce(into: Set<String>()) {
+        if currencies($1).count > 1 { $0.formUnion(currencies($1)) }
+      }
+      notes.append(
+        "Not drawn: \(dataset.rows.count - alike.count) of \(dataset.rows.count), whose steps would add amounts in "
+          + "\(mixed.sorted().joined(separator: ", ")).")
+    }
+    notes += [
+      note(rows.count, of: dataset.totalRows - dataset.rows.count + alike.count, dataset),
+      ChartPoints.undrawnNote(
+        rows.reduce(0) { sum, row in sum + ys.count { row[$0].isUncountable } }, csv: dataset.csvPath),
+    ].compactMap(\.self)
     let panels = rows.enumerated().map { place, row in
-      let currency = dataset.currency(of: first, in: row)
+      let currency = currencies(row).first
       func figure(_ column: Int) -> Waterfall.Row {
         Waterfall.Row(label: dataset.columns[column].label, value: row[column].number)
       }
@@ -42,7 +58,7 @@ extension SectionRendering {
             opening: figure(first), steps: ys.dropFirst().dropLast().map(figure), closing: figure(last),
             format: dataset.columns[first].format.figureFormat(currency: currency), unit: currency ?? "")))
     }
-    return (panels, note(rows.count, of: dataset.totalRows, dataset))
+    return (panels, notes.isEmpty ? nil : notes.joined(separator: " "))
   }
 
   // MARK: Heat maps
@@ -50,23 +66,25 @@ extension SectionRendering {
   func heatMaps(
     x: Int, y: Int, value: Int, by: Int?, section: ReportSection, index: Int, dataset: Dataset
   ) -> (panels: [ChartPanel], note: String?) {
+    let division = SeriesNames(dataset: dataset, figures: [value], by: by)
     var names: [String] = []
     var groups: [String: [[Figure]]] = [:]
     for row in dataset.rows where row[x] != .missing && row[y] != .missing {
-      let name = by.map { dataset.text(row, $0) } ?? ""
+      let name = division.name(of: value, in: row)
       if groups[name] == nil { names.append(name) }
       groups[name, default: []].append(row)
     }
-    var repeated = 0
+    var (repeated, undrawn) = (0, 0)
     let panels = names.prefix(Self.mostPanels).enumerated().map { place, name in
       let rows = groups[name] ?? []
       let grid = FigureGrid(rows: rows, x: x, y: y, value: value)
       repeated += grid.repeated
+      undrawn += rows.count { $0[value].isUncountable }
       let currencies = Set(rows.compactMap { dataset.currency(of: value, in: $0) })
       let unit = currencies.count == 1 ? currencies.first ?? "" : ""
       let format = dataset.columns[value].format.figureFormat(currency: unit.isEmpty ? nil : unit)
-      let columns = grid.columns.map { dataset.columns[x].format.text($0) }
-      let sides = grid.sides.map { dataset.columns[y].format.text($0) }
+      let columns = grid.columns.map { dataset.columns[x].format.name($0) }
+      let sides = grid.sides.map { dataset.columns[y].format.name($0) }
       return ChartPanel(
         name: name,
         drawing: .heatMap(
@@ -82,7 +100,7 @@ extension SectionRendering {
     if repeated > 0 {
       notes.append("Several rows for one cell, \(repeated) in all, are not drawn: the last of each is.")
     }
-    notes += [Self.cutNote(dataset)].compactMap { $0 }
+    notes += [Self.cutNote(dataset), ChartPoints.undrawnNote(undrawn, csv: dataset.csvPath)].compactMap { $0 }
     return (panels, notes.isEmpty ? nil : notes.joined(separator: " "))
   }
 

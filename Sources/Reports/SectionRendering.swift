@@ -17,7 +17,7 @@ struct SectionRendering {
   /// How many rows a chart is drawn from at most.
   static let chartRows = 20_000
 
-  /// How many of the newest rows stand beside a chart.
+  /// How many rows stand beside a chart.
   static let rowsBesideChart = 60
 
   /// How many rows of a section are kept in memory. Large figures and sentences are for reading, so that there are
@@ -119,8 +119,10 @@ struct SectionRendering {
           better: column.better)
         return Tile.Comparison(
           label: dataset.columns[other].label,
-          base: row[other].number.map { column.format.figureFormat(currency: currency).spelled($0) } ?? "",
-          change: change.ratio, delta: change.delta, judgement: change.judgement)
+          base: row[other].number.map { column.format.figureFormat(currency: currency).spelled($0) }
+            ?? row[other].plainText,
+          change: row[index].isUncountable || row[other].isUncountable ? .notMeaningful : change.ratio,
+          delta: change.delta, judgement: change.judgement)
       },
       sparkline: lines.first { dataset.owner(ofSparkline: $0) == index }.flatMap { dataset.sparkline(row, $0) })
   }
@@ -152,19 +154,18 @@ struct SectionRendering {
           ContentBlock(
             title: section.title, body: .table, dataset: dataset,
             lead: "Not drawn: bars that stand upon each other would add amounts in \(mixed.joined(separator: ", ")). "
-              + "The chart can be of type bar, or a section for each currency."))
+              + "The chart can be of type bar, or a section for each currency."), along: x)
       }
     }
     var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
     let notes = [
-      Self.cutNote(dataset),
+      Self.cutNote(dataset), ChartPoints.undrawnNote(points.undrawn, csv: dataset.csvPath),
       points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath),
       points.repeated > 0
         ? "Several rows for one place, \(points.repeated) in all, are not drawn: the last of each is; all in "
           + "\(dataset.csvPath)." : nil,
     ].compactMap { $0 }
-    let format = dataset.columns[ys.first ?? x].format.figureFormat
-    let unit = by == nil ? points.commonCurrency : ""
+    let (format, unit) = (points.format, points.unit)
     guard
       let chart = Chart(
         identifier: "\(report.name)-\(index + 1)", title: section.title,
@@ -180,13 +181,16 @@ struct SectionRendering {
     return besideChart(
       ContentBlock(
         title: section.title, body: .chart(chart, kind, note: notes.isEmpty ? nil : notes.joined(separator: " ")),
-        dataset: dataset))
+        dataset: dataset), along: x)
   }
 
-  /// The block with no more rows than stand beside a chart.
-  private func besideChart(_ block: ContentBlock) -> ContentBlock {
-    guard var dataset = block.dataset else { return block }
-    dataset.rows = Array(dataset.rows.suffix(Self.rowsBesideChart))
+  /// The block with no more rows than stand beside a chart: those of the newest days, or the first ones.
+  private func besideChart(_ block: ContentBlock, along x: Int) -> ContentBlock {
+    guard var dataset = block.dataset, dataset.rows.count > Self.rowsBesideChart else { return block }
+    let rows = dataset.rows
+    let days = rows.compactMap { $0[x].day }
+    let order = days.count == rows.count ? rows.indices.sorted { (days[$0], $0) > (days[$1], $1) } : Array(rows.indices)
+    dataset.rows = order.prefix(Self.rowsBesideChart).sorted().map { rows[$0] }
     var block = block
     block.dataset = dataset
     return block
@@ -253,109 +257,5 @@ struct SectionRendering {
         "report \(report.name), \"\(section.title)\": \(source) gives no column \"\(name)\"",
         notes: ["it gives \(names.joined(separator: ", "))"],
         fix: nearestWord(to: name, in: names).map { "did you mean \"\($0)\"?" } ?? remedy))
-  }
-}
-
-/// The rows of a chart turned into series over one axis.
-struct ChartPoints {
-  var axis: ChartAxis
-  var series: [ChartSeries]
-  /// The one currency of all rows, or empty.
-  var commonCurrency: String
-  /// How many figures have a place that another row has too; only the last is drawn.
-  var repeated = 0
-
-  init(dataset: Dataset, x: Int, ys: [Int], by: Int?) {
-    var positions: [Figure: Int] = [:]
-    var order: [Figure] = []
-    for row in dataset.rows where positions[row[x]] == nil && row[x] != .missing {
-      positions[row[x]] = order.count
-      order.append(row[x])
-    }
-    let dates = order.compactMap(\.day)
-    if dates.count == order.count, !order.isEmpty {
-      let sorted = order.indices.sorted { dates[$0] < dates[$1] }
-      for (place, index) in sorted.enumerated() { positions[order[index]] = place }
-      let ascending = sorted.map { dates[$0] }
-      axis = ascending.count > 1 && ascending.allSatisfy { $0.day == 1 } ? .months(ascending) : .days(ascending)
-    } else {
-      axis = .categories(order.map { dataset.columns[x].format.text($0) })
-    }
-    var names: [String] = []
-    var values: [String: [ExactDecimal?]] = [:]
-    var repeats = 0
-    func add(_ name: String, _ place: Int, _ value: ExactDecimal?) {
-      if values[name]?[place] != nil { repeats += 1 }
-      if values[name] == nil {
-        names.append(name)
-        values[name] = Array(repeating: nil, count: order.count)
-      }
-      values[name]?[place] = value
-    }
-    for row in dataset.rows {
-      guard let place = positions[row[x]] else { continue }
-      for y in ys {
-        let label = dataset.columns[y].label
-        add(by.map { dataset.text(row, $0) } ?? (ys.count > 1 ? label : ""), place, row[y].number)
-      }
-    }
-    repeated = repeats
-    // By name, so that a currency has the same colour in every chart of a page.
-    if by != nil { names.sort() }
-    series = names.map { ChartSeries(name: $0, values: values[$0] ?? []) }
-    let currencies = Set(dataset.rows.compactMap { row in ys.first.flatMap { dataset.currency(of: $0, in: row) } })
-    commonCurrency = currencies.count == 1 ? currencies.first ?? "" : ""
-  }
-
-  /// Keeps the series with the largest totals; a sentence says so when any had to go. Nothing is added up into an
-  /// "other", because series may be currencies.
-  mutating func keepLargest(_ limit: Int, csv: String) -> String? {
-    guard series.count > limit else { return nil }
-    func size(_ series: ChartSeries) -> ExactDecimal {
-      series.values.compactMap { $0 }.reduce(.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
-    }
-    let sizes = series.map(size)
-    let kept = Set(series.indices.sorted { sizes[$0] > sizes[$1] }.prefix(limit))
-    let note = "The \(limit) largest of \(series.count) series are drawn; all in \(csv)."
-    series = series.indices.filter(kept.contains).map { series[$0] }
-    return note
-  }
-}
-
-/// What a chart shows, in a sentence or two for each series.
-struct ChartFinding {
-  let axis: ChartAxis
-  let series: [ChartSeries]
-  let format: FigureFormat
-  let unit: String
-
-  var text: String {
-    let sentences = series.prefix(3).compactMap(sentence)
-    if sentences.isEmpty { return "No data." }
-    let rest = series.count - 3
-    return (sentences + (rest > 0 ? ["\(rest) more series."] : [])).joined(separator: " ")
-  }
-
-  private func figure(_ value: ExactDecimal) -> String {
-    format.spelled(value) + (unit.isEmpty ? "" : " \(unit)")
-  }
-
-  private func label(_ index: Int) -> String { isolated(shortened(axis.label(index), to: 60)) }
-
-  private func sentence(_ series: ChartSeries) -> String? {
-    let present = series.values.indices.compactMap { index in series.values[index].map { (index, $0) } }
-    guard let last = present.last, let high = present.max(by: { $0.1 < $1.1 }),
-      let low = present.min(by: { $0.1 < $1.1 })
-    else { return nil }
-    let name = series.name.isEmpty ? "" : "\(isolated(shortened(series.name, to: 60))): "
-    if present.count == 1 { return "\(name)\(figure(last.1)), \(label(last.0))." }
-    if low.1 == high.1 { return "\(name)\(figure(last.1)) throughout." }
-    if case .categories = axis {
-      return "\(name.isEmpty ? "Highest" : name + "highest") \(label(high.0)) with \(figure(high.1)), "
-        + "lowest \(label(low.0)) with \(figure(low.1))."
-    }
-    let on = if case .days = axis { "on" } else { "in" }
-    return "\(name)\(figure(last.1)) \(on) \(axis.label(last.0)); highest \(figure(high.1)) (\(axis.label(high.0))), "
-      + "lowest \(figure(low.1)) (\(axis.label(low.0)))."
   }
 }

@@ -150,10 +150,17 @@ private struct SetDocument {
     var number: Int
   }
 
+  struct Column: Decodable {
+    var name: String
+    var format: String
+    /// The column of an amount's currency.
+    var currency: String?
+  }
+
   struct Section {
     var place: Place
     var csv: String
-    var columns: [(name: String, format: String)]
+    var columns: [Column]
 
     var title: String { place.title }
   }
@@ -172,11 +179,6 @@ private struct SetDocument {
       var title: String
       var csv: String?
       var columns: [Column]?
-    }
-
-    struct Column: Decodable {
-      var name: String
-      var format: String
     }
 
     var reports: [Report]
@@ -198,7 +200,7 @@ private struct SetDocument {
         sections.append(
           Section(
             place: Place(report: report.name, title: section.title, number: numbers[section.title] ?? 1), csv: csv,
-            columns: columns.map { ($0.name, $0.format) }))
+            columns: columns))
       }
     }
     let told = Set(document.reports.map(\.name))
@@ -232,24 +234,27 @@ private struct SectionRows {
     }
   }
 
-  /// The columns that tell the rows of both sides apart: as few as do, names of things first, then currency, then time.
+  /// The columns that tell the rows of both sides apart: the currencies of all amounts, so that no amount is compared with
+  /// one in another currency, and beside them as few as do, names of things first, then time.
   ///
   /// A column that is no key is a figure, also when it is text: a customer whose last payment moves is still that customer.
   static func key(of section: SetDocument.Section, _ old: SectionRows, _ new: SectionRows) -> [String] {
-    func rank(_ column: (name: String, format: String)) -> Int {
+    func rank(_ column: SetDocument.Column) -> Int {
       if column.name.hasSuffix("_id") || column.format == "identifier" { return 0 }
-      if column.name == "currency" { return 1 }
+      if column.name == FigureTie.currency { return 1 }
       return column.format == "date" ? 2 : 3
     }
-    let isName = { (column: (name: String, format: String)) in
-      rank(column) < 3 || column.format == "text"
-    }
+    let isName = { (column: SetDocument.Column) in rank(column) < 3 || column.format == "text" }
     let names = section.columns.filter(isName).enumerated()
       .sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element.name)
     // Where names do not tell rows apart a figure has to, such as "the best 10%": the leftmost first.
     let figures = section.columns.map(\.name).filter { !names.contains($0) }
-    var key: [String] = []
-    for name in names + figures where !(old.isUnique(by: key) && new.isUnique(by: key)) { key.append(name) }
+    let amounts = section.columns.filter { $0.format == CellFormat.money(currencyColumn: nil).name }
+    // A set that was published before its files said which column it is had it under this name.
+    var key = Set(amounts.map { $0.currency ?? FigureTie.currency }).sorted()
+    for name in names + figures where !key.contains(name) {
+      if !(old.isUnique(by: key) && new.isUnique(by: key)) { key.append(name) }
+    }
     // In the order of the table.
     return section.columns.map(\.name).filter(key.contains)
   }

@@ -122,12 +122,13 @@ struct SetRenderer: Sendable {
   ) async throws -> SetPlan {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     let time = try await begin(&queries, state: state)
-    let reach = try await queries.reach(of: project.feeds, state: state)
     let proof = ReconciliationPage(queries: queries)
     let totals = try await queries.attempt {
       let tables = try await TableTotals.read(queries)
       return (tables: tables, views: try await proof.viewTotals(tables))
     }
+    let reach = try await queries.reach(
+      of: project.feeds, state: state, totals: (try? totals.get())?.tables)
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
@@ -155,13 +156,15 @@ struct SetRenderer: Sendable {
       // The workbook holds every page of a set, so that the rows of kept ones are asked for, too.
       var said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: kept != nil)
       let inputs = Set(fingerprints.inputs(of: report))
+      let feeds = reach.filter { inputs.contains($0.feed) }
       digests[report.name] = Self.digest(said.content)
       if let entry = kept, entry.content != digests[report.name] {
         kept = nil
         said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
         plan.rendered.insert(report.name)
       }
-      contents.append((said.content, reach.filter { inputs.contains($0.feed) }, kept))
+      said.tell(report.sections.map { queries.laterData(in: $0, of: feeds) }, headlines: report.headlines.sorted())
+      contents.append((said.content, feeds, kept))
       plan.stale += said.stale.map(\.sentence)
       ties.append((report.name, said.ties))
       // Page one begins with the figures that it also says what moved them.
@@ -285,6 +288,17 @@ struct SetRenderer: Sendable {
     var headlines: [ContentBlock] = []
     var ties: [ReportTie] = []
     var stale: [StaleFigures] = []
+
+    /// Puts what there is to say of later data before the words of each section, and of those on page one.
+    mutating func tell(_ later: [String?], headlines places: [Int]) {
+      func told(_ block: ContentBlock, _ index: Int) -> ContentBlock {
+        var block = block
+        block.lead = [later[index] ?? "", block.lead].filter { !$0.isEmpty }.joined(separator: " ")
+        return block
+      }
+      for index in content.blocks.indices { content.blocks[index] = told(content.blocks[index], index) }
+      headlines = zip(headlines, places).map(told)
+    }
   }
 
   /// Asks for everything that a report says.

@@ -44,9 +44,10 @@ struct StaleMark: Sendable, Hashable, Codable {
   func sentence(of asOf: CivilDate) -> String {
     let night = CivilDate(failedAsOf).map(DateText.day) ?? failedAsOf
     let last = failedAt == since ? "when" : "and at \(failedAt)"
+    let figures = failedAsOf == asOf.description ? "from before" : "of \(DateText.day(asOf))"
     let text =
-      "Since \(since) UTC, \(last) the night of \(night) failed (\(reason)): these are still the figures of "
-      + "\(DateText.day(asOf)); to mend it type: \(next)"
+      "Since \(since) UTC, \(last) the night of \(night) failed (\(reason)): these are still the figures \(figures); to "
+      + "mend it type: \(next)"
     return legible(text).replacing("\n", with: " ")
   }
 
@@ -73,7 +74,8 @@ struct StaleMark: Sendable, Hashable, Codable {
   /// The bytes of a file with the mark; nil when it has no place for it.
   func written(into bytes: [UInt8], path: String, asOf: CivilDate) -> [UInt8]? {
     if path == SummaryText.fileName {
-      return Array("\(Self.word). \(sentence(of: asOf)).\n\n".utf8) + bytes
+      return Array("\(Self.word). \(sentence(of: asOf)).\n\n".utf8)
+        + Self.replacingHeadline(in: bytes, was, by: Self.word)
     }
     if path == "report.json" {
       return Self.replacingState(in: bytes, by: "\"\(Self.word)\", \"stale\": \(json.text)")
@@ -88,13 +90,21 @@ struct StaleMark: Sendable, Hashable, Codable {
   static func removed(from bytes: [UInt8], path: String, was: String) -> [UInt8]? {
     if path == SummaryText.fileName {
       guard bytes.starts(with: Array("\(word). ".utf8)), let end = range(of: "\n\n", in: bytes[...]) else { return nil }
-      return Array(bytes[end.upperBound...])
+      return replacingHeadline(in: Array(bytes[end.upperBound...]), word, by: was)
     }
     if path == "report.json" { return replacingState(in: bytes, by: "\"\(was)\"") }
     guard let start = range(of: opening, in: bytes[...]),
       let end = range(of: "</div>", in: bytes[start.upperBound...])
     else { return nil }
     return Array(bytes[..<start.lowerBound] + bytes[end.upperBound...])
+  }
+
+  /// The first line of a mail ends with the state of the set.
+  private static func replacingHeadline(in bytes: [UInt8], _ state: String, by other: String) -> [UInt8] {
+    let ending = Array(" – \(state)".utf8)
+    guard let end = bytes.firstIndex(of: 0x0A), end >= ending.count, bytes[(end - ending.count)..<end] == ending[...]
+    else { return bytes }
+    return bytes[..<(end - ending.count)] + Array(" – \(other)".utf8) + bytes[end...]
   }
 
   private static let opening = "<div class=\"banner draft stale\""

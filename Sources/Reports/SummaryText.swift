@@ -31,6 +31,7 @@ struct SummaryText: Sendable {
     } else if !context.feeds.isEmpty {
       lines.append("Data through: " + context.feeds.map { "\($0.feed) \($0.shown)" }.joined(separator: ", ") + ".")
     }
+    if let later = context.laterData { lines.append(later) }
     lines.append("Read on: \(indexPath)")
     lines.append("Run \(context.runID), \(context.generatedAt) UTC.")
     return Array((lines.map(visible).joined(separator: "\n") + "\n").utf8)

@@ -35,7 +35,7 @@ struct WorkbookExtract: Sendable {
       path: path, scratch: scratch,
       properties: WorkbookProperties(
         title: "\(legible(project)): \(legible(title))", subject: "As of \(DateText.day(asOf))", author: "Daybook",
-        createdSecondsSince1970: Int64(asOf.daysSince1970) * 86_400),
+        createdSecondsSince1970: Int64(asOf.daysSince1970) * 86_400, dateCode: WorkbookRendering.dateCode),
       title: legible(title), headers: dataset.columns.map { legible($0.label) }, setup: setup)
     var tally = CellTally()
     for row in rows {

@@ -37,7 +37,7 @@ struct WorkbookRendering: Sendable {
       properties: WorkbookProperties(
         title: "\(legible(context.project)), \(DateText.day(context.asOf))", subject: context.stateWord,
         author: "Daybook", comments: "Run \(context.runID), generated \(context.generatedAt) UTC",
-        createdSecondsSince1970: generated.microsecondsSince1970 / 1_000_000))
+        createdSecondsSince1970: generated.microsecondsSince1970 / 1_000_000, dateCode: Self.dateCode))
     var charts: [PendingChart] = []
     for page in pages where page.hasFigures || page.content.name == IndexPage.name {
       var sheet = try WorkbookSheet(page, context: context, in: &writer)
@@ -47,6 +47,11 @@ struct WorkbookRendering: Sendable {
     try WorkbookSheet.addCharts(charts, context: context, to: &writer)
     try writer.close()
     return try Self.read(path)
+  }
+
+  /// Excel's code for dates as readers write them; its own `/` is that of the reader's machine.
+  static var dateCode: String {
+    FigureNotation.current.datePattern.replacing("MM", with: "mm").replacing("/", with: "\\/")
   }
 
   /// Reads a finished workbook back.

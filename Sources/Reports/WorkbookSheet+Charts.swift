@@ -31,6 +31,7 @@ extension WorkbookSheet {
     _ writer: inout WorkbookWriter
   ) throws(WorkbookError) -> Int {
     let chart = pending.chart
+    let drawn = drawn(pending)
     try writer.write(
       .text(legible(chart.title)), at: CellPlace(start, 0), style: CellStyle(.heading), on: sheet)
     let head = CellPlace(start + 1, 0)
@@ -50,26 +51,29 @@ extension WorkbookSheet {
       }
       for (column, series) in chart.series.enumerated() {
         guard index < series.values.count, let value = series.values[index] else { continue }
-        let cell = SheetCell(value, chart.format)
+        let format = series.format ?? chart.format
+        let cell = SheetCell(value, format)
         guard cell.isDrawable else {
           gaps += 1
           continue
         }
         try writer.write(cell.value, at: CellPlace(row, column + 1), style: CellStyle(.body, cell.format), on: sheet)
-        if index < 200 { widths.widen(column + 1, characters: chart.format.text(value).count + 2) }
+        if index < 200 { widths.widen(column + 1, characters: format.text(value).count + 2) }
       }
     }
     try writer.addChart(
       SheetChart(
         kind: pending.kind, source: sheet, title: pending.title,
         alternativeText: "\(legible(chart.title)). \(legible(chart.finding))",
-        categories: column(0, of: body, drawn(pending)), categoryFormat: axisFormat(chart.axis),
+        categories: column(0, of: body, drawn), categoryFormat: axisFormat(chart.axis),
         series: chart.series.indices.map {
-          .init(name: CellPlace(head.row, $0 + 1), values: column($0 + 1, of: body, drawn(pending)))
+          .init(name: CellPlace(head.row, $0 + 1), values: column($0 + 1, of: body, drawn))
         }, valueFormat: axisFormat(of: chart)), at: pending.place, on: pending.sheet)
     var row = body.last.row + 1
     var notes: [String] = []
-    if drawn(pending) < chart.axis.count { notes.append("The first \(drawn(pending)) are drawn.") }
+    if drawn.count < chart.axis.count {
+      notes.append("The \(drawn.lowerBound > 0 ? "last" : "first") \(drawn.count) are drawn.")
+    }
     if gaps > 0 { notes.append("\(gaps) of the values have more digits than a spreadsheet holds and are left out.") }
     for note in notes {
       try writer.write(.text(note), at: CellPlace(row, 0), style: CellStyle(.note), on: sheet)
@@ -85,13 +89,14 @@ extension WorkbookSheet {
     return largest < 100 ? SheetCell(.zero, chart.format).format : .integer
   }
 
-  /// How many positions are drawn: of bars as many as on the page, of lines all.
-  private static func drawn(_ pending: PendingChart) -> Int {
-    pending.kind == .line ? pending.chart.axis.count : min(pending.chart.axis.count, Chart.maximumPositions)
+  /// Which positions are drawn: of bars those on the page, of lines all.
+  private static func drawn(_ pending: PendingChart) -> Range<Int> {
+    pending.kind == .line ? 0..<pending.chart.axis.count : pending.chart.drawnBars
   }
 
-  private static func column(_ column: Int, of body: CellRange, _ rows: Int) -> CellRange {
-    CellRange(CellPlace(body.first.row, column), CellPlace(body.first.row + max(1, rows) - 1, column))
+  private static func column(_ column: Int, of body: CellRange, _ rows: Range<Int>) -> CellRange {
+    let last = max(rows.lowerBound, rows.upperBound - 1)
+    return CellRange(CellPlace(body.first.row + rows.lowerBound, column), CellPlace(body.first.row + last, column))
   }
 
   private static func axisName(_ axis: ChartAxis) -> String {

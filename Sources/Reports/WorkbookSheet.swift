@@ -63,9 +63,12 @@ struct WorkbookSheet {
     try sentence(page.content.description, .note, &writer)
     for reason in context.draftReasons { try sentence(reason, .warning, &writer) }
     if !page.feeds.isEmpty {
-      let reach = page.feeds.map { "\($0.feed) \($0.through)" }.joined(separator: ", ")
+      let reach = page.feeds.map { "\($0.feed) \($0.shown)" }.joined(separator: ", ")
       try sentence("Data through: \(reach).", .note, &writer)
     }
+    var own = context
+    own.feeds = page.feeds
+    if let later = own.laterData { try sentence(later, .note, &writer) }
     try sentence("Currency: \(page.content.currencyText).", .note, &writer)
     row += 1
   }

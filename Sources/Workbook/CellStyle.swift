@@ -12,7 +12,7 @@ public enum NumberFormat: Sendable, Hashable {
   case decimal(Int)
   /// `12.5%` with this many decimals, negatives red in parentheses; the cell holds 0.125.
   case percent(Int)
-  /// `2026-11-20`.
+  /// `2026-11-20`, or as the workbook writes dates.
   case date
   /// `Nov 2026`.
   case month
@@ -25,15 +25,17 @@ public enum NumberFormat: Sendable, Hashable {
   public static func money(decimals: Int) -> NumberFormat { decimals == 0 ? .integer : .decimal(decimals) }
 
   /// Excel's code.
-  var code: String {
+  ///
+  /// - Parameter date: that of a date.
+  func code(date: String) -> String {
     switch self {
     case .general: "General"
     case .integer: Self.both("#,##0")
     case .decimal(let places): Self.both("#,##0" + Self.fraction(places))
     case .percent(let places): Self.both("#,##0" + Self.fraction(places) + "%")
-    case .date: "yyyy-mm-dd"
+    case .date: date
     case .month: "mmm yyyy"
-    case .moment: "yyyy-mm-dd hh:mm:ss"
+    case .moment: "\(date) hh:mm:ss"
     case .text: "@"
     }
   }

@@ -112,11 +112,11 @@ public struct SheetChart: Sendable, Hashable {
     }
   }
 
-  fileprivate func setAxes(of chart: UnsafeMutablePointer<lxw_chart>) {
+  fileprivate func setAxes(of chart: UnsafeMutablePointer<lxw_chart>, dateCode: String) {
     // The library's axes are where they are seen: those of lying bars have changed places.
     let x = chart_axis_get(chart, kind == .bar ? LXW_CHART_AXIS_TYPE_Y : LXW_CHART_AXIS_TYPE_X)
     let y = chart_axis_get(chart, kind == .bar ? LXW_CHART_AXIS_TYPE_X : LXW_CHART_AXIS_TYPE_Y)
-    if categoryFormat != .text { chart_axis_set_num_format(x, categoryFormat.code) }
+    if categoryFormat != .text { chart_axis_set_num_format(x, categoryFormat.code(date: dateCode)) }
     // Below the lowest value, so that labels do not lie over negative columns.
     chart_axis_set_label_position(x, UInt8(LXW_CHART_AXIS_LABEL_POSITION_LOW.rawValue))
     if kind == .bar { chart_axis_set_reverse(x) }
@@ -125,7 +125,7 @@ public struct SheetChart: Sendable, Hashable {
       chart_axis_set_interval_unit(x, UInt16(clamping: (count + 11) / 12))
       chart_axis_set_interval_tick(x, UInt16(clamping: (count + 11) / 12))
     }
-    chart_axis_set_num_format(y, valueFormat.code)
+    chart_axis_set_num_format(y, valueFormat.code(date: dateCode))
     let legend = series.count > 1 ? LXW_CHART_LEGEND_BOTTOM : LXW_CHART_LEGEND_NONE
     chart_legend_set_position(chart, UInt8(legend.rawValue))
   }
@@ -155,7 +155,7 @@ extension WorkbookWriter {
     content.addSeries(to: chart, sheet: name(of: content.source))
     chart_title_set_name_range(
       chart, name(of: sheet), lxw_row_t(content.title.row), lxw_col_t(content.title.column))
-    content.setAxes(of: chart)
+    content.setAxes(of: chart, dateCode: core.dateCode)
     try core.check(
       try content.insert(chart, into: core.sheets[sheet.index].pointer, at: place), "chart in \(place.name)")
   }

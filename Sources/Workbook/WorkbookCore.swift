@@ -8,6 +8,8 @@ internal import Money
 struct WorkbookCore: ~Copyable {
   let handle: WorkbookHandle
   let path: String
+  /// How dates are shown.
+  let dateCode: String
   private(set) var sheets: [(name: String, pointer: UnsafeMutablePointer<lxw_worksheet>)] = []
   private var sheetNames = SheetNames()
   private var formats: [CellStyle: UnsafeMutablePointer<lxw_format>] = [:]
@@ -35,6 +37,7 @@ struct WorkbookCore: ~Copyable {
     try Self.check(code, "properties", path)
     self.handle = handle
     self.path = path
+    dateCode = properties.dateCode
   }
 
   mutating func addSheet(_ title: String) throws(WorkbookError) -> SheetID {
@@ -124,7 +127,7 @@ struct WorkbookCore: ~Copyable {
     if style == CellStyle() { return nil }
     if let known = formats[style] { return known }
     guard let format = workbook_add_format(handle.book) else { throw .cannotWrite(path: path, reason: "out of memory") }
-    if style.format != .general { format_set_num_format(format, style.format.code) }
+    if style.format != .general { format_set_num_format(format, style.format.code(date: dateCode)) }
     switch style.role {
     case .body: if style.format.isDate { format_set_align(format, UInt8(LXW_ALIGN_LEFT.rawValue)) }
     case .title:

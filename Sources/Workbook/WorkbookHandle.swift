@@ -27,11 +27,15 @@ public struct WorkbookProperties: Sendable, Hashable {
   /// The moment that stands as its creation, in seconds since 1970-01-01 00:00 UTC. The clock is never asked, so that
   /// the same content gives the same bytes.
   public var createdSecondsSince1970: Int64
+  /// How its dates are shown, as Excel's code.
+  public var dateCode: String
 
   /// Creates properties.
   public init(
-    title: String, subject: String = "", author: String = "", comments: String = "", createdSecondsSince1970: Int64
+    title: String, subject: String = "", author: String = "", comments: String = "", createdSecondsSince1970: Int64,
+    dateCode: String = "yyyy-mm-dd"
   ) {
+    self.dateCode = dateCode
     self.title = title
     self.subject = subject
     self.author = author

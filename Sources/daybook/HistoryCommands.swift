@@ -53,8 +53,11 @@ struct StatusCommand: Verb {
       }
       console.data("reports    " + RunText.published(published))
       let sets = PublishedSets(output: project.output)
-      let staleness = sets.latest.flatMap { sets.set(for: $0) }?.staleness
+      let newest = sets.latest.flatMap { sets.set(for: $0) }
+      let staleness = newest?.staleness
       if let staleness { console.data("stale      \(visible(staleness))") }
+      // A night that failed before it was a run is known to the newest set alone.
+      if next == nil, let mending = newest?.next { console.data("next       \(visible(mending))") }
       if let first = closed.first, let last = closed.last {
         let hard = closed.count { $0.state == .hard }
         let months =

@@ -184,9 +184,10 @@ struct ReportDiffCommand: Verb {
 
   private func line(_ change: SetComparison.Change) -> String {
     let row = change.row.joined(separator: ", ")
+    let named = row.isEmpty ? "a row" : row
     switch change.kind {
-    case .added: return "+ \(row): new" + (change.after.isEmpty ? "" : ", \(change.after)")
-    case .removed: return "- \(row): gone" + (change.before.isEmpty ? "" : ", was \(change.before)")
+    case .added: return "+ \(named): new" + (change.after.isEmpty ? "" : ", \(change.after)")
+    case .removed: return "- \(named): gone" + (change.before.isEmpty ? "" : ", was \(change.before)")
     case .changed:
       let delta = change.delta.map { "  (\($0.hasPrefix("-") ? "" : "+")\($0))" } ?? ""
       let (before, after) = (
@@ -197,9 +198,8 @@ struct ReportDiffCommand: Verb {
   }
 
   private func tell(_ between: BatchesBetween, _ console: Console) {
-    console.data(
-      between.batches.isEmpty
-        ? "no file came between the two" : "between the two, \(counted(between.batches.count, "file or change")):")
+    let count = between.batches.count == 1 ? "1 file or change" : "\(between.batches.count) files or changes"
+    console.data(between.batches.isEmpty ? "no file came between the two" : "between the two, \(count):")
     for batch in between.batches {
       let numbers = batch.batches.isEmpty ? "" : ", batch \(batch.batches.map(String.init).joined(separator: ", "))"
       console.data(

@@ -99,7 +99,9 @@ extension PlanningVerb {
 extension Invocation {
   /// Makes the newest set of reports say that the night failed before it was a run.
   func tellReaders(_ failure: StageFailure, output: String, asOf: CivilDate) async {
-    let next = failure.exitCode == .badDefinition ? "daybook check" : "daybook doctor"
+    // Nothing is on record that could be tried again, so that the night is named.
+    let look = failure.exitCode == .badDefinition ? "daybook check" : "daybook doctor"
+    let next = "\(look), then: daybook run --as-of \(asOf)"
     let (_, finding) = await Publication.markStale(
       output: output, asOf: asOf, failure: failure, run: nil, next: next, at: startedAt)
     if let finding { console.show([finding]) }

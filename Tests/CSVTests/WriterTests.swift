@@ -59,6 +59,18 @@ struct WriterTests {
     #expect(try records(writer.takeBytes()).first?.fields.map { text($0.bytes) } == [formula])
   }
 
+  /// A quote that begins a divided field is taken off it.
+  @Test(arguments: [
+    ("a;\"=1+1;", "a;\"'=1+1;"), ("a\t\"=1\"", "a\t\"'=1\""), ("a;\"\"\"@x", "a;\"\"\"'@x"), ("\"=1\"", "\"=1\""),
+    ("a;\"b\";=1", "a;\"b\";'=1"),
+  ])
+  func aFormulaBehindAnotherSeparatorAndQuotesIsDefused(_ formula: String, _ inert: String) throws {
+    var writer = CSVWriter()
+    try writer.field(formula, formulaGuard: true)
+    try writer.endRecord()
+    #expect(try records(writer.takeBytes()).first?.fields.map { text($0.bytes) } == [inert])
+  }
+
   @Test func amountsAreNotTakenForFormulasUnlessAsked() throws {
     var writer = CSVWriter()
     try writer.field("-12.50")

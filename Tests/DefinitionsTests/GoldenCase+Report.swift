@@ -289,6 +289,9 @@ extension GoldenCase {
             view: payments
             columns:
               amount: { format: decimal(2), ties_to: payments.amount }
+          - table: Refused
+            view: payments
+            csv: rejects
 
         """
       ],
@@ -314,6 +317,8 @@ extension GoldenCase {
           fix: write the view and its column: revenue_daily.net
         error: Jobs/reports/money.yaml:19:46: "payments" keeps its amounts by currency, and "amount" would be added up over all
           fix: select the currency too, and write format: money(currency); of what is no amount say which rows count, all of them by ties_to: { figure: …, where: "true" }
+        error: Jobs/reports/money.yaml:22:10: a csv cannot be called "rejects": every published set has a file of that name
+          fix: give it another name, such as rejects_of_mine
         """),
   ]
 }

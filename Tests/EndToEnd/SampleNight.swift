@@ -106,7 +106,8 @@ import Testing
     let unreachable = try await project.daybook("run", "--as-of", "2024-12-31")
     #expect(unreachable.status == 69, "\(unreachable.stderr)")
     let first = try project.published("latest/index.html")
-    #expect(first.contains("<strong>STALE</strong>") && first.contains("to mend it type: daybook doctor."))
+    #expect(first.contains("<strong>STALE</strong>"))
+    #expect(first.contains("to mend it type: daybook doctor, then: daybook run --as-of 2024-12-31."))
     let feed = project.root + "/Jobs/feeds/orders.yaml"
     let text = try String(contentsOfFile: feed, encoding: .utf8)
     defer { try? Data(text.utf8).write(to: URL(filePath: feed)) }
@@ -114,7 +115,8 @@ import Testing
     let broken = try await project.daybook("run", "--as-of", "2024-12-31")
     #expect(broken.status == 78)
     let second = try project.published("latest/index.html")
-    #expect(second.contains("Jobs/feeds/orders.yaml") && second.contains("to mend it type: daybook check."))
+    #expect(second.contains("Jobs/feeds/orders.yaml"))
+    #expect(second.contains("to mend it type: daybook check, then: daybook run --as-of 2024-12-31."))
     #expect(second.components(separatedBy: "<strong>STALE</strong>").count == 2)
     // A slip of the pen is no failed night.
     let typed = try await project.daybook("report", "revenu")

@@ -145,6 +145,21 @@ import Views
     #expect(lines.last == "  next: daybook check")
   }
 
+  /// What only the server finds wrong in a definition is not seen without it.
+  @Test func afterSQLThatTheServerRefusesTheRunIsTriedAgain() throws {
+    let refused = StageFailure(
+      ReportError.statement(Diagnostic(.error, code: "report_statement", "no such column")), stage: "report all")
+    #expect(refused.exitCode == .badDefinition)
+    for errorClass in [refused.errorClass, StageFailure.classify(sqlState: "42703").1] {
+      let failure = StageFailure(
+        stage: "report all", exitCode: .badDefinition, errorClass: errorClass,
+        diagnostics: [Diagnostic(.error, code: "x", "no such column")])
+      #expect(
+        FailureText(try Self.report(failure)).lines.last == "  next: daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+      )
+    }
+  }
+
   @Test func oneVeryLongFindingIsCutToo() throws {
     let failure = StageFailure(
       stage: "ingest orders", .bug, "bug", "m", notes: (1...60).map { "note \($0)" })

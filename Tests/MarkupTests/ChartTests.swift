@@ -110,6 +110,23 @@ private func chart(
     #expect(text.contains("<title>2 Jan 2026\n2.00 EUR</title>"))
   }
 
+  @Test func barsOfVeryManyPositionsAreTheNewestDaysAndTheFirstNames() throws {
+    func chart(_ axis: ChartAxis) throws -> Chart {
+      let values = (0..<axis.count).map { ExactDecimal?.some(ExactDecimal($0)) }
+      return try #require(
+        Chart(
+          identifier: "b", title: "b", finding: "b", axis: axis, series: [ChartSeries(name: "", values: values)],
+          format: .integer))
+    }
+    let days = try chart(.days((0..<689).map { CivilDate(daysSince1970: 20_000 + $0) }))
+    let (newest, note) = days.thinned(keepingExtremes: false)
+    #expect(newest.series[0].values.first == ExactDecimal(449) && newest.series[0].values.last == ExactDecimal(688))
+    #expect(note == "The newest 240 of 689 drawn." && days.drawnBars == 449..<689)
+    let (first, other) = try chart(.categories((0..<300).map { "n\($0)" })).thinned(keepingExtremes: false)
+    #expect(first.series[0].values.first == ExactDecimal(0) && first.axis.count == 240)
+    #expect(other == "The first 240 of 300 drawn.")
+  }
+
   @Test func thinningKeepsEveryPeakAndSaysSo() throws {
     let values = (0..<1096).map { index -> ExactDecimal? in ExactDecimal(index == 500 ? 9_999 : index % 7) }
     let long = try chart(.days(days(1096)), [ChartSeries(name: "", values: values)])

@@ -159,14 +159,14 @@ import Testing
       _ = try await shop.publisher(cache: cache).publish()
       let other = try impatient(shop, database)
       // The next night: what it asks is asked for another day.
-      try await bump("customer_rfm", shop)
+      try await bump("customer_cohorts", shop)
       let night = try #require(CivilDate("2026-11-21"))
       let stale = try await database.withConnection { holder in
         try await holder.withTransaction { holder in
           // What only sections of reports read: the proof reads feeds and rollups itself, and nothing stands in for it.
-          try await holder.execute("alter materialized view finance.customer_rfm rename to elsewhere")
+          try await holder.execute("alter materialized view finance.customer_cohorts rename to elsewhere")
           let stale = try await other.publisher(asOf: night, cache: cache).publish()
-          try await holder.execute("alter materialized view finance.elsewhere rename to customer_rfm")
+          try await holder.execute("alter materialized view finance.elsewhere rename to customer_cohorts")
           return stale
         }
       }

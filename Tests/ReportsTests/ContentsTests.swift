@@ -78,11 +78,38 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
       }
       #expect(try set.text("index.html").contains("favourable") || set.text("index.html").contains("adverse"))
 
+      try await shop.expectDataFigures(set, through: "2026-11-20", isLast: true)
       try await expectReconciled(set, shop, byCurrency)
       try await expectMovements(set, shop)
       try expectDefinitions(set)
       try await expectQuality(set, shop)
+      try await expectEarlierDate(shop)
     }
+  }
+
+  /// A set of an earlier date holds what was so then, and says where it cannot.
+  private func expectEarlierDate(_ shop: SampleShop) async throws {
+    let set = try ReadSet(try await shop.publisher(asOf: CivilDate("2026-10-10")).publish())
+    try await shop.expectDataFigures(set, through: "2026-10-10", isLast: false)
+    let months = try set.csv("revenue_months").filter { $0["business_month"] == "2026-10-01" }
+    let soFar = Dictionary(uniqueKeysWithValues: months.map { ($0["currency"] ?? "", ExactDecimal($0["net"] ?? "")) })
+    for row in try set.csv("revenue_month_to_date") where row["net"]?.isEmpty == false {
+      #expect(soFar[row["currency"] ?? ""] == ExactDecimal(row["net"] ?? ""), "\(row)")
+    }
+    let words = "Data of later days than 10 Oct 2026 are loaded: "
+    for file in ["index.html", "revenue.html", "customers.html", "summary.txt"] {
+      #expect(try set.text(file).contains(words), "\(file)")
+    }
+    for (report, section) in [
+      ("revenue", "Best-selling products"), ("revenue", "Restated months"), ("customers", "How much depends on a few"),
+      ("customers", "Segments"),
+    ] {
+      let lead = try set.section(report, section)["lead"] as? String
+      #expect(lead?.hasPrefix("As of the last load, not of 10 Oct 2026") == true, "\(section)")
+    }
+    #expect(try set.section("customers", "By country")["lead"] == nil)
+    let newest = try String(contentsOfFile: "\(shop.project.output)/2026-11-20/customers.html", encoding: .utf8)
+    #expect(!newest.contains("As of the last load") && !newest.contains("Data of later days"))
   }
 
   private func expectReconciled(_ set: ReadSet, _ shop: SampleShop, _ byCurrency: [String: ExactDecimal]) async throws {

@@ -68,6 +68,29 @@ private func inNewYork<R>(_ body: () throws -> R) throws -> R {
     #expect(SheetCell(figures[2], format: .plain, currency: nil).value == .text(huge))
   }
 
+  /// A spreadsheet takes what begins with a sign for a formula, also a day before the year 0.
+  @Test func onlyNumbersBeginWithASignInCSV() throws {
+    let old = CivilDate(daysSince1970: -2_440_550)
+    let data = try Dataset(
+      names: ["a", "b", "c"],
+      rows: [[.date(old), .clock(Moment(microsecondsSince1970: -210_866_803_200_000_000)), .number(-1)]], described: [],
+      shown: 9, csvPath: "data/x.csv")
+    let line = try #require(String(decoding: data.csv, as: UTF8.self).split(separator: "\n").last)
+    let fields = line.split(separator: ",")
+    #expect(fields.count == 3 && fields[0].hasPrefix("'-") && fields[1].hasPrefix("'-") && fields[2] == "-1", "\(line)")
+  }
+
+  @Test func pointInTimeIsWrittenWithTheDateOfTheProject() {
+    FigureNotation.$current.withValue(FigureNotation(datePattern: "dd.MM.yyyy")) {
+      #expect(CellFormat.text.text(.moment(night)) == "21.11.2026 05:30")
+      #expect(CellFormat.text.text(.clock(night)) == "21.11.2026 05:30")
+      #expect(WorkbookRendering.dateCode == "dd.mm.yyyy")
+    }
+    FigureNotation.$current.withValue(FigureNotation(datePattern: "MM/dd/yyyy")) {
+      #expect(WorkbookRendering.dateCode == "mm\\/dd\\/yyyy")
+    }
+  }
+
   /// A total with a part that no exact decimal holds is unknown, not the total of the others.
   @Test func totalOfANumberTooLongIsUnknown() throws {
     let column = ColumnFormat(

@@ -240,6 +240,39 @@ import Views
     }
   }
 
+  /// One row is told apart by nothing; its amount is still not the one that it was in another currency.
+  @Test(arguments: [", \"currency\": \"unit\"", ""])
+  func amountsOfTwoCurrenciesAreNeverComparedWithEachOther(named: String) throws {
+    let column = named.isEmpty ? "currency" : "unit"
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      let day = CivilDate(daysSince1970: 20_000)
+      func set(_ date: CivilDate, _ row: String) throws -> PublishedSet {
+        let json = """
+          {"reports": [{"name": "r", "sections": [{"title": "T", "csv": "data/t.csv", "columns": [
+            {"name": "customer_id", "format": "identifier"}, {"name": "\(column)", "format": "text"},
+            {"name": "total", "format": "money"\(named)}]}]}]}
+          """
+        let files = [
+          ("report.json", Array(json.utf8)), ("data/t.csv", Array("customer_id,\(column),total\n\(row)\n".utf8)),
+        ]
+        let manifest = SetManifest(
+          project: "p", asOf: date.description, state: "COMPLETE", runID: "r", generatedAt: "g", reports: [],
+          files: files.map { .init(path: $0.0, bytes: $0.1.count, sha256: ContentHash.sha256($0.1)) })
+        _ = try folder.publishNewest(
+          files.map { ($0.0, .bytes($0.1)) } + [(SetManifest.fileName, .bytes(manifest.json))], asOf: date,
+          replacing: nil)
+        return try #require(PublishedSets(output: folder.path).set(for: date))
+      }
+      let one = try set(day, "7,USD,999.00")
+      let other = try SetComparison(from: one, to: set(day.adding(days: 1), "7,JPY,150000.00")).changes
+      #expect(other.map(\.kind) == [.added, .removed] && other.allSatisfy { $0.delta == nil })
+      #expect(other.map(\.row) == [["\(column) JPY"], ["\(column) USD"]])
+      let same = try SetComparison(from: one, to: set(day.adding(days: 2), "7,USD,1000.00")).changes
+      #expect(same.map(\.delta) == ["1.00"])
+    }
+  }
+
   @Test func whatChangedBetweenTwoSetsIsTold() async throws {
     try await inFilledShop(customers: 8) { shop, _ in
       _ = try await shop.publisher().publish()

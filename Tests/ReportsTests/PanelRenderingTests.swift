@@ -70,6 +70,23 @@ private func text(_ block: ContentBlock) -> String {
     #expect(json.contains("October, JPY: From 1,000 JPY") && json.contains("\"chart\""))
   }
 
+  /// Steps in two currencies would be added up.
+  @Test func rowOfTwoCurrenciesIsNoWaterfall() throws {
+    let data = try Dataset(
+      names: ["month", "c1", "c2", "opening", "new", "churn", "closing"],
+      rows: [
+        [.text("a"), .text("USD"), .text("JPY"), number("10"), number("5"), number("0"), number("15")],
+        [.text("b"), .text("USD"), .text("USD"), number("10"), number("5"), number("0"), number("15")],
+      ],
+      described: [
+        ColumnFormat(column: "opening", kind: .money(currencyColumn: "c1")),
+        ColumnFormat(column: "new", kind: .money(currencyColumn: "c2")),
+      ], shown: 100, csvPath: "data/bridge.csv")
+    guard case .panels(let panels, let note) = try block(waterfall, data).body else { return }
+    #expect(panels.map(\.name) == ["b"])
+    #expect(note == "Not drawn: 1 of 2, whose steps would add amounts in JPY, USD.")
+  }
+
   @Test func moreRowsThanPicturesAreSaid() throws {
     let data = try bridge((0..<9).map { ["m\($0)", "EUR", "1", "1", "0", "2"] })
     guard case .panels(let panels, let note) = try block(waterfall, data).body else { return }

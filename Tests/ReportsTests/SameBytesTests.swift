@@ -63,12 +63,16 @@ private let words = """
         Issue.record("\(name): \(difference.map { "\($0.0.prefix(300)) / \($0.1.prefix(300))" } ?? "")")
       }
       for name in Self.golden {
-        // The style is that of every page, which RenderingTests hold.
-        let page = String(decoding: try #require(one[name]), as: UTF8.self)
-        let start = try #require(page.firstRange(of: "<style>")).upperBound
-        let end = try #require(page.firstRange(of: "</style>")).lowerBound
-        try expectGolden(Array((page[..<start] + page[end...]).utf8), "Night/\(name)")
+        try expectGolden(try page(name, of: one), "Night/\(name)")
       }
+      let json = Self.excerpt(
+        of: try #require(one["report.json"]), dividedBy: "\n    {\n",
+        keeping: [#""name": "plain""#, #""name": "data-quality""#])
+      try expectGolden(json, "Night/report.json")
+      let views = Self.excerpt(
+        of: try page("definitions/all.views.html", of: one), dividedBy: "\n<section",
+        keeping: ["id=\"words\"", "id=\"revenue_concentration\""])
+      try expectGolden(views, "Night/definitions/all.views.html")
       // What a file is depends on the libraries that compress the workbook, and on the folder that the summary names.
       let manifest = String(decoding: try #require(one[SetManifest.fileName]), as: UTF8.self)
       let shape = manifest.replacing(/"bytes": [0-9]+, "sha256": "[0-9a-f]+"/, with: #""bytes": 0, "sha256": """#)
@@ -81,6 +85,22 @@ private let words = """
   private static let golden = [
     "index.html", "reconciliation.html", "data-quality.html", "run.html", "definitions/plain.html",
   ]
+
+  /// A text without the parts that hold none of some words: its head and the parts that do, so that a change of what is
+  /// shipped, whose figures ContentsTests compare with SQL, is no change of its form.
+  private static func excerpt(of bytes: [UInt8], dividedBy mark: String, keeping words: [String]) -> [UInt8] {
+    let parts = String(decoding: bytes, as: UTF8.self).components(separatedBy: mark)
+    let kept = parts.prefix(1) + parts.dropFirst().filter { part in words.contains { part.contains($0) } }
+    return Array(kept.joined(separator: mark).utf8)
+  }
+
+  /// A page without its style, which is that of every page and which RenderingTests hold.
+  private func page(_ name: String, of files: [String: [UInt8]]) throws -> [UInt8] {
+    let page = String(decoding: try #require(files[name]), as: UTF8.self)
+    let start = try #require(page.firstRange(of: "<style>")).upperBound
+    let end = try #require(page.firstRange(of: "</style>")).lowerBound
+    return Array((page[..<start] + page[end...]).utf8)
+  }
 
   private static func withoutFingerprints(_ manifest: [UInt8]) -> [UInt8] {
     Array(String(decoding: manifest, as: UTF8.self).replacing(/"fingerprint": "[0-9a-f]*"/, with: "").utf8)

@@ -73,6 +73,66 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     #expect(data.rows.count == 20_000 && data.rows.allSatisfy { $0[1] == day(1) })
   }
 
+  @Test func tableBesideAChartHasTheNewestDaysAndTheFirstNames() throws {
+    let days = (0..<100).reversed().map { [day($0), .text("EUR"), .number(ExactDecimal($0))] }
+    let dated = try block(bars(.bar), try dataset(["day", "currency", "net"], days, for: bars(.bar)))
+    #expect(dated.dataset?.rows.count == 60 && dated.dataset?.rows.last?[1] == day(40))
+    let names = (0..<100).map { [Figure.text("n\($0)"), .text("EUR"), .number(ExactDecimal(100 - $0))] }
+    let named = try block(bars(.bar), try dataset(["day", "currency", "net"], names, for: bars(.bar)))
+    #expect(named.dataset?.rows.count == 60 && named.dataset?.rows.first?[1] == .text("n0"))
+  }
+
+  /// No series holds amounts of two currencies, and each is written with the decimals that its currency has.
+  @Test func amountsOfTwoCurrenciesAreSeriesOfTheirOwn() throws {
+    func chart(_ rows: [[Figure]], _ kind: ReportSection.Kind) throws -> Chart? {
+      guard
+        case .chart(let chart, _, nil) = try block(
+          kind, try dataset(["day", "currency", "what", "net"], rows, for: kind)
+        ).body
+      else { return nil }
+      return chart
+    }
+    func row(_ number: Int, _ currency: String, _ net: String) throws -> [Figure] {
+      [day(number), .text(currency), .text("A"), .number(try #require(ExactDecimal(net)))]
+    }
+    let mixed = [try row(0, "KWD", "10.125"), try row(0, "JPY", "6000"), try row(1, "JPY", "7000")]
+    let several = try #require(try chart(mixed, bars(.line)))
+    #expect(several.series.map(\.name) == ["JPY", "KWD"] && several.unit.isEmpty)
+    #expect(several.finding.contains("7,000 on ") && several.finding.contains("KWD: 10.125, "), "\(several.finding)")
+    let divided = try #require(try chart(mixed, bars(.bar, series: "what")))
+    #expect(divided.series.map(\.name) == ["A, JPY", "A, KWD"])
+    // One currency is the unit of all, with its decimals.
+    let one = try #require(try chart([try row(0, "KWD", "10.125"), try row(1, "KWD", "20.333")], bars(.line)))
+    #expect(
+      one.series.map(\.name) == [""] && one.unit == "KWD" && one.finding.contains("20.333 KWD on "), "\(one.finding)")
+  }
+
+  @Test func figuresThatCannotBeDrawnAreCounted() throws {
+    let rows: [[Figure]] = [
+      [day(0), .text("EUR"), .number(1)], [day(1), .text("EUR"), .numeral("NaN")],
+      [day(2), .text("EUR"), .numeral("1" + String(repeating: "0", count: 40))], [day(3), .text("EUR"), .missing],
+    ]
+    guard
+      case .chart(_, _, let note) = try block(
+        bars(.line), try dataset(["day", "currency", "net"], rows, for: bars(.line))
+      ).body
+    else { return }
+    #expect(
+      note == "2 figures are left out: infinite, no number, or of more than 38 digits; all in data/x.csv.",
+      "\(note ?? "")")
+    let moves = ReportSection.Kind.moves(MovesDefinition(now: "net", before: "before", against: "last year"))
+    let data = try Dataset(
+      names: ["what", "net", "before"], rows: [[.text("a"), .number(5), .numeral("Infinity")]], described: [], shown: 9,
+      csvPath: "data/x.csv")
+    guard case .words(let sentences, _) = try block(moves, data).body else { return }
+    #expect(sentences == ["a: net is 5, against Infinity in last year; the two cannot be compared exactly."])
+    let tiles = try Dataset(
+      names: ["net", "net_prior_month"], rows: [[.numeral("NaN"), .number(3)]], described: [], shown: 9,
+      csvPath: "data/x.csv")
+    guard case .tiles(let groups) = try block(.kpi, tiles).body else { return }
+    #expect(groups[0].tiles[0].comparisons.map(\.words) == ["n/m"] && groups[0].tiles[0].value == "NaN")
+  }
+
   @Test func amountsOfTwoCurrenciesAreNeverStacked() throws {
     func rows(_ currency: String) -> [[Figure]] {
       [
@@ -140,6 +200,32 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     let length = try #require(shown.first.flatMap { Int($0.replacing(",", with: "")) })
     #expect(text.matches(of: /<tr><th scope="row"/).count == 40 + 2 * length)
     #expect(!text.contains("of 40;"))
+  }
+
+  @Test func picturesWordsAndTilesGiveWayWhereAPageWouldBeTooLarge() throws {
+    let points = (0..<240).flatMap { number in
+      (0..<6).map { [day(number), .text("S\($0)"), Figure.number(ExactDecimal(number * 7 + $0))] }
+    }
+    let data = try Dataset(
+      names: ["day", "series", "net"], rows: points, described: [], shown: 20_000, csvPath: "data/x.csv")
+    let line = section(.chart(ChartDefinition(type: .line, x: "day", y: ["net"], series: "series")))
+    let rendering = SectionRendering(report: definition("sales"))
+    let charts = try (0..<25).map { try rendering.block(line, index: $0, dataset: data) }
+    let figures = (0..<200).map { [Figure.text("\($0)")] + (0..<40).map { .number(ExactDecimal($0)) } }
+    let tiles = try block(
+      .kpi,
+      try Dataset(
+        names: ["name"] + (0..<40).map { "c\($0)" }, rows: figures, described: [], shown: 200, csvPath: "data/t.csv"))
+    let words = ContentBlock(title: "Long", body: .words([String(repeating: "<", count: 1_000_000)], isNote: false))
+    let content = ReportContent(
+      name: "hostile", title: "x", description: "", blocks: charts + [tiles, words])
+    let page = PageLayout(context: HostilePages.context).page(content)
+    #expect(page.count <= 2_000_000 && page.count > 1_000_000, "\(page.count)")
+    let text = String(decoding: page, as: UTF8.self)
+    #expect(markupDefect(text) == nil)
+    let drawn = text.matches(of: /<svg [^>]*class="chart"/).count
+    #expect(drawn > 0 && drawn + text.matches(of: /Not drawn: the page would be larger than 2 MB/).count == 25)
+    #expect(text.contains("Cut: the page would be larger than 2 MB; the definition has it whole."))
   }
 
   @Test func largeFiguresAndSentencesAreNotMoreThanOneReads() {

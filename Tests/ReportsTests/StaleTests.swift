@@ -67,7 +67,7 @@ private func contents(_ path: String) throws -> [String: Data] {
       #expect(index.hasPrefix("<html><body>\n<main class=\"x\"><div class=\"banner draft stale\""))
       #expect(try directory.read("latest/sales.html").contains("STALE"))
       #expect(
-        try directory.read("latest/summary.txt") == "STALE. \(sentence)\n\nacme: 20 Nov 2026 – COMPLETE\n\nNet: 1\n")
+        try directory.read("latest/summary.txt") == "STALE. \(sentence)\n\nacme: 20 Nov 2026 – STALE\n\nNet: 1\n")
       let json =
         try JSONSerialization.jsonObject(with: Data(directory.read("latest/report.json").utf8)) as? [String: Any]
       #expect(json?["state"] as? String == "STALE")
@@ -104,6 +104,30 @@ private func contents(_ path: String) throws -> [String: Data] {
       try folder.removeMark(from: day)
       #expect(try contents(folder.directory(for: day)) == before)
     }
+  }
+
+  /// A night that failed may have been the second of its date.
+  @Test func figuresOfTheNightThatFailedAreFromBeforeIt() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder)
+      _ = try mark(folder, day)
+      let text = try directory.read("latest/index.html")
+      #expect(text.contains("these are still the figures from before; to mend it type: "), "\(text)")
+    }
+  }
+
+  @Test func markOfAFailedNightIsGolden() throws {
+    let mark = StaleMark(
+      since: "2026-11-21 04:15", failedAsOf: "2026-11-21", failedAt: "2026-11-22 04:15", runID: "r2",
+      reason: "ingest orders: \"x\" <y> is no decimal", next: "daybook rejects list --feed orders", was: "COMPLETE",
+      files: [])
+    let marked = try files.map { path, text in
+      guard StaleMark.isMarked(path) else { return "\(path)\n\(text)" }
+      return try "\(path)\n"
+        + String(decoding: #require(mark.written(into: Array(text.utf8), path: path, asOf: day)), as: UTF8.self)
+    }
+    try expectGolden(Array(marked.joined(separator: "\n").utf8), "stale.txt")
   }
 
   @Test func whatFailedIsOnlyText() throws {

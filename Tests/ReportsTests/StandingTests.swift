@@ -90,6 +90,11 @@ import Views
       let error = await #expect(throws: ReportError.self) { try await publisher.publish() }
       let text = error?.description ?? ""
       #expect(text.contains("product_revenue keeps its amounts by currency, and revenue would be added up over all"))
+      // Shown without its cents it is an amount all the same.
+      wrong.reports[report].sections[section].columns[0].kind = .integer
+      let whole = shop.publisher(project: wrong)
+      let same = await #expect(throws: ReportError.self) { try await whole.publish() }
+      #expect(same?.description == text)
 
       // Of two columns of one name a file for programs would hold one.
       wrong.reports[report].sections[section].source = .query("select 1 as a, 2 as a")

@@ -68,11 +68,11 @@ import Testing
   }
 
   @Test func formatsAreExcelsOwnCodes() {
-    #expect(NumberFormat.money(decimals: 2).code == "#,##0.00_);[Red](#,##0.00)")
-    #expect(NumberFormat.money(decimals: 0).code == "#,##0_);[Red](#,##0)")
-    #expect(NumberFormat.money(decimals: 3).code == "#,##0.000_);[Red](#,##0.000)")
-    #expect(NumberFormat.percent(1).code == "#,##0.0%_);[Red](#,##0.0%)")
-    #expect(NumberFormat.decimal(40).code.utf8.count < 128)
+    #expect(NumberFormat.money(decimals: 2).code(date: "") == "#,##0.00_);[Red](#,##0.00)")
+    #expect(NumberFormat.money(decimals: 0).code(date: "") == "#,##0_);[Red](#,##0)")
+    #expect(NumberFormat.money(decimals: 3).code(date: "") == "#,##0.000_);[Red](#,##0.000)")
+    #expect(NumberFormat.percent(1).code(date: "") == "#,##0.0%_);[Red](#,##0.0%)")
+    #expect(NumberFormat.decimal(40).code(date: "").utf8.count < 128)
   }
 
   @Test func cellsAreNamed() {

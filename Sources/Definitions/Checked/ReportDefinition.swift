@@ -57,6 +57,13 @@ public struct ReportDefinition: Sendable {
   /// Pages that every published set has beside its reports, in their order; no report may take their names.
   public static let builtInPages = ["index", "reconciliation", "data-quality", "run"]
 
+  /// Tables that every published set has beside those of its reports; no section may call its own so.
+  public static let builtInFiles: Set<String> = [
+    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
+    "feeds", "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
+    "refused_files", "check_outcomes", "check_examples",
+  ]
+
   /// The report's name, and its file's: lower-case letters, digits, `_` and `-`.
   public var name: String
   /// The heading.

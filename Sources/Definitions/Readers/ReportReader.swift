@@ -152,6 +152,12 @@ struct ReportReader {
     if kind == "chart" { checkStacking(reader, draft.section) }
     draft.section.top = reader.integer("top", in: 1...100_000)
     draft.section.csv = reader.identifier("csv", .label)
+    if let csv = draft.section.csv, ReportDefinition.builtInFiles.contains(csv) {
+      findings.error(
+        "reserved_name", at: reader.position(of: "csv"),
+        "a csv cannot be called \"\(csv)\": every published set has a file of that name",
+        fix: "give it another name, such as \(csv)_of_mine")
+    }
     readOrder(reader, into: &draft)
     return draft
   }

@@ -1,0 +1,156 @@
+// The rows of a chart turned into series over one axis, and what they show in words.
+// Invariant: a series holds amounts of one currency, written with the decimals of that currency; a figure that cannot be
+// drawn is counted, never taken for a missing one.
+// Drawing them is elsewhere: the room Markup.
+
+internal import Markup
+internal import Money
+
+/// The series of a chart.
+struct ChartPoints {
+  var axis: ChartAxis
+  var series: [ChartSeries]
+  /// The one currency of all figures where no series says it, or empty.
+  var unit = ""
+  /// How figures are written where a series does not say otherwise.
+  var format: FigureFormat
+  /// How many figures have a place that another row has too; only the last is drawn.
+  var repeated = 0
+  /// How many figures no place on an axis can be found for: infinite ones, and those of very many digits.
+  var undrawn = 0
+
+  init(dataset: Dataset, x: Int, ys: [Int], by: Int?) {
+    var positions: [Figure: Int] = [:]
+    var order: [Figure] = []
+    for row in dataset.rows where positions[row[x]] == nil && row[x] != .missing {
+      positions[row[x]] = order.count
+      order.append(row[x])
+    }
+    let dates = order.compactMap(\.day)
+    if dates.count == order.count, !order.isEmpty {
+      let sorted = order.indices.sorted { dates[$0] < dates[$1] }
+      for (place, index) in sorted.enumerated() { positions[order[index]] = place }
+      let ascending = sorted.map { dates[$0] }
+      axis = ascending.count > 1 && ascending.allSatisfy { $0.day == 1 } ? .months(ascending) : .days(ascending)
+    } else {
+      axis = .categories(order.map { dataset.columns[x].format.name($0) })
+    }
+    let names = SeriesNames(dataset: dataset, figures: ys, by: by)
+    var found: [String] = []
+    var values: [String: [ExactDecimal?]] = [:]
+    var currencies: [String: String] = [:]
+    for row in dataset.rows {
+      guard let place = positions[row[x]] else { continue }
+      for y in ys {
+        let name = names.name(of: y, in: row)
+        if values[name] == nil {
+          found.append(name)
+          values[name] = Array(repeating: nil, count: order.count)
+          currencies[name] = dataset.currency(of: y, in: row)
+        }
+        if values[name]?[place] != nil { repeated += 1 }
+        if case .numeral = row[y] { undrawn += 1 }
+        values[name]?[place] = row[y].number
+      }
+    }
+    // By name, so that a currency has the same colour in every chart of a page.
+    if by != nil || names.tellsCurrency { found.sort() }
+    let kind = dataset.columns[ys.first ?? x].format
+    let common = kind.figureFormat(currency: names.only)
+    format = common
+    unit = names.isNamedByCurrency ? "" : names.only ?? ""
+    series = found.map { name in
+      let own = kind.figureFormat(currency: currencies[name] ?? names.only)
+      return ChartSeries(name: name, values: values[name] ?? [], format: own == common ? nil : own)
+    }
+  }
+
+  /// Keeps the series with the largest totals; a sentence says so when any had to go. Nothing is added up into an
+  /// "other", because series may be currencies.
+  mutating func keepLargest(_ limit: Int, csv: String) -> String? {
+    guard series.count > limit else { return nil }
+    func size(_ series: ChartSeries) -> ExactDecimal {
+      series.values.compactMap { $0 }.reduce(.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
+    }
+    let sizes = series.map(size)
+    let kept = Set(series.indices.sorted { sizes[$0] > sizes[$1] }.prefix(limit))
+    let note = "The \(limit) largest of \(series.count) series are drawn; all in \(csv)."
+    series = series.indices.filter(kept.contains).map { series[$0] }
+    return note
+  }
+
+  /// That figures are left out of a picture because no place can be found for them; nil when none is.
+  static func undrawnNote(_ count: Int, csv: String) -> String? {
+    count == 0
+      ? nil
+      : "\(FigureFormat.integer.spelled(ExactDecimal(count))) \(count == 1 ? "figure is" : "figures are") left out: "
+        + "infinite, no number, or of more than 38 digits; all in \(csv)."
+  }
+}
+
+/// What the rows of a picture belong to, so that no series and no map holds amounts of two currencies.
+struct SeriesNames {
+  /// Whether names say the currency beside what the definition divides by.
+  let tellsCurrency: Bool
+  /// Whether the definition divides by the currency itself.
+  let isNamedByCurrency: Bool
+  /// The currency of all figures, when there is one.
+  let only: String?
+  private let dataset: Dataset
+  private let by: Int?
+  private let areSeveral: Bool
+
+  init(dataset: Dataset, figures: [Int], by: Int?) {
+    self.dataset = dataset
+    self.by = by
+    areSeveral = by == nil && figures.count > 1
+    let currencies = Set(dataset.rows.flatMap { row in figures.map { dataset.currency(of: $0, in: row) ?? "" } })
+    only = currencies.count == 1 ? currencies.first.flatMap { $0.isEmpty ? nil : $0 } : nil
+    isNamedByCurrency = by != nil && figures.allSatisfy { dataset.columns[$0].format.currencyColumn == by }
+    tellsCurrency = currencies.count > 1 && !isNamedByCurrency
+  }
+
+  func name(of figure: Int, in row: [Figure]) -> String {
+    var parts: [String] = []
+    if let by { parts.append(dataset.text(row, by)) } else if areSeveral { parts.append(dataset.columns[figure].label) }
+    if tellsCurrency { parts.append(dataset.currency(of: figure, in: row) ?? "no currency") }
+    return parts.joined(separator: ", ")
+  }
+}
+
+/// What a chart shows, in a sentence or two for each series.
+struct ChartFinding {
+  let axis: ChartAxis
+  let series: [ChartSeries]
+  let format: FigureFormat
+  let unit: String
+
+  var text: String {
+    let sentences = series.prefix(3).compactMap(sentence)
+    if sentences.isEmpty { return "No data." }
+    let rest = series.count - 3
+    return (sentences + (rest > 0 ? ["\(rest) more series."] : [])).joined(separator: " ")
+  }
+
+  private func label(_ index: Int) -> String { isolated(shortened(axis.label(index), to: 60)) }
+
+  private func sentence(_ series: ChartSeries) -> String? {
+    func figure(_ value: ExactDecimal) -> String {
+      (series.format ?? format).spelled(value) + (unit.isEmpty ? "" : " \(unit)")
+    }
+    let present = series.values.indices.compactMap { index in series.values[index].map { (index, $0) } }
+    guard let last = present.last, let high = present.max(by: { $0.1 < $1.1 }),
+      let low = present.min(by: { $0.1 < $1.1 })
+    else { return nil }
+    let name = series.name.isEmpty ? "" : "\(isolated(shortened(series.name, to: 60))): "
+    if present.count == 1 { return "\(name)\(figure(last.1)), \(label(last.0))." }
+    if low.1 == high.1 { return "\(name)\(figure(last.1)) throughout." }
+    if case .categories = axis {
+      return "\(name.isEmpty ? "Highest" : name + "highest") \(label(high.0)) with \(figure(high.1)), "
+        + "lowest \(label(low.0)) with \(figure(low.1))."
+    }
+    let on = if case .days = axis { "on" } else { "in" }
+    return "\(name)\(figure(last.1)) \(on) \(axis.label(last.0)); highest \(figure(high.1)) (\(axis.label(high.0))), "
+      + "lowest \(figure(low.1)) (\(axis.label(low.0)))."
+  }
+}
