@@ -38,6 +38,8 @@ enum Figure: Sendable, Hashable {
     case .text(let text), .json(let text): self = .text(text)
     case .date(Int32.max), .timestamp(Int64.max), .timestamptz(Int64.max): self = .text("infinity")
     case .date(Int32.min), .timestamp(Int64.min), .timestamptz(Int64.min): self = .text("-infinity")
+    // What the server holds beyond this is decoded as this: no day that nobody wrote is shown for it.
+    case .timestamp(Int64.max - 1), .timestamptz(Int64.max - 1): self = .text("after 294247-01-10")
     case .date(let days): self = .date(CivilDate(daysSince1970: Int(days)))
     case .timestamp(let microseconds): self = .clock(Moment(microsecondsSince1970: microseconds))
     case .timestamptz(let microseconds): self = .moment(Moment(microsecondsSince1970: microseconds))

@@ -67,12 +67,15 @@ struct MoveSentences {
     let format = column.format.figureFormat(currency: currency)
     let unit = currency.map { " \($0)" } ?? ""
     let head = "\(subject(row)): \(Self.lowered(column.label))"
-    if row[now].isUncountable || row[before].isUncountable {
-      func said(_ figure: Figure) -> String {
-        figure == .missing ? "no figure" : "\(figure.number.map(format.spelled) ?? figure.plainText)\(unit)"
+    let foreign = dataset.currency(of: before, in: row).flatMap { $0 == currency ? nil : $0 }
+    if foreign != nil || row[now].isUncountable || row[before].isUncountable {
+      func said(_ figure: Figure, in currency: String?) -> String {
+        let format = column.format.figureFormat(currency: currency)
+        let unit = currency.map { " \($0)" } ?? ""
+        return figure == .missing ? "no figure" : "\(figure.number.map(format.spelled) ?? figure.plainText)\(unit)"
       }
-      return "\(head) is \(said(row[now])), against \(said(row[before])) in \(definition.against); the two cannot be "
-        + "compared exactly."
+      return "\(head) is \(said(row[now], in: currency)), against \(said(row[before], in: foreign ?? currency)) in "
+        + "\(definition.against); the two cannot be compared exactly."
     }
     guard let value = row[now].number else { return "\(head) has no figure." }
     guard let base = row[before].number else {

@@ -85,9 +85,14 @@ public struct PublishedSet: Sendable {
   public var pages: [Page] {
     manifest.reports.map { report in
       Page(
-        name: report.name, path: "\(directory)/\(report.files.first ?? "\(report.name).html")",
+        name: report.name, path: "\(directory)/\(Self.mainFile(report))",
         renderedAt: report.renderedAt, runID: report.runID)
     }
+  }
+
+  /// Its page, or where it has none the first of its files that is not about its definition.
+  private static func mainFile(_ report: SetManifest.Report) -> String {
+    report.files.first { !$0.hasPrefix("definitions/") } ?? report.files.first ?? "\(report.name).html"
   }
 
   /// The names and titles of the pages that a project's set has.

@@ -117,12 +117,17 @@ struct SectionRendering {
         let change = FigureChange(
           from: row[other].number, to: row[index].number, format: column.format, currency: currency,
           better: column.better)
+        // Of two currencies one is said, and nothing is reckoned.
+        let foreign = dataset.currency(of: other, in: row).flatMap { $0 == currency ? nil : $0 }
+        let format = column.format.figureFormat(currency: foreign ?? currency)
+        let base = row[other].number.map(format.spelled) ?? row[other].plainText
+        if foreign != nil || row[index].isUncountable || row[other].isUncountable {
+          return Tile.Comparison(
+            label: dataset.columns[other].label, base: base + (foreign.map { " \($0)" } ?? ""), change: .notMeaningful)
+        }
         return Tile.Comparison(
-          label: dataset.columns[other].label,
-          base: row[other].number.map { column.format.figureFormat(currency: currency).spelled($0) }
-            ?? row[other].plainText,
-          change: row[index].isUncountable || row[other].isUncountable ? .notMeaningful : change.ratio,
-          delta: change.delta, judgement: change.judgement)
+          label: dataset.columns[other].label, base: base, change: change.ratio, delta: change.delta,
+          judgement: change.judgement)
       },
       sparkline: lines.first { dataset.owner(ofSparkline: $0) == index }.flatMap { dataset.sparkline(row, $0) })
   }

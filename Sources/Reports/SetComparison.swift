@@ -80,7 +80,9 @@ public struct SetComparison: Sendable {
   private static let figureFormats = Set(
     [CellFormat.money(currencyColumn: nil), .integer, .percent, .plain].map(\.name))
 
-  private static func changes(in section: SetDocument.Section, from old: SectionRows, to new: SectionRows) -> [Change] {
+  private static func changes(in known: SetDocument.Section, from old: SectionRows, to new: SectionRows) -> [Change] {
+    var section = known
+    if section.columns.isEmpty { section.columns = new.columns.map { SetDocument.Column(name: $0, format: "") } }
     let key = SectionRows.key(of: section, old, new)
     // Digits that name something are no figures: "007" is not "7".
     let figures = Set(section.columns.filter { Self.figureFormats.contains($0.format) }.map(\.name))
@@ -160,6 +162,7 @@ private struct SetDocument {
   struct Section {
     var place: Place
     var csv: String
+    /// None where no file says what they are.
     var columns: [Column]
 
     var title: String { place.title }
@@ -205,7 +208,14 @@ private struct SetDocument {
     }
     let told = Set(document.reports.map(\.name))
     for report in set.manifest.reports where !told.contains(report.name) {
-      withoutFile.append("\(report.name) has no JSON among its outputs and is not compared")
+      // Its files hold all rows, though nothing says what their columns are.
+      let files = report.files.filter { $0.hasSuffix(".csv") }
+      if files.isEmpty {
+        withoutFile.append("\(report.name) has neither JSON nor CSV among its outputs and is not compared")
+      }
+      sections += files.map { csv in
+        Section(place: Place(report: report.name, title: csv, number: 1), csv: csv, columns: [])
+      }
     }
   }
 }
@@ -249,8 +259,10 @@ private struct SectionRows {
       .sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element.name)
     // Where names do not tell rows apart a figure has to, such as "the best 10%": the leftmost first.
     let figures = section.columns.map(\.name).filter { !names.contains($0) }
-    let amounts = section.columns.filter { $0.format == CellFormat.money(currencyColumn: nil).name }
-    // A set that was published before its files said which column it is had it under this name.
+    let amounts = section.columns.filter {
+      $0.format == CellFormat.money(currencyColumn: nil).name || $0.format.isEmpty
+    }
+    // Where no file says which column it is it has this name.
     var key = Set(amounts.map { $0.currency ?? FigureTie.currency }).sorted()
     for name in names + figures where !key.contains(name) {
       if !(old.isUnique(by: key) && new.isUnique(by: key)) { key.append(name) }

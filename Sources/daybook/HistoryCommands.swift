@@ -80,7 +80,7 @@ struct StatusCommand: Verb {
       let object: JSONValue = [
         "project": .string(project.name), "running": .bool(isRunning),
         "last_run": runs.first.map(RunText.json) ?? .null, "last_success": lastGood.map(RunText.json) ?? .null,
-        "open_failure": open.map(RunText.json) ?? .null, "next": .optional(next),
+        "open_failure": open.map(RunText.json) ?? .null, "next": .optional(next ?? newest?.next),
         "published": published.date.map { .string($0) } ?? .null, "stale": .optional(staleness),
         "feeds": .array(
           project.feeds.map { feed in

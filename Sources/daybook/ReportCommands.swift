@@ -236,6 +236,7 @@ extension PublishedSets {
       notes: [known.isEmpty ? "nothing is published yet" : "published are \(known.count > 10 ? "… " : "")\(all)"],
       fix: isDamaged
         ? "daybook report --force --as-of \(date?.description ?? word)\(options)"
-        : known.isEmpty ? "daybook report\(options)" : "name one of them, or latest")
+        : known.isEmpty
+          ? "daybook report\(options)" : word == "latest" ? "name one of them" : "name one of them, or latest")
   }
 }

@@ -267,6 +267,27 @@ extension GoldenCase {
           first at Jobs/reports/money.yaml:6:5
         """),
     GoldenCase(
+      name: "two reports that write one csv",
+      files: [
+        "Jobs/reports/money.yaml": """
+        report: money
+        title: Money
+        sections: [{ table: A, view: payments, csv: a }]
+
+        """,
+        "Jobs/reports/owed.yaml": """
+        report: owed
+        title: Owed
+        sections: [{ table: A, view: payments, csv: a }]
+
+        """,
+      ],
+      says: """
+        error: Jobs/reports/owed.yaml:3:12: two reports write the csv "a"
+          first at Jobs/reports/money.yaml:3:12
+          fix: give one of them another name
+        """),
+    GoldenCase(
       name: "movements, promises and outputs that cannot be",
       files: [
         "Jobs/reports/money.yaml": """

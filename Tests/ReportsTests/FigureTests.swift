@@ -117,6 +117,7 @@ private func inNewYork<R>(_ body: () throws -> R) throws -> R {
     // Programs read the moment itself.
     #expect(figure.plainText == "2026-11-21T05:30:00.000Z" && clock.plainText == "2026-11-21T05:30:00.000")
     #expect(Figure(.timestamptz(microsecondsSince1970: .max)) == .text("infinity"))
+    #expect(Figure(.timestamp(microsecondsSince1970: .max - 1)) == .text("after 294247-01-10"))
     // To the microsecond, as the server has it.
     let later = night.microsecondsSince1970 + 123_045
     #expect(Figure(.timestamptz(microsecondsSince1970: later)).plainText == "2026-11-21T05:30:00.123045Z")

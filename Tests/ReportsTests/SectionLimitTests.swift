@@ -133,6 +133,22 @@ private func dataset(_ names: [String], _ rows: [[Figure]], for kind: ReportSect
     #expect(groups[0].tiles[0].comparisons.map(\.words) == ["n/m"] && groups[0].tiles[0].value == "NaN")
   }
 
+  @Test func amountsOfTwoCurrenciesAreNeverComparedInTilesAndSentences() throws {
+    let data = try Dataset(
+      names: ["what", "net", "c", "net_last", "d"],
+      rows: [[.text("a"), .number(5), .text("USD"), .number(3), .text("JPY")]],
+      described: [
+        ColumnFormat(column: "net", kind: .money(currencyColumn: "c")),
+        ColumnFormat(column: "net_last", kind: .money(currencyColumn: "d")),
+      ], shown: 9, csvPath: "data/x.csv")
+    guard case .tiles(let groups) = try block(.kpi, data).body else { return }
+    let comparison = try #require(groups[0].tiles[0].comparisons.first)
+    #expect(comparison.words == "n/m" && comparison.delta.isEmpty && comparison.base == "3 JPY")
+    let moves = ReportSection.Kind.moves(MovesDefinition(now: "net", before: "net_last", against: "May"))
+    guard case .words(let sentences, _) = try block(moves, data).body else { return }
+    #expect(sentences.first?.contains("is 5.00 USD, against 3 JPY in May; the two cannot be compared") == true)
+  }
+
   @Test func amountsOfTwoCurrenciesAreNeverStacked() throws {
     func rows(_ currency: String) -> [[Figure]] {
       [

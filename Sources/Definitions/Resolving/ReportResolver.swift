@@ -11,12 +11,29 @@ struct ReportResolver {
 
   /// The reports, by name.
   func resolve(_ drafts: [String: ReportDraft]) -> [ReportDefinition] {
-    drafts.values.map { draft in
+    checkFileNames(drafts)
+    return drafts.values.map { draft in
       var report = draft.report
       report.sections = draft.sections.map(resolve)
       report.definitionHash = report.computedHash
       return report
     }.sorted { $0.name < $1.name }
+  }
+
+  /// Sections of one set that want one file; of one report its reader has said it.
+  private func checkFileNames(_ drafts: [String: ReportDraft]) {
+    var owners: [String: (report: String, position: SourcePosition)] = [:]
+    for (report, draft) in drafts.sorted(by: { $0.key < $1.key }) {
+      for section in draft.sections.map(\.section) {
+        guard let csv = section.csv else { continue }
+        if let owner = owners[csv], owner.report != report {
+          findings.error(
+            "duplicate_name", at: section.position, "two reports write the csv \"\(csv)\"",
+            notes: ["first at \(owner.position)"], fix: "give one of them another name")
+        }
+        owners[csv] = owners[csv] ?? (report, section.position)
+      }
+    }
   }
 
   private func resolve(_ draft: SectionDraft) -> ReportSection {
