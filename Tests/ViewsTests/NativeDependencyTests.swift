@@ -191,6 +191,31 @@ import Views
     }
   }
 
+  @Test func aCircleByWayOfAViewMadeByHandIsRefusedWithItsPath() async throws {
+    let first = Shop.native("first", "select n from by_hand", inputs: [])
+    let second = Shop.native("second", "select n + 1 as n from first", inputs: ["first"])
+    try await Shop.with(views: [first, second]) { shop in
+      try await shop.run("create view shop.by_hand as select 1::bigint as n")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("create or replace view shop.by_hand as select n from shop.second")
+      for full in [false, true] {
+        let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all, full: full) }
+        #expect(error?.diagnostic.message == "the views read each other in a circle: first → by_hand → second → first")
+        #expect(error?.view == "first")
+      }
+      #expect(try await shop.rows("select n from shop.first") == ["1"])
+      // A new definition that leaves the circle is not held back by the old one.
+      var new = shop
+      new.project.views[0] = Shop.native("first", "select 5::bigint as n", inputs: [], hash: "2")
+      let refresher = new.refresher
+      let error = await #expect(throws: ViewError.self) { try await refresher.refresh(.all) }
+      #expect(error?.description.contains("by hand: drop view by_hand") == true, "\(String(describing: error))")
+      try await shop.run("drop view shop.by_hand")
+      _ = try await refresher.refresh(.all)
+      #expect(try await shop.rows("select n from shop.second") == ["6"])
+    }
+  }
+
   @Test func viewsThatWaitForEachOtherByWayOfAViewMadeByHandAreBothRefreshed() async throws {
     // The first reads the second by its text, and the second the first by way of what is made by hand.
     let first = Shop.native("first", "select 1 as x from sales", inputs: ["second"])
