@@ -46,7 +46,7 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
       func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
       var notes = [error.sqlState.map { "SQLSTATE \($0)" }, error.detail, error.context].compactMap { $0 }.flatMap(
         lines)
-      notes.append("nothing of this view was changed; readers see its last state")
+      notes.append("nothing of this view was changed; readers see its last state, if it has one")
       return Diagnostic(
         .error, code: "view_failed", at: position, "view \(view): \(error.message)", notes: notes,
         fix: error.hint.map { lines($0).joined(separator: " ") }

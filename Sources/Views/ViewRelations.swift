@@ -277,8 +277,10 @@ enum ViewRelations {
       try await connection.execute("drop \(kind.keyword) if exists \(name.quoted) restrict")
     } catch {
       guard error.sqlState == "2BP01" else { throw error }
-      throw ViewError.foreignDependents(
-        view: view.name, dependents: foreignNames(in: error.detail ?? error.message), at: view.position)
+      // What is being made goes with the transaction: nobody has to drop it.
+      let own = RollupSQL.nextStateName(of: QualifiedName(schema: name.schema, name: view.name)).name
+      let dependents = foreignNames(in: error.detail ?? error.message).filter { !$0.hasSuffix(own) }
+      throw ViewError.foreignDependents(view: view.name, dependents: dependents, at: view.position)
     }
   }
 

@@ -298,6 +298,7 @@ extension GoldenCase {
         -- uniqe: a
         -- unique: a, a
         -- unique: A b
+        -- index: lower(a)
         select 1 as a
         -- index: a
 
@@ -310,7 +311,8 @@ extension GoldenCase {
         error: Jobs/views/trend.sql:3:1: "unique" is here twice
           fix: use index for a further one
         error: Jobs/views/trend.sql:3:1: "A b" in "unique" cannot be a column's name: a name has lower-case letters, digits and _ only, and begins with a letter or _
-        error: Jobs/views/trend.sql:5:1: "-- index:" must stand before the query
+        error: Jobs/views/trend.sql:4:1: "lower(a)" in "index" cannot be a column's name: a name has lower-case letters, digits and _ only, and begins with a letter or _
+        error: Jobs/views/trend.sql:6:1: "-- index:" must stand before the query
           fix: move the line to the top of the file
         """),
     GoldenCase(

@@ -25,8 +25,6 @@ struct ViewDraft {
   var places: [String: SourcePosition] = [:]
   /// The relations that SQL names, and where they stand.
   var relations: [(relation: ScannedSQL.Relation, position: SourcePosition)] = []
-  /// Names that the SQL defines for itself.
-  var commonTableNames: Set<String> = []
 }
 
 /// A column that must exist, and fit.
@@ -251,7 +249,7 @@ struct RollupReader {
     do throws(SQLProblem) {
       let sql = try ScannedSQL(scalar.text)
       if sql.tokens.isEmpty {
-        findings.error("missing_value", at: place, "\"\(key)\" is empty")
+        findings.error("missing_value", at: place, "\"\(key)\" is empty", fix: "write one, or remove the key")
         return nil
       }
       if sql.tokens.contains(where: { $0.isSymbol(";") }) {
