@@ -1,7 +1,8 @@
 -- Which batches moved a closed month behind its first close: when (recorded_at), from which file, how many rows came in
 -- and went out, and by what amount, per type and currency; out is negative. A correction has its old row under rows_out and its new one under rows_in.
 -- since_last_close tells changes of what was last reported from those that a later close contains already.
--- The amounts of a month behind its last close add up to the differences of restatements.sql.
+-- The amounts of a month behind its last close add up to the differences of restatements.sql, but for TRUNCATE and statements
+-- of more than 100,000 rows by hand in a watched table: they leave no images of rows, and are not here.
 -- unique: period, batch_id, type, currency
 with first_close as (
   select distinct on (p.period)

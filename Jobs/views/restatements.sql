@@ -1,7 +1,7 @@
 -- What closed months were reported to be, and what they are now: one row for each month, view, currency and figure.
 -- originally_reported is what the first close kept, reported what the last one did, and difference what has moved since.
 -- A figure of a group that came or went after the close stands as null on the side that does not have it.
--- Only numbers are compared. To follow another rollup by month, add it to true_now in the same form.
+-- Only numbers are compared. To follow another rollup by month, add it to true_now in the same form, and to kept by name.
 -- unique: period, view, currency, figure
 -- index: view, period
 with true_now as (
@@ -19,7 +19,7 @@ kept as (
   from daybook.period p
   join daybook.period_figure f on f.period = p.period and f.version in (1, p.version)
   cross join lateral jsonb_each(f.figures) as n (figure, value)
-  where jsonb_typeof(n.value) = 'number' and f.view in (select view from true_now)
+  where jsonb_typeof(n.value) = 'number' and f.view in ('revenue_monthly')
   group by 1, 2, 3, 4
 ),
 now as (

@@ -14,8 +14,9 @@ public final class PostgresTier: CacheTier, FlightLock {
   public struct Settings: Sendable, Hashable {
     /// Packed bytes of all values; the least recently used go first.
     public var maximumBytes = 256 << 20
-    /// Packed bytes of one value.
-    public var largestBytes = 32 << 20
+    /// Packed bytes of one value; unpacked it may have four times as many. More would not go through in the time that a
+    /// call may take, and a call that takes longer keeps the tier from everybody for a while.
+    public var largestBytes = 8 << 20
     /// How long a call may take.
     public var patience: Duration = .seconds(1)
     /// How long somebody waits for another process that makes the same result, before making it too.
@@ -147,8 +148,9 @@ public final class PostgresTier: CacheTier, FlightLock {
   @discardableResult
   public func put(_ entry: CacheEntry) async throws -> CacheStoring {
     let key = entry.question.key.bytes
-    guard entry.value.bytes.count <= Int(Int32.max), let payload = Compression.packed(entry.value.bytes),
-      payload.count <= min(settings.largestBytes, settings.maximumBytes)
+    let largest = min(settings.largestBytes, settings.maximumBytes)
+    guard entry.value.bytes.count <= min(Int(Int32.max), 4 * largest),
+      let payload = Compression.packed(entry.value.bytes), payload.count <= largest
     else {
       state.withLock { $0.statistics.refused += 1 }
       return .refused

@@ -1,7 +1,8 @@
 // Queries of one session through the cache. Whether a statement may be kept, what it is kept under and how its rows become
 // bytes come together here; callers give the statement and what it reads.
 // Invariants: a session that sees something of its own is asked itself. The versions of the inputs were read in the snapshot
-// that answers. A statement that fails leaves the caller's transaction usable.
+// that answers. A statement that fails leaves the caller's transaction usable, and none leaves the session set otherwise
+// than it found it: what is asked next is asked under the settings that its key names.
 
 public import Ledger
 public import Postgres
@@ -35,8 +36,6 @@ public struct QueryCache: Sendable {
   private let day: Int32?
   private let position: Int64?
   private let largestBytes: Int
-  /// Whether everything is asked anew, in the place of what is kept.
-  public var isAnew: Bool
 
   /// - Parameters:
   ///   - cache: where answers are kept.
@@ -45,11 +44,10 @@ public struct QueryCache: Sendable {
   ///   - versions: what the ledger counts in the snapshot of the connections: how often people had results forgotten.
   ///   - day: the business date that statements may be given, in days since 1970.
   ///   - position: how far the server's log had come before the snapshot was taken.
-  ///   - isAnew: whether everything is asked anew, in the place of what is kept.
   ///   - largestBytes: results that are larger are not kept.
   public init(
     cache: TieredCache, session: CacheSession, codeVersion: String, versions: [String: Int64] = [:], day: Int32? = nil,
-    position: Int64? = nil, isAnew: Bool = false, largestBytes: Int = 64 << 20
+    position: Int64? = nil, largestBytes: Int = 64 << 20
   ) {
     self.cache = cache
     self.session = session
@@ -57,7 +55,6 @@ public struct QueryCache: Sendable {
     self.versions = versions
     self.day = day
     self.position = position
-    self.isAnew = isAnew
     self.largestBytes = largestBytes
   }
 
@@ -78,10 +75,6 @@ public struct QueryCache: Sendable {
     let question = question(sql, parameters, inputs: inputs, label: label)
     let make: nonisolated(nonsending) () async throws -> MadeValue<(ResultRows, String?)> = {
       try await made(sql, parameters, day: question.day, on: connection)
-    }
-    if isAnew {
-      let (rows, reason) = try await cache.refresh(question, make)
-      return (rows, reason.map { .past(reason: $0) } ?? .made)
     }
     switch try await cache.answer(question, mayBeStale: Self.isPassing, make) {
     case .made((let rows, let reason)): return (rows, reason.map { .past(reason: $0) } ?? .made)
@@ -119,17 +112,17 @@ public struct QueryCache: Sendable {
     _ sql: String, _ parameters: [PostgresValue], day: Int32?, on connection: PostgresConnection
   ) async throws -> MadeValue<(ResultRows, String?)> {
     let rows = try await Self.ask(sql, parameters, on: connection)
-    if let reason = try await StatementRule.refusal(sql, on: connection) {
+    if let reason = try await StatementRule.calls(sql, on: connection) {
       return MadeValue((rows, reason), bytes: nil)
     }
     return MadeValue((rows, nil), bytes: RowCodec.encode(rows, day: day, limit: largestBytes), position: position)
   }
 
-  /// Asks behind a savepoint where a transaction is open.
-  private nonisolated(nonsending) static func ask(
-    _ sql: String, _ parameters: [PostgresValue], on connection: PostgresConnection
+  /// Asks behind a savepoint where a transaction is open, and goes back to it: a statement may set something.
+  public nonisolated(nonsending) static func ask(
+    _ sql: String, _ parameters: [PostgresValue] = [], on connection: PostgresConnection
   ) async throws -> ResultRows {
-    try await connection.withTransaction { transaction in
+    try await connection.withoutTrace { transaction in
       try ResultRows(try await transaction.query(sql, parameters))
     }
   }

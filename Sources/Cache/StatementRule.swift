@@ -1,10 +1,10 @@
 // Which statements are never kept: those whose answer depends on more than the tables they name. Two looks: at the words
-// of the text, without a server, and then at what the server knows of the functions among them.
+// of the text, without a server, and then at what the server knows of the functions, operators and casts that may be meant.
 // Invariant: both err on the side of no. A word in a comment or a string counts as if it stood in the statement; the cost
 // of a needless no is one query.
 
 internal import Definitions
-internal import Postgres
+public import Postgres
 
 /// Says why the answer of a statement must not be kept.
 public enum StatementRule {
@@ -34,24 +34,54 @@ public enum StatementRule {
     return callsQuotedName(sql) ? "it may call a function by a quoted name" : nil
   }
 
-  /// Why the functions among its words forbid it; nil when they do not.
+  /// Why the functions and operators that its text may mean forbid it, or casts that need no word; nil when none does.
   ///
-  /// A function that somebody made may read anything, whatever it is declared to be.
-  static func refusal(_ sql: String, on connection: PostgresConnection) async throws(PostgresError) -> String? {
+  /// What somebody made may read anything, whatever it is declared to be, and may be another tomorrow. What came with an
+  /// extension is what it is declared to be.
+  public static func calls(_ sql: String, on connection: PostgresConnection) async throws(PostgresError) -> String? {
     let rows = try await connection.query(
       """
-      SELECT proname::text, pronamespace <> 'pg_catalog'::regnamespace
-      FROM pg_proc
-      WHERE proname = ANY ($1::text[])
-        AND (pronamespace <> 'pg_catalog'::regnamespace
-          AND pronamespace <> 'information_schema'::regnamespace OR provolatile <> 'i' AND proname <> ALL ($2::text[]))
-      ORDER BY 2 DESC, 1 LIMIT 1
+      WITH made AS (
+        SELECT p.oid, p.proname::text AS name, p.provolatile <> 'i' AS moves,
+          p.pronamespace = 'pg_catalog'::regnamespace OR p.pronamespace = 'information_schema'::regnamespace AS is_own,
+          EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+            AS is_extension
+        FROM pg_proc p
+        WHERE p.proname = ANY ($1::text[])
+          -- A name with more than letters, digits, _ and $ in it stands between quotes, if at all.
+          OR p.proname ~ '[\\u0001-\\u0023\\u0025-\\u002f\\u003a-\\u0040\\u005b-\\u005e\\u0060\\u007b-\\u007f]'
+            AND strpos($3, replace(p.proname::text, '"', '""')) > 0
+      ), operators AS (
+        SELECT o.oid, o.oprname::text AS name, p.provolatile <> 'i' AS moves,
+          EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_operator'::regclass AND d.objid = o.oid
+            AND d.deptype = 'e') AS is_extension
+        FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
+        WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND strpos($3, o.oprname::text) > 0
+      ), casts AS (
+        SELECT format('%s AS %s', c.castsource::regtype, c.casttarget::regtype) AS name
+        FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
+        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid
+            AND d.deptype = 'e')
+      ), reasons AS (
+        SELECT 1 AS rank, name, '"' || name || '" is a function that somebody made' AS reason
+        FROM made WHERE NOT is_own AND NOT is_extension
+        UNION ALL
+        SELECT 2, name, '"' || name || '" is an operator that somebody made'
+        FROM operators WHERE NOT is_extension
+        UNION ALL
+        SELECT 3, name, 'somebody made a cast, ' || name FROM casts
+        UNION ALL
+        SELECT 4, name, '"' || name || '" is a function that is not immutable'
+        FROM made WHERE moves AND (is_own AND name <> ALL ($2::text[]) OR is_extension)
+        UNION ALL
+        SELECT 5, name, '"' || name || '" is an operator that is not immutable'
+        FROM operators WHERE moves AND is_extension
+      )
+      SELECT reason FROM reasons ORDER BY rank, name COLLATE "C" LIMIT 1
       """,
-      [.textArray(Array(Set(words(sql))).sorted()), .textArray(steadyFunctions.sorted())])
-    guard let row = rows.first else { return nil }
-    let name: String = try row.decode(0)
-    return try row.decode(1)
-      ? "\"\(name)\" is a function that somebody made" : "\"\(name)\" is a function that is not immutable"
+      [.textArray(Array(Set(words(sql))).sorted()), .textArray(steadyFunctions.sorted()), .text(sql)])
+    return try rows.first?.decode(0)
   }
 
   /// The first word behind blanks, parentheses and comments, in lower case.
@@ -72,15 +102,22 @@ public enum StatementRule {
     return rest.prefix { $0.isLetter || $0 == "_" }.lowercased()
   }
 
-  /// The words of a text, in lower case, whatever they stand in.
+  /// The words of a text, whatever they stand in: as they are written, and as PostgreSQL may fold them, which leaves
+  /// letters beyond ASCII alone in some encodings and not in others; with `$` as a part of them, as it is of a name, and as
+  /// an end of them, as it is of a quoted string.
   static func words(_ sql: String) -> [String] {
-    sql.utf8.split { byte in
+    func isPart(_ byte: UInt8) -> Bool {
       switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x80...: false
-      default: true
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x80...: true
+      default: false
       }
-    }.compactMap { part in
-      part.first.map { (0x30...0x39).contains($0) } == true ? nil : String(decoding: part, as: UTF8.self).lowercased()
+    }
+    let parts = sql.utf8.split { !isPart($0) } + sql.utf8.split { !isPart($0) && $0 != UInt8(ascii: "$") }
+    return parts.flatMap { part -> [String] in
+      if let first = part.first, (0x30...0x39).contains(first) { return [] }
+      let folded = part.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+      let written = String(decoding: part, as: UTF8.self)
+      return Array(Set([String(decoding: folded, as: UTF8.self), written, written.lowercased()]))
     }
   }
 

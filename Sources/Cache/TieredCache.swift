@@ -208,10 +208,12 @@ public final class TieredCache: Sendable {
     return value
   }
 
-  /// What each tier has done and holds; those that do not answer are left out.
+  /// What each tier has done and holds; those that do not answer are left out. One that rests is asked all the same: what
+  /// it failed at is what people want to know.
   public nonisolated(nonsending) func statistics() async -> [TierStatistics] {
     var statistics: [TierStatistics] = []
     for place in tiers.indices {
+      state.withLock { $0.resting[place] = nil }
       if let own = await ask(place, { try await $0.statistics() }) { statistics.append(own) }
     }
     return statistics

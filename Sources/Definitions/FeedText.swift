@@ -26,5 +26,5 @@ extension FeedDefinition {
   public static func problem(withName name: String) -> String? { NameKind.relation.problem(with: name) }
 
   /// Why `name` cannot name a column, or nil when it can.
-  public static func problem(withColumnName name: String) -> String? { NameKind.column.problem(with: name) }
+  public static func problem(withColumnName name: String) -> String? { NameKind.feedColumn.problem(with: name) }
 }

@@ -1,5 +1,6 @@
 // What came of a check stage, in the runner's terms: one line, findings for what only warns, a failure for what does not.
-// The exit code is that of refused data; where nothing but SQL was refused, it is the code of that error.
+// The exit code is that of refused data; where nothing but SQL was refused, it is the code of that error, and only then the
+// failure as a whole has the server's code.
 
 internal import Finding
 internal import Ledger
@@ -9,8 +10,15 @@ extension UnitOutcome {
   /// So many examples of a violation stand in a message; the others are in the run's record.
   private static let toldExamples = 2
 
-  init(checks outcomes: [CheckOutcome], run: RunID) {
+  /// A failure of proofs alone, all of which were mended or are by the next refresh.
+  static let viewsDiffer = "views_differ"
+
+  /// - Parameters:
+  ///   - proofs: comparisons of views with what they are made of.
+  ///   - tests: tests of the project's checks.
+  init(proofs: [CheckOutcome], tests: [CheckOutcome], run: RunID) {
     self.init()
+    let outcomes = proofs + tests
     let unjudged = outcomes.filter { $0.status == .unjudged }
     let needed = outcomes.filter { $0.status != .skipped && $0.status != .unjudged }
     let failed = outcomes.filter { $0.status == .failed || $0.status == .broken }
@@ -18,7 +26,11 @@ extension UnitOutcome {
     detail = Self.line(
       needed: needed.count, failed: failed.count, warned: warned, unjudged: unjudged,
       skipped: outcomes.count - needed.count - unjudged.count)
-    findings = warned.map { Self.diagnostic($0, .warning, run) }
+    func told(_ severity: Severity, _ isTold: (CheckOutcome) -> Bool) -> [Diagnostic] {
+      proofs.filter(isTold).map { Self.diagnostic($0, severity, isTest: false, run) }
+        + tests.filter(isTold).map { Self.diagnostic($0, severity, isTest: true, run) }
+    }
+    findings = told(.warning) { $0.status == .warned }
     if !warned.isEmpty { status = .warning }
     // What is looked at every night, and is in order, is no news; what could not be judged is.
     if unjudged.isEmpty, needed.allSatisfy({ $0.isPassed && $0.isRoutine }) {
@@ -27,14 +39,15 @@ extension UnitOutcome {
       if !needed.isEmpty { skipReason? += "; \(needed.count) looked at again" }
     }
     guard !failed.isEmpty else { return }
+    let isMended = failed.allSatisfy { $0.status == .failed && $0.failure?.isRepaired ?? true }
     failure = StageFailure(
-      exitCode: .dataRefused, errorClass: "check", diagnostics: failed.map { Self.diagnostic($0, .error, run) },
-      sqlState: failed.lazy.compactMap { $0.failure?.sqlState }.first)
+      exitCode: .dataRefused, errorClass: isMended ? Self.viewsDiffer : "check",
+      diagnostics: told(.error) { $0.status == .failed || $0.status == .broken })
     failure?.mendedViews =
       outcomes.compactMap { outcome in outcome.failure.flatMap { $0.isRepaired ? $0.name : nil } }.uniqued()
-    if failed.allSatisfy({ $0.status == .broken }), let state = failure?.sqlState {
-      let (exitCode, _) = StageFailure.classify(sqlState: state)
-      failure?.exitCode = exitCode
+    if failed.allSatisfy({ $0.status == .broken }), let state = failed.first?.failure?.sqlState {
+      failure?.sqlState = state
+      failure?.exitCode = StageFailure.classify(sqlState: state).0
     }
   }
 
@@ -52,13 +65,19 @@ extension UnitOutcome {
     return parts.joined(separator: "; ")
   }
 
-  private static func diagnostic(_ outcome: CheckOutcome, _ severity: Severity, _ run: RunID) -> Diagnostic {
+  private static func diagnostic(
+    _ outcome: CheckOutcome, _ severity: Severity, isTest: Bool, _ run: RunID
+  ) -> Diagnostic {
     let examples = outcome.failure?.examples ?? []
     var notes = examples.prefix(toldExamples).map { "for example \($0.sentence)" }
     if let state = outcome.failure?.sqlState { notes.append("SQLSTATE \(state)") }
     let view = String(outcome.name.prefix { $0 != ":" })
     let fix: String? =
-      if outcome.failure == nil {
+      if isTest, outcome.status == .broken {
+        "correct the test, then: daybook retry \(run)"
+      } else if isTest, outcome.status == .failed {
+        "correct the rows or the test, then: daybook retry \(run)"
+      } else if !isTest, outcome.failure?.isRepaired != true {
         "daybook refresh --full \(view)"
       } else if examples.count > toldExamples {
         "all examples: daybook runs show \(run)"

@@ -163,8 +163,10 @@ public struct FailureText: Sendable {
     }
   }
 
-  /// What is amiss in the database and not in a definition, once it is mended.
-  private static let isOfTables: Set<String> = ["table_drift", "check", "foreign_dependents", "taken_name"]
+  /// What a look at the definitions does not show: it is amiss in the database, or in SQL that only the server reads.
+  private static let isOfServer: Set<String> = [
+    "table_drift", "check", "foreign_dependents", "taken_name", "statement", "report_statement",
+  ]
 
   /// The command to type after a failure.
   static func nextCommand(
@@ -178,9 +180,9 @@ public struct FailureText: Sendable {
     let feed = stage.hasPrefix("ingest ") ? String(stage.dropFirst("ingest ".count)) : nil
     switch exitCode {
     case .usage: return "daybook --help"
-    // A check of the definitions does not look at tables: there is nothing to see before they are mended.
+    // A check of the definitions asks no server: there is nothing to see before they are mended.
     case .badDefinition:
-      return Self.isOfTables.contains(errorClass) ? retry : "daybook check\(options)"
+      return Self.isOfServer.contains(errorClass) ? retry : "daybook check\(options)"
     case .databaseUnreachable: return "daybook doctor\(options)"
     case .locked: return "daybook status\(options)"
     case .dataRefused:
@@ -188,7 +190,9 @@ public struct FailureText: Sendable {
         return "daybook rejects list --feed \(feed)\(options)"
       }
       // What was only compared differs again until it is built anew, which its next refresh does.
-      if errorClass == "check", job == "refresh" { return "daybook refresh\(options)" }
+      if errorClass == UnitOutcome.viewsDiffer { return job == "refresh" ? "daybook refresh\(options)" : retry }
+      // The same rows would fail again: they are to be seen first.
+      if errorClass == "check", let run { return "daybook runs show \(run)\(options)" }
       return retry
     case .bug: return run.map { "daybook runs show \($0)\(options)" } ?? "daybook doctor\(options)"
     case .ok, .stageFailed, .missingFeed, .cannotWriteOutput, .timeout, .interrupted, .terminated: return retry

@@ -141,7 +141,7 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
     let (code, errorClass): (ExitStatus, String) =
       switch error {
       case .unknownReport: (.usage, "usage")
-      case .statement: (.badDefinition, "definition")
+      case .statement: (.badDefinition, "report_statement")
       case .database(let server):
         (StageFailure(postgres: server, stage: stage).exitCode, StageFailure(postgres: server, stage: stage).errorClass)
       case .cannotWrite: (.cannotWriteOutput, "cannot_write")

@@ -163,14 +163,14 @@ struct RoomWork: StageWork {
 
   private func check(_ names: [String]) async throws -> UnitOutcome {
     let views = StageDefinition.Selection.named(names.filter { session.project.view(named: $0) != nil })
-    if plan.isVerified { return UnitOutcome(checks: try await refresher.verify(views), run: run.runID) }
+    if plan.isVerified { return UnitOutcome(proofs: try await refresher.verify(views), tests: [], run: run.runID) }
     let checks = session.project.checks.filter { names.contains($0.name) }
     // What the views hold is proven first: a test of a view that lies would tell of the wrong thing.
     let proofs = try await refresher.check(views, in: CheckedNight(run: run.runID, asOf: run.asOf))
     let tests = try await CheckRunner(
       project: session.project, pool: session.pool, asOf: run.asOf, progress: progress
     ).run(checks, run: run.runID)
-    return UnitOutcome(checks: proofs + tests, run: run.runID)
+    return UnitOutcome(proofs: proofs, tests: tests, run: run.runID)
   }
 
   private func report(_ selection: ReportSelection) async throws -> UnitOutcome {

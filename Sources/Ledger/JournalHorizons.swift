@@ -1,6 +1,7 @@
 // Up to which batch the images of each feed were taken out of its journal.
 // Invariant: a horizon only moves forward, and commits before the first image goes; the batches up to it stay, and count as
-// rebuilds from then on (`BatchLedger.batches`), whatever of their images is still there. What may go is decided elsewhere.
+// rebuilds from then on (`BatchLedger.batches`), whatever of their images is still there. What moved a month behind its first
+// close is never taken out: it tells why the month is not what was reported. What may go is decided elsewhere.
 
 public import Postgres
 
@@ -88,15 +89,27 @@ public enum JournalHorizons {
   }
 
   /// Takes the images of batches out of the journal, up to the horizon at most.
-  public static func sweep(_ feed: String, after: Int64, through: Int64, on connection: PostgresConnection)
-    async throws(PostgresError)
-  {
+  ///
+  /// - Parameter month: SQL of the month of an image `j`, as its first day; nil when the feed's rows belong to none.
+  public static func sweep(
+    _ feed: String, after: Int64, through: Int64, month: String?, on connection: PostgresConnection
+  ) async throws(PostgresError) {
     let journal = JournalTable.name(of: feed)
-    let batch = quoteIdentifier(JournalTable.batch)
+    let batch = "j.\(quoteIdentifier(JournalTable.batch))"
+    // A month that is open just now keeps its images too: closed again, it is compared with its first close.
+    let isMove = month.map {
+      """
+      EXISTS (
+        SELECT FROM (
+          SELECT DISTINCT ON (period) period, coalesce((batches ->> $1)::bigint, 0) AS last_batch
+          FROM daybook.period_log WHERE action = 'close' ORDER BY period, log_id) AS c
+        WHERE c.period = \($0) AND c.last_batch < \(batch))
+      """
+    }
     try await connection.execute(
       """
-      DELETE FROM \(journal.quoted) WHERE \(batch) > $2 AND \(batch) <= least($3,
-        (SELECT batch_id FROM daybook.journal_horizon WHERE feed = $1))
+      DELETE FROM \(journal.quoted) j WHERE \(batch) > $2 AND \(batch) <= least($3,
+        (SELECT batch_id FROM daybook.journal_horizon WHERE feed = $1)) AND NOT \(isMove ?? "false")
       """, [.text(feed), .int8(after), .int8(through)])
     try await connection.execute(
       """

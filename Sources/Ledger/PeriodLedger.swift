@@ -79,6 +79,16 @@ public enum PeriodLedger {
     try await connection.execute("LOCK TABLE daybook.period IN SHARE ROW EXCLUSIVE MODE")
   }
 
+  /// The month of a value as SQL: its first day.
+  ///
+  /// - Parameters:
+  ///   - value: SQL of a date, a timestamp or a moment.
+  ///   - timeZone: where a moment has its day; nil for what is no moment.
+  public static func month(of value: String, in timeZone: String?) -> String {
+    let local = timeZone.map { "\(value) at time zone \(quoteLiteral($0))" } ?? value
+    return "date_trunc('month', (\(local))::timestamp)::date"
+  }
+
   /// Closes an open month.
   ///
   /// - Parameter batches: for each feed the last batch that the figures contain.

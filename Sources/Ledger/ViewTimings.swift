@@ -9,6 +9,8 @@ public struct RefreshCost: Sendable, Hashable {
   public var perDelta: Double
   /// For each image that is applied.
   public var perImage: Double
+  /// The most that a delta is expected to cost for each of its images.
+  public var perImageMaximum = Double.infinity
   /// For each row that is read anew.
   public var perRow: Double
 
@@ -22,23 +24,32 @@ public struct RefreshCost: Sendable, Hashable {
   /// What follows from records, each of units (images or rows) and microseconds.
   ///
   /// A row costs the median. An image costs the slope between the records (the median of the slopes of all pairs: Theil and
-  /// Sen) where they differ enough to have one; what the images do not explain is the cost of a delta.
+  /// Sen) where they differ enough to have one; what the images do not explain is the cost of a delta. Of that, fewer images
+  /// than are on record are expected to cost their share at most: nothing small is ever recorded, and what large nights cost
+  /// beside their images would be held against each correction, which would then never be measured. Fewer than three deltas
+  /// tell nothing, because one may have been slow.
   public init(deltas: [(units: Double, wall: Double)], rebuilds: [(units: Double, wall: Double)]) {
     self.init()
     if let median = Self.median(rebuilds.map { $0.wall / $0.units }) { perRow = median }
+    guard deltas.count >= 3 else { return }
     var slopes: [Double] = []
     for (index, one) in deltas.enumerated() {
       for other in deltas[..<index] where max(one.units, other.units) >= 3 * min(one.units, other.units) {
         slopes.append((one.wall - other.wall) / (one.units - other.units))
       }
     }
+    perImageMaximum = Self.median(deltas.map { $0.wall / $0.units }) ?? .infinity
     if let slope = Self.median(slopes), slope > 0 {
       perImage = slope
-    } else if let whole = Self.median(deltas.map { $0.wall / $0.units }) {
-      // All of it is an upper bound of what one image costs.
-      perImage = min(perImage, whole)
+    } else {
+      perImage = min(perImage, perImageMaximum)
     }
     if let rest = Self.median(deltas.map { $0.wall - $0.units * perImage }) { perDelta = max(0, rest) }
+  }
+
+  /// What a delta of so many images is expected to cost.
+  public func ofDelta(images: Int) -> Double {
+    min(perDelta + Double(images) * perImage, Double(images) * perImageMaximum)
   }
 
   private static func median(_ values: [Double]) -> Double? {

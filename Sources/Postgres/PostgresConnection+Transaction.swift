@@ -56,6 +56,24 @@ extension PostgresConnection {
     return value
   }
 
+  /// Runs `body` in a transaction, or behind a savepoint where one is open, and takes back whatever it did: settings that
+  /// its statements changed are as they were before, too.
+  ///
+  /// - Throws: what `body` throws.
+  public nonisolated(nonsending) func withoutTrace<R: Sendable>(
+    _ options: TransactionOptions = .init(), _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
+  ) async throws -> R {
+    let scope = try await beginTransaction(options)
+    do {
+      let value = try await body(self)
+      await rollBack(scope)
+      return value
+    } catch {
+      await rollBack(scope)
+      throw error
+    }
+  }
+
   /// Nil for a whole transaction, otherwise the savepoint's name.
   private struct TransactionScope: Sendable { var savepoint: String? }
 

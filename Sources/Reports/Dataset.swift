@@ -25,7 +25,8 @@ struct ColumnTotal: Sendable, Hashable {
   var currencyColumn: String
   /// Whether it has digits behind the point, though no currency.
   var isDecimal: Bool
-  var currency: String
+  /// Nil where there is no row: the promise stands, and what it ties to may have some.
+  var currency: String?
   /// Nil when the sum, or one of its figures, has more digits than an exact decimal holds.
   var sum: ExactDecimal?
 }
@@ -146,10 +147,12 @@ struct Dataset: Sendable {
         sums[key] = .some(so.flatMap { $0.adding(row[place].number ?? .zero) })
       }
     }
-    return sums.sorted { $0.key < $1.key }.map { key, sum in
+    func total(_ currency: String?, _ sum: ExactDecimal?) -> ColumnTotal {
       ColumnTotal(
-        tie: tie, column: names.column, currencyColumn: names.currency, isDecimal: isDecimal, currency: key, sum: sum)
+        tie: tie, column: names.column, currencyColumn: names.currency, isDecimal: isDecimal, currency: currency,
+        sum: sum)
     }
+    return sums.isEmpty ? [total(nil, .zero)] : sums.sorted { $0.key < $1.key }.map(total)
   }
 
   static func currencies(_ rows: some Sequence<[Figure]>, _ columns: [DatasetColumn]) -> Set<String> {

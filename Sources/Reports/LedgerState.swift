@@ -4,6 +4,7 @@
 
 internal import Cache
 internal import Definitions
+internal import Finding
 internal import Ledger
 internal import Money
 internal import Postgres
@@ -123,6 +124,8 @@ struct PageFingerprints: Sendable {
   private let state: LedgerState
   private let common: [String]
   private let checks: String
+  /// The texts of the feeds, views and checks, which a page shows word for word.
+  private let definitions: [String]
 
   /// - Parameters:
   ///   - checks: changes with what is told of the checks.
@@ -133,6 +136,7 @@ struct PageFingerprints: Sendable {
     self.project = project
     self.state = state
     self.checks = checks
+    definitions = project.sources.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
     common =
       [
         Self.rendererVersion, state.identity, session, project.name, asOf.description, project.calendar.timeZone,
@@ -144,7 +148,8 @@ struct PageFingerprints: Sendable {
 
   /// The fingerprint of a report of the project: its definition and the versions of all it reads, however indirectly.
   func fingerprint(of report: ReportDefinition) -> String {
-    var parts = common + [report.name, report.definitionHash]
+    // The text, too: the page about the definition shows it word for word.
+    var parts = common + [report.name, report.definitionHash, project.sources[report.position.file] ?? ""]
     // A report on Daybook's own state depends on all of it.
     let readsLedger = report.sections.contains { section in
       if case .query(let sql) = section.source { return sql.lowercased().contains("daybook.") }
@@ -162,7 +167,7 @@ struct PageFingerprints: Sendable {
   /// The fingerprint of a page that depends on everything.
   func builtIn(_ name: String) -> String {
     ContentHash.fingerprint(
-      common + [name, project.configurationHash, state.fileMark, checks]
+      common + [name, project.configurationHash, state.fileMark, checks] + definitions
         + state.versions.keys.sorted().map(state.mark))
   }
 

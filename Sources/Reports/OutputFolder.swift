@@ -34,8 +34,22 @@ struct OutputFolder: Sendable {
     guard FileKind(of: directory) == .directory,
       let bytes = try? readFile("\(directory)/\(SetManifest.fileName)"), let manifest = SetManifest(json: bytes)
     else { return nil }
-    let isIntact = manifest.files.allSatisfy { FileKind(of: "\(directory)/\($0.path)") == .file(bytes: $0.bytes) }
+    let written = modified("\(directory)/\(SetManifest.fileName)")
+    let isIntact = manifest.files.allSatisfy { file in
+      let path = "\(directory)/\(file.path)"
+      guard FileKind(of: path) == .file(bytes: file.bytes) else { return false }
+      // The manifest is written last: what is newer was touched by somebody, and may have as many bytes as before.
+      if let written, let own = modified(path), own <= written { return true }
+      return (try? readFile(path)).map(ContentHash.sha256) == file.sha256
+    }
     return isIntact ? manifest : nil
+  }
+
+  /// When a file was last written, in nanoseconds since 1970.
+  private func modified(_ path: String) -> Int64? {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 
   /// The bytes of a file of the set for `asOf`.

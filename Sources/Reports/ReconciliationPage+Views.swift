@@ -14,6 +14,17 @@ extension ReconciliationPage {
     return "\(views.differing) of \(views.total) view totals differ from their tables; Reconciliation lists them."
   }
 
+  /// Why the figures are not final when anything else on the page does not add up, in words. What is refused or part way
+  /// in, and the comparisons of totals, say so themselves.
+  static func draftReasons(_ content: ReportContent) -> [String] {
+    content.blocks.compactMap { block in
+      guard case .verdict(false, let words) = block.body, !saidElsewhere.contains(block.title) else { return nil }
+      return "\(block.title): \(words)"
+    }
+  }
+
+  private static let saidElsewhere: Set<String> = ["Views", "Reports", "Refused files", "Files part way in"]
+
   /// The sums of every rollup, from the view and from its table.
   func viewTotals(_ tables: TableTotals) async throws -> Comparison {
     var ran = tables.ran

@@ -53,6 +53,7 @@ public struct ReportPublisher: Sendable {
     let plan: SetPlan?
     do {
       plan = try await pool.withConnection(label: "reports") { connection in
+        if force, cache != nil { try await forget(names, on: connection) }
         let before = cache == nil ? nil : try await BeforeSnapshot.read(project, on: connection)
         return try await connection.withTransaction(TransactionOptions(isolation: .repeatableRead, isReadOnly: true)) {
           try await SetRenderer(
@@ -77,6 +78,22 @@ public struct ReportPublisher: Sendable {
     outcome.staleness = published.staleness
     outcome.latest = folder.latestTarget
     return outcome
+  }
+
+  /// Counts that what was kept for these pages is not to be given any more, before it is asked for anew.
+  private nonisolated(nonsending) func forget(
+    _ names: ReportSelection, on connection: PostgresConnection
+  ) async throws(PostgresError) {
+    var relations: Set<String?> = []
+    for report in project.reports where names.includes(report.name) {
+      // A statement that reads nothing is forgotten with all others.
+      for section in report.sections where section.source != .none {
+        if section.inputs.isEmpty { relations.insert(nil) } else { relations.formUnion(section.inputs) }
+      }
+    }
+    if names.includes(ReconciliationPage.name) { relations.formUnion(project.feeds.map(\.name)) }
+    let counts = relations.contains(nil) ? [CacheInput.forgetting(nil)] : relations.map(CacheInput.forgetting).sorted()
+    for count in counts { _ = try await DataVersions.bump(count, on: connection) }
   }
 
   private func check(_ names: ReportSelection) throws(ReportError) {

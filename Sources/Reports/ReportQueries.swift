@@ -93,12 +93,35 @@ struct ReportQueries: Sendable {
       if let cache, section.isSteady {
         return try await cache.rows(section, of: report, sql, values, on: connection)
       }
-      let rows = try ResultRows(try await connection.query(sql, values))
-      return (rows, .past(reason: "it reads more than feeds and views"))
+      return (
+        try await QueryCache.ask(sql, values, on: connection), .past(reason: "it reads more than feeds and views")
+      )
     } catch let error as PostgresError {
       throw try await unread(error, section: section, report: report)
         ?? failure(error, section: section, report: report)
     }
+  }
+
+  /// The reports with a section that is never kept: no version tells when it says something else. One look at what the
+  /// server knows of all their statements, unless it finds something.
+  func untold(_ reports: [ReportDefinition]) async throws -> [ReportDefinition] {
+    func statements(_ report: ReportDefinition) throws -> [String] {
+      try report.sections.compactMap { try statement($0, of: report)?.0 }
+    }
+    let all = try reports.flatMap(statements).joined(separator: "\n")
+    let isTold = try await StatementRule.calls(all, on: connection) == nil
+    var untold: [ReportDefinition] = []
+    for report in reports {
+      let own = try statements(report)
+      if report.sections.contains(where: { $0.source != .none && !$0.isSteady })
+        || own.contains(where: { StatementRule.refusal($0) != nil })
+      {
+        untold.append(report)
+      } else if !isTold, try await StatementRule.calls(own.joined(separator: "\n"), on: connection) != nil {
+        untold.append(report)
+      }
+    }
+    return untold
   }
 
   /// The statement of a section as it runs; nil for words.

@@ -33,15 +33,15 @@ struct ReportTie: Sendable, Hashable {
   static func ties(of dataset: Dataset?, section: String) -> [ReportTie] {
     var ties: [ReportTie] = []
     for total in dataset?.totals ?? [] {
-      let part = Total(currency: total.currency, sum: total.sum?.description)
+      let parts = total.currency.map { [Total(currency: $0, sum: total.sum?.description)] } ?? []
       if let index = ties.firstIndex(where: { $0.column == total.column }) {
-        ties[index].totals.append(part)
+        ties[index].totals += parts
       } else {
         ties.append(
           ReportTie(
             section: section, column: total.column, relation: total.tie.relation, figure: total.tie.column,
             condition: total.tie.condition, currencyColumn: total.currencyColumn,
-            isDecimal: total.isDecimal, totals: [part]))
+            isDecimal: total.isDecimal, totals: parts))
       }
     }
     return ties

@@ -1,6 +1,7 @@
 // The rows of a user's sections through the cache: what each reads, at which version, in the snapshot of the set.
 // Invariant: a section that reads anything but feeds and views is asked itself, and so are the built-in pages. Under
-// `force` a section is asked anew, and what is kept is replaced.
+// `force` what was kept is forgotten first, by the ledger's count of that: nothing brings it back, whether or not what is
+// asked anew can be kept.
 // The keys, and which statements are never kept, are elsewhere: the room Cache.
 
 internal import Cache
@@ -17,11 +18,9 @@ struct SectionCache: Sendable {
   let queries: QueryCache
   /// What the server counted of each feed's table: `BeforeSnapshot.tables`.
   let tables: [String: String]
-  /// Reports that are asked anew.
-  var forced: ReportSelection = .named([])
 
   /// Raised whenever the same definition would make other statements, or other figures of the same rows' values.
-  static let codeVersion = "report rows 3"
+  static let codeVersion = "report rows 4"
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
   static func begin(
@@ -50,9 +49,7 @@ struct SectionCache: Sendable {
     _ section: ReportSection, of report: ReportDefinition, _ sql: String, _ values: [PostgresValue],
     on connection: PostgresConnection
   ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
-    var queries = queries
-    queries.isAnew = forced.includes(report.name)
-    return try await queries.rows(
+    try await queries.rows(
       sql, values, inputs: inputs(section.inputs), label: Self.label(section, of: report), on: connection)
   }
 
@@ -63,8 +60,6 @@ struct SectionCache: Sendable {
   nonisolated(nonsending) func proof(
     _ sql: String, inputs names: [String], on connection: PostgresConnection
   ) async throws -> (rows: ResultRows, source: QueryCache.Source) {
-    var queries = queries
-    queries.isAnew = forced.includes(ReconciliationPage.name)
     guard names.allSatisfy({ tables[$0] != nil }) else {
       let rows = try ResultRows(try await connection.query(sql))
       return (rows, .past(reason: "the server does not count the changes of what it reads"))

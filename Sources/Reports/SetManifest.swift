@@ -35,13 +35,16 @@ struct SetManifest: Sendable, Hashable, Codable {
     var renderedAt: String?
     /// Changes with what its banner says: the state of the set and the reasons for it; nil in sets of older versions.
     var banner: String?
+    /// Changes with anything that it says and with any of its rows, shown or not; nil for the pages of every set, and in
+    /// sets of older versions.
+    var content: String?
 
     private enum CodingKeys: String, CodingKey {
       case name, fingerprint
       case runID = "run_id"
       case files
       case renderedAt = "rendered_at"
-      case banner
+      case banner, content
     }
   }
 
@@ -117,6 +120,7 @@ extension SetManifest.Report {
     ]
     if let renderedAt { members.append(.init("rendered_at", .string(renderedAt))) }
     if let banner { members.append(.init("banner", .string(banner))) }
+    if let content { members.append(.init("content", .string(content))) }
     return .object(members)
   }
 }

@@ -1,7 +1,8 @@
 // One set in the making: which pages must be rendered, their content from one snapshot, and every file of the set.
-// Invariant: a page that is kept says exactly what it would say now: the contents of all pages are made, for the workbook
-// has them all, and a page whose contents differ from its file is rendered, whatever its inputs' versions say, and so is
-// one whose banner says another state of the set, or other reasons for it, than the set has now.
+// Invariant: a page that is kept says exactly what it would say now, and so do its data files, to the last row: the
+// contents of all pages are made, for the workbook has them all, and a page whose contents differ from those that it was
+// made of is rendered, whatever its inputs' versions say, and so is one whose banner says another state of the set, or
+// other reasons for it, than the set has now. A report that reads what no version tells of is asked each time.
 
 internal import Cache
 internal import Definitions
@@ -77,7 +78,7 @@ struct SetRenderer: Sendable {
     var stale = Set(pages.map(\.name).filter { previous?.report(named: $0)?.fingerprint != wanted[$0] })
     if force { stale.formUnion(pages.map(\.name).filter(names.includes)) }
     let isSamePages = previous?.reports.map(\.name) == pages.map(\.name)
-    if stale.isEmpty, isSamePages, let previous {
+    if stale.isEmpty, isSamePages, let previous, try await !hasMovedUntold(since: previous, state: state) {
       if !isMended { return nil }
       let kept = previous.files.map { (path: $0.path, content: OutputFolder.Content.kept) }
       return SetPlan(files: kept + [(SetManifest.fileName, .bytes(previous.json))])
@@ -85,23 +86,42 @@ struct SetRenderer: Sendable {
     // Page one, the proof and the run speak of the whole set.
     stale.formUnion(Self.builtIns)
     return try await render(
-      stale, forced: force ? names : .named([]), wanted: wanted, state: state, checks: checks, pages: pages,
-      fingerprints: fingerprints)
+      stale, wanted: wanted, state: state, checks: checks, pages: pages, fingerprints: fingerprints)
+  }
+
+  /// Whether a report that reads more than feeds and views, or calls what may be another tomorrow, says something else
+  /// than in the published set: no version tells of that.
+  private func hasMovedUntold(since previous: SetManifest, state: LedgerState) async throws -> Bool {
+    var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
+    var isBegun = false
+    let csvPaths = Self.csvPaths(of: project.reports)
+    for report in try await queries.untold(project.reports) {
+      if !isBegun { _ = try await begin(&queries, state: state) }
+      isBegun = true
+      let said = try await saying(of: report, queries: queries, csvPaths: csvPaths[report.name] ?? [], isKept: true)
+      if previous.report(named: report.name)?.content != Self.digest(said.content) { return true }
+    }
+    return false
+  }
+
+  /// Sets the session for the statements of the set.
+  private func begin(_ queries: inout ReportQueries, state: LedgerState) async throws -> (utc: String, local: String) {
+    let time = try await queries.begin(at: moment)
+    if let cache, let before {
+      queries.cache = try await .begin(
+        cache, project: project, state: state, asOf: run.asOf, before: before, on: connection)
+    }
+    return time
   }
 
   // MARK: Rendering
 
   private func render(
-    _ stale: Set<String>, forced: ReportSelection, wanted: [String: String], state: LedgerState,
-    checks: CheckStanding, pages: [PageContext.Page], fingerprints: PageFingerprints
+    _ stale: Set<String>, wanted: [String: String], state: LedgerState, checks: CheckStanding,
+    pages: [PageContext.Page], fingerprints: PageFingerprints
   ) async throws -> SetPlan {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
-    let time = try await queries.begin(at: moment)
-    if let cache, let before {
-      queries.cache = try await .begin(
-        cache, project: project, state: state, asOf: run.asOf, before: before, on: connection)
-      queries.cache?.forced = forced
-    }
+    let time = try await begin(&queries, state: state)
     let reach = try await queries.reach(of: project.feeds, state: state)
     let proof = ReconciliationPage(queries: queries)
     let totals = try await queries.attempt {
@@ -124,6 +144,8 @@ struct SetRenderer: Sendable {
     var rows: [String: Int] = [:]
     /// Every page with the feeds that it reads, and its entry in the published set where that has the same figures.
     var contents: [(content: ReportContent, feeds: [PageContext.FeedReach], kept: SetManifest.Report?)] = []
+    /// What each report says, as a digest.
+    var digests: [String: String] = [:]
     var ties: [(name: String, ties: [ReportTie])] = []
 
     let csvPaths = Self.csvPaths(of: project.reports)
@@ -133,7 +155,8 @@ struct SetRenderer: Sendable {
       // The workbook holds every page of a set, so that the rows of kept ones are asked for, too.
       var said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: kept != nil)
       let inputs = Set(fingerprints.inputs(of: report))
-      if kept != nil, !isSame(said.content) {
+      digests[report.name] = Self.digest(said.content)
+      if let entry = kept, entry.content != digests[report.name] {
         kept = nil
         said = try await saying(of: report, queries: queries, csvPaths: paths, isKept: false)
         plan.rendered.insert(report.name)
@@ -152,7 +175,9 @@ struct SetRenderer: Sendable {
     switch proven {
     case .success(let (reports, content)):
       contents.append((content, reach, nil))
-      context.draftReasons += plan.stale + [ReconciliationPage.draftReason(reports: reports)].compactMap(\.self)
+      context.draftReasons +=
+        plan.stale + [ReconciliationPage.draftReason(reports: reports)].compactMap(\.self)
+        + ReconciliationPage.draftReasons(content)
     case .failure(let error):
       // Figures that nothing proves are published only among others that are from before.
       if plan.stale.isEmpty { throw error }
@@ -204,7 +229,8 @@ struct SetRenderer: Sendable {
       entries[name] = SetManifest.Report(
         // A page of a set with figures from before is made again whatever else has changed.
         name: name, fingerprint: plan.stale.isEmpty ? wanted[name] ?? "" : "", runID: run.runID.description,
-        files: kept?.files ?? files.map(\.path), renderedAt: moment.description, banner: context.banner)
+        files: kept?.files ?? files.map(\.path), renderedAt: moment.description, banner: context.banner,
+        content: digests[name])
     }
 
     let order = pages.map(\.name)
@@ -297,10 +323,11 @@ struct SetRenderer: Sendable {
     return saying
   }
 
-  /// Whether the published set says the same of a report.
-  private func isSame(_ content: ReportContent) -> Bool {
-    guard content.outputs.contains(.json) else { return true }
-    return folder.read("data/\(content.name).json", of: run.asOf) == Self.fragment(content)
+  /// Another one for whatever a report says otherwise, and for any other row, whichever files it writes.
+  private static func digest(_ content: ReportContent) -> String {
+    ContentHash.fingerprint(
+      [ContentHash.sha256(fragment(content))]
+        + content.datasets.flatMap { [$0.csvPath, ContentHash.sha256($0.csv)] })
   }
 
   private static func fragment(_ content: ReportContent) -> [UInt8] {
@@ -359,50 +386,6 @@ struct SetRenderer: Sendable {
       bytes += fragment.last == 0x0A ? fragment.dropLast() : fragment[...]
     }
     return bytes + Array("\n  ]\n}\n".utf8)
-  }
-
-  // MARK: Names of data files
-
-  /// `data/<csv>.csv` where the section names it, else `data/<report>_<section>.csv`, with a number behind it where the
-  /// name is taken already, by another section or by a built-in page. No two sections share a path, and a name that a
-  /// section gives itself is not taken by one that gives itself none.
-  static func csvPaths(of reports: [ReportDefinition]) -> [String: [String]] {
-    let named = Set(reports.flatMap(\.sections).compactMap(\.csv))
-    var taken = reserved
-    var paths: [String: [String]] = [:]
-    for report in reports {
-      paths[report.name] = report.sections.enumerated().map { index, section in
-        let base = "\(report.name)_\(slug(section.title, else: String(index + 1)))"
-        if let csv = section.csv, taken.insert(csv).inserted { return "data/\(csv).csv" }
-        var name = base
-        var number = index + 1
-        while named.contains(name) || !taken.insert(name).inserted {
-          name = "\(base)_\(number)"
-          number += 1
-        }
-        return "data/\(name).csv"
-      }
-    }
-    return paths
-  }
-
-  private static let reserved: Set<String> = [
-    "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
-    "feeds", "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
-    "refused_files", "check_outcomes", "check_examples",
-  ]
-
-  /// Lower-case letters and digits with `_` between words.
-  static func slug(_ title: String, else fallback: String) -> String {
-    var result = ""
-    for byte in title.lowercased().utf8 {
-      switch byte {
-      case 0x30...0x39, 0x61...0x7A: result.unicodeScalars.append(Unicode.Scalar(byte))
-      default: if !result.isEmpty, !result.hasSuffix("_") { result += "_" }
-      }
-    }
-    while result.hasSuffix("_") { result.removeLast() }
-    return result.isEmpty ? fallback : String(result.prefix(60))
   }
 }
 

@@ -101,14 +101,25 @@ struct CheckSQL {
     // Judged by `freshness`.
     case .freshness: return "select where false"
     case .equal(let left, let right):
+      // The right query sees the name of the left one, and would read it in the place of a relation called so.
+      let a = Self.unnamed("left_rows", in: right)
+      let b = Self.unnamed("right_rows", in: left)
       return """
-        with a as materialized (\(left)\n), b as materialized (\(right)\n)
-        (select 'left' as only_in, x.* from (select * from a except all select * from b) as x)
+        with \(a) as materialized (\(left)\n), \(b) as materialized (\(right)\n)
+        (select 'left' as only_in, x.* from (select * from \(a) except all select * from \(b)) as x)
         union all
-        (select 'right', y.* from (select * from b except all select * from a) as y)
+        (select 'right', y.* from (select * from \(b) except all select * from \(a)) as y)
         """
     case .noRow(let query): return "select * from (\(query)\n) as q"
     }
+  }
+
+  /// `word`, or a longer one, that does not occur in a text.
+  private static func unnamed(_ word: String, in text: String) -> String {
+    let text = text.lowercased()
+    var name = word
+    while text.contains(name) { name += "_" }
+    return name
   }
 
   // MARK: Days

@@ -45,6 +45,9 @@ struct DistinctValues: Sendable {
     return name.hasPrefix(view + suffix) && !number.isEmpty && number.allSatisfy(\.isWholeNumber)
   }
 
+  /// The names of its columns.
+  var columns: Set<String> { Set(sql.rollup.groups.map(\.name) + ["__value", "__n"]) }
+
   private var keys: [String] { sql.rollup.groups.map { quoteIdentifier($0.name) } }
   private var isText: Bool { sql.feed.column(named: column)?.type == .text }
 

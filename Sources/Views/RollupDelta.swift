@@ -159,9 +159,7 @@ struct RollupDelta {
 
   private var longKeys: [String] {
     let unbounded = Set(sql.unboundedGroups.map(\.name))
-    return groups.indices.filter { unbounded.contains(groups[$0].name) }.map {
-      "octet_length(\(Self.key($0))::text) > \(sql.keyBytesMaximum)"
-    }
+    return groups.indices.filter { unbounded.contains(groups[$0].name) }.map { sql.isLong(Self.key($0)) }
   }
 
   /// What the changes amount to, in groups.

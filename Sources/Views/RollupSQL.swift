@@ -14,6 +14,8 @@ struct RollupSQL: Sendable {
   let rollup: RollupDefinition
   let feed: FeedDefinition
   let calendar: CalendarSettings
+  /// Columns of the table that may be null, whatever the definition says.
+  var nullable: Set<String> = []
   /// The state of the finer rollup that the definition names, if it names one.
   var below: RollupBelow?
   /// The values that the finest rollup keeps for this one; nil where it keeps its own.
@@ -70,11 +72,15 @@ struct RollupSQL: Sendable {
       + (isUnique ? " nulls not distinct" : "")
   }
 
+  /// Whether such a key is longer than what an index entry has room for: as it is stored, compressed where it is, for so it
+  /// stands in the entry.
+  func isLong(_ key: String) -> String { "coalesce(pg_column_size(\(key)) > \(keyBytesMaximum), false)" }
+
   /// The groups whose keys may be of any length.
   var unboundedGroups: [RollupGroup] {
     rollup.groups.filter { group in
       switch group.source {
-      case .column(let name): feed.column(named: name)?.type == .text
+      case .column(let name): [.text, .json].contains(feed.column(named: name)?.type)
       case .expression: true
       default: false
       }
@@ -122,10 +128,11 @@ struct RollupSQL: Sendable {
     case .week:
       // date_trunc knows Monday weeks: move the day so that the project's first weekday falls on a Monday, and back.
       let shift = calendar.weekStart.daysAfterMonday
-      return "(date_trunc('week', \(day) - \(shift))::date + \(shift))"
-    case .month: return "date_trunc('month', \(day))::date"
-    case .quarter: return "date_trunc('quarter', \(day))::date"
-    case .year: return "date_trunc('year', \(day))::date"
+      return "(date_trunc('week', (\(day) - \(shift))::timestamp)::date + \(shift))"
+    // Of a date alone the server makes a moment of the session's time zone, in which that day may never have been.
+    case .month: return "date_trunc('month', \(day)::timestamp)::date"
+    case .quarter: return "date_trunc('quarter', \(day)::timestamp)::date"
+    case .year: return "date_trunc('year', \(day)::timestamp)::date"
     case .fiscalQuarter: return fiscal("quarter", day)
     case .fiscalYear: return fiscal("year", day)
     }
@@ -147,7 +154,8 @@ struct RollupSQL: Sendable {
   func mayBeNull(_ group: RollupGroup) -> Bool {
     var column = period(group)?.column
     if case .column(let name) = group.source { column = name }
-    return column.flatMap { feed.column(named: $0) }?.isOptional ?? true
+    guard let column, let declared = feed.column(named: column) else { return true }
+    return declared.isOptional || nullable.contains(column)
   }
 
   /// The first day of a fiscal period: the calendar period of the day moved back to a January start, moved forth again.
@@ -200,6 +208,25 @@ struct RollupSQL: Sendable {
     }
   }
 
+  /// The names of the columns of the state.
+  var stateColumnNames: Set<String> {
+    var names = Set(rollup.groups.map(\.name) + ["__n"])
+    for measure in rollup.measures {
+      let suffixes =
+        switch measure.function {
+        case .count: ["__n"]
+        case .sum, .average: ["__n", "__sum"]
+        case .variance, .stddev: ["__n", "__sum", "__squares"]
+        case .min: ["__min"]
+        case .max: ["__max"]
+        case .first, .last: ["__value", "__by"]
+        case .distinct: ["__distinct"]
+        }
+      names.formUnion(suffixes.map { measure.name + $0 })
+    }
+    return names
+  }
+
   /// The value at the earliest or latest `by`; ties go by the feed's key, or by the value where rows have no key, so that
   /// the answer is the same every time.
   ///
@@ -239,10 +266,11 @@ struct RollupSQL: Sendable {
     case .average: return "\(cell("__sum")) / nullif(\(cell("__n")), 0)"
     case .variance: return ofSeveral(quotient)
     case .stddev:
-      // PostgreSQL keeps as many decimals as the variance has; its sqrt() would keep more. The ten decimals in
-      // between keep the one rounding that counts from being done twice.
+      // PostgreSQL keeps as many decimals as the variance has; its sqrt() would keep more. With twice as many, and one more
+      // for each digit, no root that is not half of the last one lies so near it that rounding twice makes it that.
+      let places = "2 * scale(\(quotient)) + length((\(quotient))::text)"
       return ofSeveral(
-        "coalesce(round(sqrt(round(\(quotient), scale(\(quotient)) + 10)), scale(\(quotient))), 'NaN'::numeric)")
+        "coalesce(round(sqrt(round(\(quotient), \(places))), scale(\(quotient))), 'NaN'::numeric)")
     case .min: return cell("__min")
     case .max: return cell("__max")
     case .first, .last: return cell("__value")

@@ -30,15 +30,15 @@ enum RollupWork: Equatable {
   ///     found to be wrong.
   ///   - batches: all batches of the source behind that one.
   ///   - hasMoved: whether the source's data is at another version than the state was built from.
-  ///   - isReplaced: whether another table stands under the source's name than the one that the state was built from.
+  ///   - difference: how what the state was built from differs from what stands there now in a way that no journal tells.
   ///   - readRows: the rows that a rebuild would read, as the planner believes; nil when it knows nothing.
   ///   - cost: what both ways took lately.
   static func choose(
-    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, isReplaced: Bool = false,
+    source: String, absorbed: Int64?, batches: [BatchEntry], hasMoved: Bool, difference: String? = nil,
     readRows: Int?, cost: RefreshCost = RefreshCost()
   ) -> RollupWork {
     guard let absorbed else { return .rebuild(reason: "nothing proves that it holds what \(source) does") }
-    if isReplaced { return .rebuild(reason: "\(source) is another table than before") }
+    if let difference { return .rebuild(reason: difference) }
     guard let last = batches.last else {
       // A change that no batch tells of was made by an older program, or by hand together with the version.
       return hasMoved ? .rebuild(reason: "\(source) changed and its journal does not tell how") : .nothing
@@ -50,7 +50,7 @@ enum RollupWork: Equatable {
     guard let readRows else {
       return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: nil)
     }
-    let (byDelta, byReading) = (cost.perDelta + Double(images) * cost.perImage, Double(readRows) * cost.perRow)
+    let (byDelta, byReading) = (cost.ofDelta(images: images), Double(readRows) * cost.perRow)
     if byDelta > byReading {
       return .rebuild(
         reason: "\(images) images would take \(seconds(byDelta)), \(readRows) rows \(seconds(byReading))")
@@ -79,6 +79,13 @@ extension RollupDefinition {
       word == "select" || (isCall || !UnsteadyWords.functions.contains(word)) && UnsteadyWords.all.contains(word)
         || isCall && functions.contains(word)
     }?.word ?? texts.lazy.compactMap(UnsteadyWords.moment).first
+  }
+
+  /// The columns of a feed that it reads, and other names and words among them.
+  func columns(of feed: FeedDefinition) -> Set<String> {
+    var columns = Set(groups.compactMap(\.source.column) + measures.flatMap(\.function.columns))
+    if measures.contains(where: \.isEndpoint) { columns.formUnion(feed.key) }
+    return columns.union(scannedWords.map(\.word))
   }
 
   /// The words of groups and conditions that may be functions, in lower case.

@@ -10,7 +10,8 @@ enum ViewDependencies {
   /// What each materialized view of a schema reads: names of relations of that schema, and of others as `schema.name`.
   ///
   /// A plain view is looked through, unless it is one of `views`. A function that is not the server's own and does not say
-  /// that it is immutable is among them, with `()` behind its name.
+  /// that it is immutable is among them, with `()` behind its name; so is what such a view asks of the moment, with the
+  /// view's name.
   /// Source: PostgreSQL 15 manual, pg_depend and pg_rewrite.
   static func read(
     schema: String, views: [String], on connection: PostgresConnection
@@ -44,8 +45,14 @@ enum ViewDependencies {
       join pg_proc p on p.oid = d.refobjid and p.provolatile <> 'i'
       join pg_namespace n on n.oid = p.pronamespace
       where n.nspname not in ('pg_catalog', 'information_schema')
+      union
+      select readers.name, asked.word || ' in ' || case when n.nspname = $1 then '' else n.nspname || '.' end || c.relname
+      from readers join pg_class c on c.oid = readers.reader and c.relkind = 'v'
+      join pg_namespace n on n.oid = c.relnamespace and n.nspname not in ('pg_catalog', 'information_schema')
+      join pg_rewrite r on r.ev_class = c.oid
+      cross join lateral (\(RuleWords.unsteady("$3", ofAll: false))) as asked
       """,
-      [.text(schema), .textArray(views)])
+      [.text(schema), .textArray(views), RuleWords.stable])
     var found: [String: Set<String>] = [:]
     for row in rows {
       found[try row.decode(0, as: String.self), default: []].insert(try row.decode(1, as: String.self))

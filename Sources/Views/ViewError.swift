@@ -43,8 +43,8 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
         "\(view) has to be made anew, but \(dependents.joined(separator: ", ")) "
           + "\(dependents.count == 1 ? "depends" : "depend") on what is there",
         notes: ["Daybook drops only what it made; nothing was changed"],
-        fix: "by hand: \(dependents.map { "drop \($0)" }.joined(separator: "; ")); then run again, and create "
-          + "\(dependents.count == 1 ? "it" : "them") anew")
+        fix: "by hand: \(dependents.reversed().map { "drop \($0)" }.joined(separator: "; ")); then run again, and "
+          + "create \(dependents.count == 1 ? "it" : "them") anew")
     case .circle(_, let path, let position):
       return Diagnostic(
         .error, code: "view_cycle", at: position,
@@ -56,7 +56,7 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
       func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
       var notes = [error.sqlState.map { "SQLSTATE \($0)" }, error.detail, error.context].compactMap { $0 }.flatMap(
         lines)
-      notes.append("nothing of this view was changed; readers see its last state")
+      notes.append("nothing of this view was changed; readers see its last state, if it has one")
       return Diagnostic(
         .error, code: "view_failed", at: position, "view \(view): \(error.message)", notes: notes,
         fix: error.hint.map { lines($0).joined(separator: " ") }

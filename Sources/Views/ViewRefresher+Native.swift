@@ -67,8 +67,22 @@ extension ViewRefresher {
             ? detail(native, inputs: inputs(known), unsteady: unsteady, state: state, full: full)
             : reasonOfMaking(view, condition, state: state, lost: lost))
     } catch let error as PostgresError where error.kind == .server {
-      throw ViewError.server(view: view.name, at: view.position, error)
+      throw ViewError.server(view: view.name, at: view.position, Self.explained(error, native, of: view))
     }
+  }
+
+  /// Rows that share a key are told with where the key is declared. The server says it by one code when the index is made,
+  /// and by another, with the row, when a refresh beside readers meets two equal rows.
+  private static func explained(
+    _ error: PostgresError, _ native: NativeViewDefinition, of view: ViewDefinition
+  ) -> PostgresError {
+    let isOfKey = error.sqlState == "23505" || error.sqlState == "21000" && error.detail != nil
+    guard isOfKey, !native.uniqueKey.isEmpty, error.hint == nil else { return error }
+    var error = error
+    error.hint =
+      "\"-- unique: \(native.uniqueKey.joined(separator: ", "))\" says that no two rows share these columns: correct it "
+      + "or the query, then: daybook refresh \(view.name)"
+    return error
   }
 
   /// Whether a change of what stands under this name in the catalog is counted: feeds and views are, and what neither is

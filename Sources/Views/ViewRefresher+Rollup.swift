@@ -36,15 +36,16 @@ extension ViewRefresher {
     // What asks for the moment or reads elsewhere may have another answer, though its feed stands still.
     if rollups.contains(where: { $0.unsteadyWord(functions) != nil }) { return nil }
     let table = try await number(ofTable: feed.name, on: connection)
+    let footing = try await footing(of: views, over: feed, on: connection)
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
-    let existing = try await existing(views, on: connection)
+    let existing = try await existing(views, states: states, on: connection)
     var outcomes: [RefreshOutcome] = []
     for view in views {
       let clock = ContinuousClock()
       let start = clock.now
       let exists = existing.contains(view.name)
-      let inputs = rollupInputs(view, versions: versions, table: table)
+      let inputs = rollupInputs(view, of: feed, versions: versions, table: table, footing: footing)
       guard let reason = skipReason(view, inputs: inputs, state: states[view.name], exists: exists, full: false) else {
         return nil
       }
@@ -56,16 +57,23 @@ extension ViewRefresher {
     return altered.isEmpty ? outcomes : nil
   }
 
-  /// The names of those views of which every relation is there.
+  /// The names of those views of which every relation is there, tables with the columns that they were made with.
   nonisolated(nonsending) func existing(
-    _ views: [ViewDefinition], on connection: PostgresConnection
+    _ views: [ViewDefinition], states: [String: ViewState], on connection: PostgresConnection
   ) async throws -> Set<String> {
     var values: [String: [DistinctValues]] = [:]
+    var columns: [String: Set<String>] = [:]
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
-      values[view.name] = try rollupSQL(rollup, of: view).distinctValues
+      let sql = try rollupSQL(rollup, of: view)
+      values[view.name] = sql.distinctValues
+      // Those of another definition are others.
+      guard states[view.name]?.definitionHash == view.definitionHash else { continue }
+      columns[sql.state.name] = sql.stateColumnNames
+      for values in sql.distinctValues { columns[values.table.name] = values.columns }
     }
-    return try await ViewRelations.existing(views, values: values, schema: project.database.schema, on: connection)
+    return try await ViewRelations.existing(
+      views, values: values, columns: columns, schema: project.database.schema, on: connection)
   }
 
   private nonisolated(nonsending) func refreshRollups(
@@ -79,8 +87,16 @@ extension ViewRefresher {
     let newest = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
     var versions = try await DataVersions.current(on: connection)
     let table = try await number(ofTable: feed.name, on: connection)
+    let footing = try await footing(of: views, over: feed, on: connection)
+    for index in members.indices { members[index].sql.nullable = footing.nullable }
+    func inputs(of member: RollupMember) -> [String: Int64] {
+      rollupInputs(member.view, of: feed, versions: versions, table: table, footing: footing)
+    }
+    let differences = members.map { member in
+      member.state.flatMap { difference($0, inputs(of: member), of: feed) }
+    }
     let batches = try await choose(
-      &members, of: feed, source: source, table: table, versions: versions, on: connection)
+      &members, of: feed, source: source, differences: differences, versions: versions, on: connection)
     // What is read once for all of them counts as the work of the first.
     let images = try await prepareImages(&members, batches, through: newest, on: connection)
     var outcomes: [RefreshOutcome] = []
@@ -102,19 +118,21 @@ extension ViewRefresher {
         if result.isChanged {
           versions[member.view.name] = try await DataVersions.bump(member.view.name, on: connection)
         }
-        let inputs = rollupInputs(member.view, versions: versions, table: table)
         try await ViewStates.record(
           member.view.name,
           ViewState(
-            definitionHash: member.view.definitionHash, inputVersions: inputs, absorbedBatch: newest,
+            definitionHash: member.view.definitionHash, inputVersions: inputs(of: member), absorbedBatch: newest,
             rowCount: result.rows),
           on: connection)
         result.wall = clock.now - start
         if let (way, units) = result.timed {
           try await ViewTimings.record(member.view.name, way, units: units, wall: result.wall, on: connection)
         }
-        if result.isRebuilt { rebuilt.append(member) }
         outcomes.append(member.outcome(result, full: full))
+        if result.isRebuilt {
+          if member.exists, try await ViewRelations.isReshaped(member.sql, on: connection) { member.exists = false }
+          rebuilt.append(member)
+        }
         start = clock.now
       } catch let error as PostgresError where error.kind == .server {
         throw ViewError.server(view: member.view.name, at: member.view.position, error)
@@ -151,7 +169,7 @@ extension ViewRefresher {
   ) async throws -> [RollupMember] {
     let states = try await ViewStates.current(on: connection)
     let functions = try await unsteadyFunctions(of: views.compactMap(\.rollup), on: connection)
-    let existing = try await existing(views, on: connection)
+    let existing = try await existing(views, states: states, on: connection)
     let altered = try await ViewRelations.altered(views, schema: project.database.schema, on: connection)
     var members: [RollupMember] = []
     for view in views {
@@ -190,7 +208,7 @@ extension ViewRefresher {
   ///
   /// - Returns: the batches behind the earliest one that a member has absorbed.
   private nonisolated(nonsending) func choose(
-    _ members: inout [RollupMember], of feed: FeedDefinition, source: QualifiedName, table: Int64?,
+    _ members: inout [RollupMember], of feed: FeedDefinition, source: QualifiedName, differences: [String?],
     versions: [String: Int64], on connection: PostgresConnection
   ) async throws -> [BatchEntry] {
     let tableRows = try await estimatedRows(of: source, on: connection)
@@ -215,7 +233,7 @@ extension ViewRefresher {
       members[index].work = RollupWork.choose(
         source: feed.name, absorbed: absorbed, batches: batches.filter { $0.batchID > absorbed ?? 0 },
         hasMoved: state.inputVersions[feed.name] != versions[feed.name],
-        isReplaced: state.inputVersions[Self.tableInput(feed.name)].map { $0 != table } ?? false, readRows: readRows,
+        difference: differences[index], readRows: readRows,
         cost: costs[members[index].view.name] ?? RefreshCost())
     }
     return batches

@@ -107,7 +107,7 @@ extension ViewRefresher {
     let groups = sql.unboundedGroups
     if groups.isEmpty { return [] }
     let tests = groups.map {
-      "coalesce(bool_or(octet_length(\(quoteIdentifier($0.name))::text) > \(sql.keyBytesMaximum)), false)"
+      "coalesce(bool_or(\(sql.isLong(quoteIdentifier($0.name)))), false)"
     }
     let rows = try await connection.query(
       "select \(tests.joined(separator: ", ")) from \(sql.nextState.quoted)")
@@ -163,12 +163,16 @@ extension ViewRefresher {
     let states = [
       "alter table if exists \(sql.state.quoted) rename to \(quoteIdentifier(sql.oldState.name))",
       "alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))",
-      sql.createView, ViewRelations.markView(of: sql),
-      "drop table if exists \(sql.oldState.quoted)",
     ]
     do {
       try await execute(values + states, on: connection)
+      try await ViewRelations.makeView(sql, on: connection)
+      try await connection.execute("drop table if exists \(sql.oldState.quoted)")
       if !member.exists { try await ViewGrants.restore(sql.view, on: connection) }
+    } catch let error as PostgresError where error.sqlState == "2BP01" {
+      throw ViewError.foreignDependents(
+        view: member.view.name, dependents: ViewRelations.foreignNames(in: error.detail ?? error.message),
+        at: member.view.position)
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: member.view.name, at: member.view.position, error)
     }

@@ -93,6 +93,10 @@ extension ViewRefresher {
         "\(behind) \(behind == 1 ? "batch" : "batches") of \(sql.feed.name) came in meanwhile; run it again"
       return (CheckOutcome(name: name, isPassed: false, message: message), false)
     }
+    guard try await existing([view], states: [view.name: state], on: connection).contains(view.name) else {
+      let message = "its tables are not as they were made; its next refresh builds it anew"
+      return (CheckOutcome(name: name, isPassed: false, message: message), true)
+    }
     let found = try await difference(
       sql, between: "select * from \(sql.state.quoted)", and: sql.stateFromSource, on: connection)
     var outcome = CheckOutcome(

@@ -54,15 +54,17 @@ public struct ViewRefresher: Sendable {
   ///
   /// - Throws: `ViewError` when a name is unknown; `PostgresError`.
   public func schedule(_ selection: StageDefinition.Selection, full: Bool = false) async throws -> RefreshSchedule {
-    let (known, states, whole) = try await pool.withConnection(label: "schedule") { connection in
-      (
-        try await dependencies(on: connection), try await ViewStates.current(on: connection),
-        try await existing(project.views, on: connection)
+    let (known, states, whole, different) = try await pool.withConnection(label: "schedule") { connection in
+      let states = try await ViewStates.current(on: connection)
+      return (
+        try await dependencies(on: connection), states,
+        try await existing(project.views, states: states, on: connection),
+        selection == .all ? [] : try await rollupsOnOtherFooting(states, on: connection)
       )
     }
     func isMadeAnew(_ view: ViewDefinition) -> Bool {
       guard let state = states[view.name] else { return false }
-      return state.definitionHash != view.definitionHash || !whole.contains(view.name)
+      return different.contains(view.name) || state.definitionHash != view.definitionHash || !whole.contains(view.name)
         || !lost(view, known: known[view.name] ?? [], state: state, full: full).isEmpty
     }
     var views = try selected(selection)
@@ -149,7 +151,10 @@ public struct ViewRefresher: Sendable {
   nonisolated(nonsending) func dependencies(on connection: PostgresConnection) async throws -> [String: Set<String>] {
     let found = try await ViewDependencies.read(
       schema: project.database.schema, views: project.views.map(\.name), on: connection)
-    return found.mapValues { Set($0.compactMap(input)) }
+    return found.mapValues { names in
+      let hasJournal = names.contains { $0.hasPrefix("daybook.journal_") }
+      return Set(names.compactMap { input($0, besideJournal: hasJournal) })
+    }
   }
 
   /// What stands before the name of the time zone among the inputs of a view of SQL; no relation's name has a blank.
@@ -158,11 +163,47 @@ public struct ViewRefresher: Sendable {
   /// The input of a rollup that is the number of its feed's table: another one is not told of by any journal.
   static func tableInput(_ feed: String) -> String { "the table \(feed)" }
 
-  /// The versions of what a rollup reads, and which table that is.
-  func rollupInputs(_ view: ViewDefinition, versions: [String: Int64], table: Int64?) -> [String: Int64] {
+  /// The versions of what a rollup reads, which table that is, and what it is like.
+  func rollupInputs(
+    _ view: ViewDefinition, of feed: FeedDefinition, versions: [String: Int64], table: Int64?, footing: RollupFooting
+  ) -> [String: Int64] {
     var inputs = Dictionary(uniqueKeysWithValues: view.sources.map { ($0, versions[$0] ?? 0) })
-    if case .rollup(let rollup) = view.kind, let table { inputs[Self.tableInput(rollup.source)] = table }
-    return inputs
+    guard let rollup = view.rollup else { return inputs }
+    if let table { inputs[Self.tableInput(feed.name)] = table }
+    return inputs.merging(footing.inputs(of: rollup, over: feed)) { _, footing in footing }
+  }
+
+  /// Why a rollup's state cannot be carried on though its definition is the same, whatever the journal tells; or nil.
+  func difference(_ state: ViewState, _ inputs: [String: Int64], of feed: FeedDefinition) -> String? {
+    let table = Self.tableInput(feed.name)
+    if let recorded = state.inputVersions[table], recorded != inputs[table] {
+      return "\(feed.name) is another table than before"
+    }
+    return RollupFooting.difference(state.inputVersions, inputs, of: feed.name)
+  }
+
+  /// The rollups of which the state cannot be carried on: a column may have another type now, and their view be made anew.
+  private nonisolated(nonsending) func rollupsOnOtherFooting(
+    _ states: [String: ViewState], on connection: PostgresConnection
+  ) async throws -> Set<String> {
+    var different: Set<String> = []
+    for feed in project.feeds {
+      let views = project.views.filter { $0.rollup?.source == feed.name }
+      if views.isEmpty { continue }
+      let footing = try await footing(of: views, over: feed, on: connection)
+      for view in views {
+        guard let rollup = view.rollup, let state = states[view.name] else { continue }
+        if difference(state, footing.inputs(of: rollup, over: feed), of: feed) != nil { different.insert(view.name) }
+      }
+    }
+    return different
+  }
+
+  nonisolated(nonsending) func footing(
+    of views: [ViewDefinition], over feed: FeedDefinition, on connection: PostgresConnection
+  ) async throws -> RollupFooting {
+    let source = QualifiedName(schema: project.database.schema, name: feed.name)
+    return try await RollupFooting.read(of: source, rollups: views.compactMap(\.rollup), on: connection)
   }
 
   /// The server's number of a feed's table; nil when there is none.

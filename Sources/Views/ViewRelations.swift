@@ -9,11 +9,13 @@ enum ViewRelations {
   /// The names of those of `views` of which all relations exist, each of the kind that its definition makes. What says
   /// something else in its comment than that it is Daybook's is somebody's, and as if it were not there.
   ///
-  /// - Parameter values: the tables of values of a view's distinct measures, by its name; of a view that is not in it such
-  ///   tables are not looked at.
+  /// - Parameters:
+  ///   - values: the tables of values of a view's distinct measures, by its name; of a view that is not in it such tables
+  ///     are not looked at.
+  ///   - columns: those of tables, by their names: one that somebody added or renamed makes another table of it.
   static func existing(
-    _ views: [ViewDefinition], values: [String: [DistinctValues]] = [:], schema: String,
-    on connection: PostgresConnection
+    _ views: [ViewDefinition], values: [String: [DistinctValues]] = [:], columns: [String: Set<String>] = [:],
+    schema: String, on connection: PostgresConnection
   ) async throws -> Set<String> {
     let wanted = views.map { view in
       (view.name, relations(of: view) + (values[view.name] ?? []).map { (name: $0.table.name, kind: Kind.table) })
@@ -21,7 +23,9 @@ enum ViewRelations {
     // Beside the names that are wanted all tables of values: some may be spare.
     let rows = try await connection.query(
       """
-      select c.relname, c.relkind::text
+      select c.relname, c.relkind::text,
+        coalesce((select string_agg(attname, '|') from pg_attribute
+          where attrelid = c.oid and attnum > 0 and not attisdropped), '')
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1
         and (c.relname = any($2) or c.relkind = 'r' and starts_with(obj_description(c.oid, 'pg_class'), $3))
@@ -30,7 +34,13 @@ enum ViewRelations {
       """,
       [.text(schema), .textArray(wanted.flatMap { $0.1.map(\.name) }), .text(DistinctValues.mark)])
     var found: [String: String] = [:]
-    for row in rows { found[try row.decode(0, as: String.self)] = try row.decode(1, as: String.self) }
+    var altered: Set<String> = []
+    for row in rows {
+      let name = try row.decode(0, as: String.self)
+      found[name] = try row.decode(1, as: String.self)
+      let standing = try row.decode(2, as: String.self).split(separator: "|").map(String.init)
+      if let columns = columns[name], columns != Set(standing) { altered.insert(name) }
+    }
     return Set(
       wanted.filter { view, relations in
         let names = Set(relations.map(\.name))
@@ -39,6 +49,7 @@ enum ViewRelations {
         let hasSpare =
           values[view] != nil && found.keys.contains { DistinctValues.isTable($0, of: view) && !names.contains($0) }
         return relations.allSatisfy { found[$0.name] == $0.kind.catalogLetter } && !hasSpare
+          && altered.isDisjoint(with: names)
       }.map(\.0))
   }
 
@@ -145,6 +156,8 @@ enum ViewRelations {
         join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = reached.oid
           and d.classid = 'pg_rewrite'::regclass
         join pg_rewrite r on r.oid = d.objid and r.ev_class <> reached.oid
+        -- What somebody made by hand may lead back to where it began: no way is longer than there are views.
+        where reached.depth < (select count(*) from pg_rewrite)
       )
       select c.relname::text from reached join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relkind = 'm' and c.relname <> all($3)
@@ -222,13 +235,23 @@ enum ViewRelations {
   /// The beginning of what a state says of its view.
   private static let viewMark = "its view is "
 
-  /// Writes down on a rollup's state what its view says now.
-  static func markView(of sql: RollupSQL) -> String {
+  /// Makes or replaces a rollup's view, and writes down on its state what it says now.
+  ///
+  /// - Throws: `PostgresError`; with 42P17 when a derived figure is more than its row tells.
+  static func makeView(_ sql: RollupSQL, on connection: PostgresConnection) async throws {
+    try await connection.execute(sql.createView)
+    if !sql.rollup.derived.isEmpty, let more = try await RuleWords.more(thanRowsIn: sql.view, on: connection) {
+      var error = PostgresError(
+        .server, "a derived figure is made of the groups and measures of its row alone, and \(more) is more than that",
+        sqlState: "42P17")
+      error.hint = "write it in a view of SQL that reads \"\(sql.view.name)\""
+      throw error
+    }
     let mark = """
       select format('comment on table %s is %L', \(quoteLiteral(sql.state.quoted)), '\(viewMark)' || md5(r.ev_action::text))
       from pg_rewrite r where r.ev_class = \(quoteLiteral(sql.view.quoted))::regclass and r.rulename = '_RETURN'
       """
-    return "do \(quoteLiteral("begin execute (\(mark)); end"))"
+    try await connection.execute("do \(quoteLiteral("begin execute (\(mark)); end"))")
   }
 
   /// Makes a rollup's view anew over the state that is there, behind the lock of what that takes away.
@@ -237,16 +260,26 @@ enum ViewRelations {
   ) async throws {
     try await connection.execute("savepoint daybook_view")
     do {
-      try await connection.execute(sql.createView)
-    } catch {
+      try await makeView(sql, on: connection)
+    } catch let error as PostgresError where error.sqlState == "42P16" {
       // Columns that were added by hand, or are of other types, cannot be replaced.
-      guard error.sqlState == "42P16" else { throw error }
       try await connection.execute("rollback to savepoint daybook_view")
       try await drop(view, with: views, schema: sql.view.schema, keepingState: true, on: connection)
-      try await connection.execute(sql.createView)
+      try await makeView(sql, on: connection)
       try await ViewGrants.restore(sql.view, on: connection)
     }
-    try await connection.execute(markView(of: sql))
+  }
+
+  /// Whether the next state of a rollup has columns of other types or another collation than the one that readers see, so
+  /// that their view cannot be replaced.
+  static func isReshaped(_ sql: RollupSQL, on connection: PostgresConnection) async throws -> Bool {
+    let shape = """
+      select attname, atttypid, atttypmod, attcollation from pg_attribute
+      where attnum > 0 and not attisdropped and attrelid = to_regclass
+      """
+    let rows = try await connection.query(
+      "select exists (\(shape)($1) except \(shape)($2))", [.text(sql.nextState.quoted), .text(sql.state.quoted)])
+    return try rows.first?.decode(0) ?? false
   }
 
   private static func drop(
@@ -256,8 +289,10 @@ enum ViewRelations {
       try await connection.execute("drop \(kind.keyword) if exists \(name.quoted) restrict")
     } catch {
       guard error.sqlState == "2BP01" else { throw error }
-      throw ViewError.foreignDependents(
-        view: view.name, dependents: foreignNames(in: error.detail ?? error.message), at: view.position)
+      // What is being made goes with the transaction: nobody has to drop it.
+      let own = RollupSQL.nextStateName(of: QualifiedName(schema: name.schema, name: view.name)).name
+      let dependents = foreignNames(in: error.detail ?? error.message).filter { !$0.hasSuffix(own) }
+      throw ViewError.foreignDependents(view: view.name, dependents: dependents, at: view.position)
     }
   }
 
@@ -353,7 +388,7 @@ enum ViewRelations {
   }
 
   /// The dependents that a 2BP01 detail names: lines such as `view mine depends on view revenue_daily`.
-  private static func foreignNames(in detail: String) -> [String] {
+  static func foreignNames(in detail: String) -> [String] {
     detail.split(separator: "\n").map { line in
       line.firstRange(of: " depends on ").map { String(line[..<$0.lowerBound]) } ?? String(line)
     }

@@ -55,6 +55,7 @@ extension GoldenCase {
         error: Jobs/checks/sound.yaml:13:46: "customers" is not a column of a relation
           fix: write both, as in orders.order_id
         error: Jobs/checks/sound.yaml:14:50: "values" is empty
+          fix: write at least one
         error: Jobs/checks/sound.yaml:15:34: the feed "payments" has no column "amout"
           fix: did you mean "amount"?
         error: Jobs/checks/sound.yaml:16:25: "where" belongs to tests of columns, not to none

@@ -122,6 +122,7 @@ extension GoldenCase {
       ],
       says: #"""
         error: Jobs/feeds/payments.yaml:3:20: "marker" is empty
+          fix: write one, or remove the key
         """#),
     GoldenCase(
       name: "a trailer without its marker (3)",

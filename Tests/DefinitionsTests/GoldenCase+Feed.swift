@@ -279,7 +279,10 @@ extension GoldenCase {
 
         """
       ],
-      says: "error: Jobs/feeds/payments.yaml:3:10: \"columns\" is empty"),
+      says: """
+        error: Jobs/feeds/payments.yaml:3:10: "columns" is empty
+          fix: write at least one
+        """),
     GoldenCase(
       name: "a value of the environment is not shown through a name either",
       files: [

@@ -103,6 +103,7 @@ extension GoldenCase {
           c: [1]
           d: (total
           e: 1) + (total
+          f: total * $1
 
         """
       ],
@@ -112,6 +113,36 @@ extension GoldenCase {
         error: Jobs/views/daily.yaml:8:6: "c" must be a single value, not a list
         error: Jobs/views/daily.yaml:9:6: "d" is not SQL: a "(" has no partner
         error: Jobs/views/daily.yaml:10:6: "e" is not SQL: a ")" has no partner
+        error: Jobs/views/daily.yaml:11:6: "f" has the parameter $1, and nothing gives it a value
+          fix: write the value itself
+        """),
+    GoldenCase(
+      name: "derived figures that are more than their row tells",
+      files: [
+        "Jobs/views/daily.yaml": """
+        view: daily
+        from: payments
+        group_by: { currency: currency }
+        measures: { total: { sum: amount }, now: { max: amount } }
+        derive:
+          a: total * random()
+          b: current_date - 1
+          c: (select max(amount) from payments)
+          d: now - total
+          e: case when total > 0 then 'sold today' end
+          f: date 'Today' - 1
+
+        """
+      ],
+      says: """
+        error: Jobs/views/daily.yaml:6:6: a derived figure is made of the groups and measures of its row alone, and "random" is more than that
+          fix: write it in a view of SQL that reads "daily"
+        error: Jobs/views/daily.yaml:7:6: a derived figure is made of the groups and measures of its row alone, and "current_date" is more than that
+          fix: write it in a view of SQL that reads "daily"
+        error: Jobs/views/daily.yaml:8:6: a derived figure is made of the groups and measures of its row alone, and a query is more than that
+          fix: write it in a view of SQL that reads "daily"
+        error: Jobs/views/daily.yaml:11:6: a derived figure is made of the groups and measures of its row alone, and "today" is more than that
+          fix: write it in a view of SQL that reads "daily"
         """),
     GoldenCase(
       name: "columns named with what they are in",
@@ -123,6 +154,7 @@ extension GoldenCase {
         measures:
           total: { sum: amount, where: "payments.amount > public.floor(1.5) and amount::pg_catalog.int4 > 0" }
           paid: { sum: amount, where: "amount > public.floor(1.5) and amount::pg_catalog.int4 > 0" }
+          full: { count: true, where: "num_nulls(payments.*) = 0 and amount * 1. * 2 > 0" }
 
         """
       ],
@@ -131,6 +163,8 @@ extension GoldenCase {
           fix: write "amount" alone
         error: Jobs/views/daily.yaml:5:32: "where" names the column payments.amount with what it is in
           fix: write amount alone
+        error: Jobs/views/daily.yaml:7:31: "where" names the column payments.* with what it is in
+          fix: name each column
         """),
     GoldenCase(
       name: "a view named like a feed",
@@ -264,6 +298,7 @@ extension GoldenCase {
         -- uniqe: a
         -- unique: a, a
         -- unique: A b
+        -- index: lower(a)
         select 1 as a
         -- index: a
 
@@ -276,7 +311,8 @@ extension GoldenCase {
         error: Jobs/views/trend.sql:3:1: "unique" is here twice
           fix: use index for a further one
         error: Jobs/views/trend.sql:3:1: "A b" in "unique" cannot be a column's name: a name has lower-case letters, digits and _ only, and begins with a letter or _
-        error: Jobs/views/trend.sql:5:1: "-- index:" must stand before the query
+        error: Jobs/views/trend.sql:4:1: "lower(a)" in "index" cannot be a column's name: a name has lower-case letters, digits and _ only, and begins with a letter or _
+        error: Jobs/views/trend.sql:6:1: "-- index:" must stand before the query
           fix: move the line to the top of the file
         """),
     GoldenCase(

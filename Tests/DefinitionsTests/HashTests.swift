@@ -61,8 +61,9 @@ internal import Testing
     #expect(good.view(named: "trend")?.definitionHash == moved.view(named: "trend")?.definitionHash)
   }
 
-  @Test(arguments: [("extract(hour from paid_at) = 3", true), ("kind = 'fee'", false)])
-  func aConditionOnAMomentDependsOnTheTimeZone(condition: String, depends: Bool) throws {
+  // By its words nobody knows which SQL makes a day of a moment.
+  @Test(arguments: ["extract(hour from paid_at) = 3", "note::timestamptz < '2026-03-01'", "kind = 'fee'"])
+  func aConditionDependsOnTheTimeZone(condition: String) throws {
     var files = Samples.shop
     files["Jobs/views/hours.yaml"] = """
       view: hours
@@ -75,7 +76,26 @@ internal import Testing
     let good = try ProjectFixture(files).load()
     files["Jobs/daybook.yaml"] = files["Jobs/daybook.yaml"]?.replacing("Europe/Paris", with: "UTC")
     let moved = try ProjectFixture(files).load()
-    #expect((good.view(named: "hours")?.definitionHash != moved.view(named: "hours")?.definitionHash) == depends)
+    #expect(good.view(named: "hours")?.definitionHash != moved.view(named: "hours")?.definitionHash)
+  }
+
+  @Test func whatTiesGoByBelongsToAFirstAndALastValueAndToNothingElse() throws {
+    var files = Samples.shop
+    for (name, measure) in [("latest", "last: amount, by: paid_at"), ("greatest", "max: amount")] {
+      files["Jobs/views/\(name).yaml"] = """
+        view: \(name)
+        from: payments
+        group_by: { currency: currency }
+        measures: { m: { \(measure) } }
+        """
+    }
+    let good = try ProjectFixture(files).load()
+    files["Jobs/feeds/payments.yaml"] = files["Jobs/feeds/payments.yaml"]?.replacing(
+      "key: [payment_id]", with: "key: [currency, payment_id]")
+    let moved = try ProjectFixture(files).load()
+    #expect(good.feed(named: "payments")?.key != moved.feed(named: "payments")?.key)
+    #expect(good.view(named: "latest")?.definitionHash != moved.view(named: "latest")?.definitionHash)
+    #expect(good.view(named: "greatest")?.definitionHash == moved.view(named: "greatest")?.definitionHash)
   }
 
   @Test func aRemarkAtTheEndOfAConditionEndsWithItsLine() throws {

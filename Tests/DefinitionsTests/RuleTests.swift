@@ -102,13 +102,64 @@ internal import Testing
     ("select 'from a' from b -- from c\n join d on true", ["b", "d"]), ("select E'\\' from a' from b", ["b"]),
     ("select $$ from a $$, $t$ from $$ b $t$ from c", ["c"]), ("select /* /* from a */ from b */ 1 from c", ["c"]),
     ("select * from generate_series(1, 2) s, lateral (select s) t, b", ["b"]), ("table a", ["a"]),
-    ("with x as (select 1 from a) select * from x", ["a", "x"]),
     ("select a.b, c from s.t where x in (select y from u)", ["t", "u"]),
     ("select 1 from a where b, c", ["a"]), ("select 1 from (a join b on true)", ["a", "b"]),
-    ("select 1 from a union select 2 from b", ["a", "b"]), ("FROM A", ["a"]),
+    ("select 1 from a union select 2 from b", ["a", "b"]), ("SELECT 1 FROM A", ["a"]),
   ])
   func relationsAreFoundWhereTablesStand(sql: String, expected: [String]) throws {
     #expect(try ScannedSQL(sql).relations.map(\.name) == expected)
+  }
+
+  /// It is one from the next query of its WITH on, to the end of what the WITH belongs to.
+  @Test(arguments: [
+    ("with x as (select 1 from a) select * from x", ["a"]),
+    ("with a as (select * from a), b as (select * from a) select * from b, c", ["a", "c"]),
+    ("with recursive t(n) as (select 1 from b union all select n from t) select * from t", ["b"]),
+    ("with recursive a as (select * from b), b as (select * from c) select 1 from a, b", ["c"]),
+    ("with a as (select * from b), b as (select 1) select 1 from a, b", ["b"]),
+    ("select * from (with a as (select 1) select * from a) as x, a", ["a"]),
+    ("with x as (with y as (select * from z) select * from y) select * from y, x", ["z", "y"]),
+    ("with x as (select 1) select (select max(n) from x), s.n from s.x as s", ["x"]),
+    ("with x (a, b) as not materialized (select 1, 2) table x", []), ("with \"X\" as (select 1) table x", ["x"]),
+    ("with x as (delete from a returning *) select * from x", ["a"]),
+    ("select * from unnest(n) with ordinality, json_to_record((select j from a)) as (n int)", ["a"]),
+  ])
+  func aCommonTableIsNoRelationWhereItIsSeen(sql: String, expected: [String]) throws {
+    #expect(try ScannedSQL(sql).relations.map(\.name) == expected)
+  }
+
+  @Test(arguments: [
+    ("select extract(year from a), trim(both from b), substring(c from 2 for 3) from d", ["d"]),
+    ("select a is distinct from b, a is not distinct from c from d", ["d"]), ("select distinct from a", ["a"]),
+    ("select extract(day from (select a from b)) from c", ["b", "c"]),
+  ])
+  func aWordFromThatBeginsNoListOfTablesNamesNone(sql: String, expected: [String]) throws {
+    #expect(try ScannedSQL(sql).relations.map(\.name) == expected)
+  }
+
+  @Test func aViewMayNameACommonTableAsItself() throws {
+    var files = Samples.shop
+    files["Jobs/views/notes.sql"] = "with notes as (select amount from payments) select * from notes"
+    #expect(try ProjectFixture(files).rendered() == "")
+    let project = try ProjectFixture(files).load()
+    #expect(project.view(named: "notes")?.inputs == ["payments"])
+  }
+
+  @Test(arguments: [("Europe/Paris", "Asia/Tokyo"), ("schema: shop", "schema: other"), ("min: 0", "min: 1")])
+  func aTestIsAnotherOneInAnotherTimeZoneOrSchema(setting: String, other: String) throws {
+    var files = Samples.shop
+    files["Jobs/checks/early.yaml"] =
+      "check: early\ntests:\n  - none: select from payments where paid_at < '2026-03-01'\n"
+    func hash() throws -> String? {
+      try ProjectFixture(files).load().checks.first { $0.name == "early" }?.tests.first?.hash
+    }
+    let before = try #require(try hash())
+    let path = "Jobs/daybook.yaml"
+    let settings = try #require(files[path])
+    files[path] = settings.replacing(setting, with: other)
+    #expect(files[path] != settings)
+    let after = try hash()
+    #expect((after == before) == other.hasPrefix("min"))
   }
 
   @Test(arguments: [

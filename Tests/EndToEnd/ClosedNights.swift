@@ -109,6 +109,15 @@ import Testing
       let restated = try project.published("latest/data/restatements.csv")
       #expect(restated.contains("2024-09-01,USD,net,90.00,90.00,120.00,30.00\n"), "\(restated)")
       #expect(restated.contains("2024-09-01,GBP,net,,,5.00,5.00\n"), "\(restated)")
+      // When nothing is true any more, what was reported stands against nothing.
+      let sql = try String(contentsOfFile: NightProject.repository + "/Jobs/views/restatements.sql", encoding: .utf8)
+      let emptied = sql.replacing(
+        "from revenue_monthly r", with: "from (select * from finance.revenue_monthly limit 0) r")
+      #expect(emptied != sql)
+      #expect(
+        try await Self.query(
+          "select true_now, difference from (\(emptied)) as t where currency = 'USD' and figure = 'gross'", database)
+          == ["|-100.00"])
       let moved = try project.published("latest/data/restatement_batches.csv")
       #expect(moved.contains("2024-09-01,USD,payment,20.00,1,1,transactions_3.csv,"), "\(moved)")
       let diff = try await Self.succeed(project, "report", "diff", "2024-10-01", "latest")

@@ -77,6 +77,7 @@ import Testing
       let finding = try #require(outcome.findings.first { $0.code == "closed_period" })
       #expect(finding.severity == .warning)
       #expect(finding.message.hasPrefix("4 records were held back: they fall into closed months"))
+      #expect(!outcome.findings.contains { $0.code == "rejects" })
       #expect(
         try await fixture.query(Self.table)
           == "1|10.00|09-10\n2|20.00|10-05\n3|30.00|09-30\n4|41.00|10-01\n6|60.00|10-06\n7|70.00|09-07")
@@ -265,6 +266,8 @@ import Testing
       #expect(
         try await fixture.query("select code, count(*) from daybook.reject group by 1 order by 1")
           == "closed_period|4\nserver_refused|1")
+      let told = outcome.findings.first { $0.code == "rejects" }
+      #expect(told?.message == "1 of 7 records of feed payments was refused, the limit is 1")
     }
   }
 

@@ -296,6 +296,20 @@ import Views
         == "  next: daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
   }
 
+  /// A check of the definitions would find nothing: only the server knows.
+  @Test(arguments: [
+    StageFailure(
+      ViewError.server(view: "v", at: Fixture.position, PostgresError(.server, "x", sqlState: "42601")),
+      stage: "refresh v"),
+    StageFailure(ReportError.statement(Diagnostic(.error, code: "x", "x")), stage: "report all"),
+  ])
+  func sqlThatTheServerRefusesIsTriedAgainAndNotChecked(_ failure: StageFailure) throws {
+    #expect(failure.exitCode == .badDefinition)
+    #expect(
+      FailureText(try FailureTests.report(failure)).lines.last
+        == "  next: daybook retry 017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+  }
+
   @Test func aDatabaseURLThatCannotBeReadIsADefinitionAndNoBug() throws {
     for url in ["postgresql://bob:S3cr%zzet@h/x", "host=h passwrd=S3cret"] {
       let failure = #expect(throws: StageFailure.self) {

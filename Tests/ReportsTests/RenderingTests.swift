@@ -107,7 +107,7 @@ private func content(_ data: Dataset) throws -> ReportContent {
       "\(name) " + ContentHash.sha256([UInt8](try Data(contentsOf: folder.appending(path: name))))
     }
     #expect(
-      "\(PageFingerprints.rendererVersion) \(ContentHash.fingerprint(files).prefix(16))" == "7 fd3eb43f8eb32ace")
+      "\(PageFingerprints.rendererVersion) \(ContentHash.fingerprint(files).prefix(16))" == "7 01babf6af16d9ab8")
   }
 
   /// Rows are kept between nights, so that other bytes for the same rows, or other figures of them, have to say so: raise
@@ -125,7 +125,7 @@ private func content(_ data: Dataset) throws -> ReportContent {
     let figures = row.map { "\(Figure($0))" }
     #expect(
       "\(SectionCache.codeVersion): \(ContentHash.fingerprint([ContentHash.sha256(bytes)] + figures).prefix(16))"
-        == "report rows 3: 08df0887474186bc")
+        == "report rows 4: 08df0887474186bc")
   }
 
   @Test func hostileTextNeverBecomesMarkup() throws {

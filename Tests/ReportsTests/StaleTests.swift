@@ -191,7 +191,7 @@ private func contents(_ path: String) throws -> [String: Data] {
       _ = try mark(folder)
       let index = try directory.read("2026-11-20/index.html")
       try directory.write(index.replacing("COMPLETE", with: "COMPLETE".lowercased()), to: "2026-11-20/index.html")
-      #expect(folder.intactManifest(for: day) != nil)
+      #expect(folder.intactManifest(for: day) == nil)
       #expect(folder.standing(for: day) == nil)
     }
   }

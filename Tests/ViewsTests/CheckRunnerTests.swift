@@ -88,6 +88,20 @@ import Views
       message: "the newest is 2026-03-11 05:20:00-04, 20d 18h before the end of 2026-03-31", example: ""),
   ]
 
+  /// A query that the engine gives a name to is no relation.
+  @Test(arguments: ["a", "b", "left_rows", "right_rows", "left_rows_"])
+  func aRelationMayHaveAnyName(_ name: String) async throws {
+    let sides = [("ours", name), (name, "ours")]
+    let tests = sides.map { left, right in
+      Self.test(.equal(left: "select sum(v) from \(left)", right: "select sum(v) from \(right)"))
+    }
+    let changes = "create table shop.ours as select 11 as v; create table shop.\(name) as select 12 as v"
+    try await run(tests, changes: changes) { _, outcomes, _ in
+      #expect(outcomes.map(\.status) == [.failed, .failed])
+      #expect(outcomes.map(\.message) == Array(repeating: "2 rows in one of the queries alone", count: 2))
+    }
+  }
+
   /// An alias in the engine's own SQL is no column.
   @Test func aColumnMayHaveAnyName() async throws {
     let columns = ["v", "t", "found", "e"].map { "alter table shop.sales add \($0) int;" }.joined(separator: " ")

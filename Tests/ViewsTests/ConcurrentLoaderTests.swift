@@ -69,8 +69,8 @@ import Views
           try #require(recompute.contains(table))
           let past = """
             from (
-              select id, customer, kind, amount, quantity, sold_at from daybook.journal_sales
-              where _daybook_batch <= \(absorbed) group by 1, 2, 3, 4, 5, 6 having sum(_daybook_weight) > 0) as sales
+              select id, customer, kind, amount, quantity, sold_at, currency from daybook.journal_sales
+              where _daybook_batch <= \(absorbed) group by 1, 2, 3, 4, 5, 6, 7 having sum(_daybook_weight) > 0) as sales
             """
           let state = "select t::text from shop.\(view.name)__state as t"
           let fresh = "select t::text from (\(recompute.replacing(table, with: past))) as t"

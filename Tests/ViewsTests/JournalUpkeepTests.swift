@@ -2,6 +2,7 @@
 
 import Definitions
 import Ledger
+import Money
 import Postgres
 import Testing
 
@@ -70,6 +71,53 @@ import Testing
       try await Self.upkeep(shop, piece: piece)
       let later = try await Self.images(shop)
       #expect(later == ["5|3"])
+    }
+  }
+
+  /// What `restatement_batches` shows of a month stays as long as the month may be closed.
+  @Test func whatMovedAMonthBehindItsFirstCloseStays() async throws {
+    try await Shop.with(views: [Self.other]) { plain in
+      var dated = plain
+      dated.project.feeds[0].periodColumn = "sold_at"
+      let shop = dated
+      try await shop.keepJournal()
+      // The last moment of January, and the first one of February, in New York.
+      func insert(_ id: Int) async throws {
+        try await shop.batch(
+          """
+          insert into shop.sales values (\(id), 1, 'payment', 5, 1, '2026-02-01 04:59+00'),
+            (\(id + 100), 1, 'payment', 5, 1, '2026-02-01 05:00+00')
+          """)
+      }
+      func close() async throws {
+        try await shop.pool.withConnection { connection in
+          let last = try await BatchLedger.lastNumber(of: "sales", on: connection) ?? 0
+          _ = try await PeriodLedger.close(
+            try #require(CivilDate("2026-01-01")), .soft, by: "test", batches: ["sales": last], on: connection)
+        }
+      }
+      try await insert(1)
+      try await close()
+      try await insert(2)
+      try await shop.pool.withConnection { connection in
+        _ = try await PeriodLedger.reopen(try #require(CivilDate("2026-01-01")), by: "test", on: connection)
+      }
+      // Out of the closed month, and within the other one.
+      try await shop.batch("update shop.sales set sold_at = '2026-03-01' where id = 1")
+      try await shop.batch("update shop.sales set amount = 6 where id = 101")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update daybook.batch set recorded_at = now() - interval '500 days'")
+      try await Self.upkeep(shop, piece: 2)
+      let moved = "select id, _daybook_weight from daybook.journal_sales order by _daybook_batch, id"
+      let open = try await shop.rows(moved)
+      #expect(open == ["2|1", "1|-1"])
+      try await close()
+      try await insert(3)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update daybook.batch set recorded_at = now() - interval '500 days'")
+      try await Self.upkeep(shop)
+      let closed = try await shop.rows(moved)
+      #expect(closed == ["2|1", "1|-1", "3|1"])
     }
   }
 

@@ -1,8 +1,11 @@
 // Sales whose changes are journaled as the ingest does it, by triggers instead, so that a test can change them by any SQL.
 
+import Definitions
 import Ledger
 import Postgres
 import TestSupport
+import Testing
+import Views
 
 extension Shop {
   /// Makes the journal of `sales` and what fills it.
@@ -11,7 +14,8 @@ extension Shop {
       """
       create table daybook.journal_sales (
         _daybook_batch bigint not null, _daybook_weight smallint not null,
-        id bigint, customer bigint, kind text, amount numeric(14,2), quantity integer, sold_at timestamptz);
+        id bigint, customer bigint, kind text, amount numeric(14,2), quantity integer, sold_at timestamptz,
+        currency text);
       create function shop.keep_images() returns trigger language plpgsql as $$
       begin
         if tg_op <> 'INSERT' then
@@ -25,6 +29,28 @@ extension Shop {
       create trigger keep_images after insert or update or delete on shop.sales
         for each row execute function shop.keep_images()
       """)
+  }
+
+  /// A shop with sales enough that one change is followed by delta, refreshed.
+  static func withSales(_ views: [ViewDefinition], _ body: (Shop) async throws -> Void) async throws {
+    try await with(views: views) { shop in
+      try await shop.keepJournal()
+      try await shop.batch(
+        """
+        insert into shop.sales select i, i % 7, 'payment', i % 9, 1, timestamptz '2026-03-01' + i * interval '1 hour'
+        from generate_series(1, 100) as i
+        """)
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("update pg_class set reltuples = 1000000 where oid = 'shop.sales'::regclass")
+      try await body(shop)
+    }
+  }
+
+  /// Expects that every view shows what its feed holds.
+  func expectTrue(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let outcomes = try await refresher.verify(.all)
+    let lies = outcomes.filter { !$0.isPassed }.map(\.message)
+    #expect(lies == [], sourceLocation: sourceLocation)
   }
 
   /// Runs statements as one batch of a known kind, and counts a change of `sales`.
@@ -58,14 +84,32 @@ struct RandomSales {
   private var lastID = 0
   private let lane: Int
   private let lanes: Int
+  /// When the clock changes in the zone, and the end of a year.
+  private let changes: [String]
+
+  /// Moments in UTC at which the clock of a zone is set anew, so that a day has another length or none at all.
+  static let clockChanges = [
+    "America/New_York": ["2026-03-08 07:00", "2026-11-01 06:00"],
+    "Europe/Berlin": ["2026-03-29 01:00", "2026-10-25 01:00"],
+    // The day that was left out when the islands changed sides of the date line, and their last winter time.
+    "Pacific/Apia": ["2011-12-30 10:00", "2021-04-03 14:00"],
+    // At midnight, both ways.
+    "America/Sao_Paulo": ["2018-11-04 03:00", "2019-02-17 02:00"],
+  ]
+  /// Onto both sides of a change and of the midnights before and after it, in each of these zones.
+  private static let steps = [
+    "-1 day", "-4 h", "-3 h", "-121 min", "-2 h", "-1 min", "0", "1 h", "21 h", "23 h", "1 day",
+  ]
 
   /// - Parameters:
+  ///   - zone: around whose changes of the clock the sales are.
   ///   - lane: which of the rows are changed.
   ///   - lanes: among how many writers the rows are divided; the groups they are in are everybody's.
-  init(seed: UInt64, lane: Int = 0, of lanes: Int = 1) {
+  init(seed: UInt64, zone: String = "America/New_York", lane: Int = 0, of lanes: Int = 1) {
     numbers = SeededRandom(seed: seed)
     self.lane = lane
     self.lanes = lanes
+    changes = (Self.clockChanges[zone] ?? []) + ["2025-12-31 23:59"]
   }
 
   private mutating func pick<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &numbers)] }
@@ -80,14 +124,12 @@ struct RandomSales {
     }
   }
 
-  /// Times on the days around a change of the clock in New York, at few moments, so that many rows share one.
-  private mutating func time() -> String {
-    let day = pick(["2026-03-07", "2026-03-08", "2026-03-09", "2026-10-31", "2026-11-01", "2026-11-02", "2025-12-31"])
-    return "timestamptz '\(day) \(pick(["00:00", "03:59", "04:00", "05:00", "06:30", "07:30", "23:59"])):00+00'"
-  }
+  /// Few moments, so that many rows share one.
+  private mutating func time() -> String { "timestamptz '\(pick(changes))+00' + interval '\(pick(Self.steps))'" }
 
   private mutating func customer() -> String { pick(["null", "1", "2", "3", "4", "5"]) }
   private mutating func kind() -> String { pick(["'payment'", "'refund'", "'fee'"]) }
+  private mutating func currency() -> String { pick(["'EUR'", "'EUR'", "'EUR'", "'JPY'"]) }
 
   private var ownRows: String { lanes > 1 ? "id % \(lanes) = \(lane)" : "true" }
 
@@ -112,13 +154,13 @@ struct RandomSales {
         for _ in 0..<Int.random(in: 1...20, using: &numbers) {
           lastID += 1
           rows.append(
-            "(\(lastID * lanes + lane), \(customer()), \(kind()), \(amount()), \(Int.random(in: 0...3, using: &numbers)), \(time()))"
-          )
+            "(\(lastID * lanes + lane), \(customer()), \(kind()), \(amount()), \(Int.random(in: 0...3, using: &numbers)), "
+              + "\(time()), \(currency()))")
         }
         all.append("insert into shop.sales values \(rows.joined(separator: ", "))")
       case 6: all.append("update shop.sales set amount = \(amount()) where \(someRows())")
       case 7: all.append("update shop.sales set customer = \(customer()) where \(someRows())")
-      case 8: all.append("update shop.sales set sold_at = \(time()) where \(someRows())")
+      case 8: all.append("update shop.sales set sold_at = \(time()), currency = \(currency()) where \(someRows())")
       case 9: all.append("update shop.sales set kind = \(kind()), quantity = quantity + 1 where \(someRows())")
       case 10, 11: all.append("delete from shop.sales where \(someRows())")
       default:

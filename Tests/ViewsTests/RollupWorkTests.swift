@@ -45,13 +45,27 @@ import Testing
   @Test func theCostOfAnImageIsTheSlopeBetweenNightsOfDifferentSizes() {
     // Nights of one size have no slope: what the usual cost of an image does not explain is the cost of every delta.
     let alike = RefreshCost(deltas: [(1_000, 90_000), (1_100, 90_700), (1_200, 500_000)], rebuilds: [])
-    #expect(alike == RefreshCost(perDelta: 83_000, perImage: 7, perRow: 0.7))
+    #expect(alike.perDelta == 83_000 && alike.perImage == 7 && alike.perRow == 0.7)
     let different = RefreshCost(
       deltas: [(1_000, 52_000), (2_000, 54_000), (10_000, 70_000), (100_000, 250_000)], rebuilds: [(1_000_000, 900_000)]
     )
-    #expect(different == RefreshCost(perDelta: 50_000, perImage: 2, perRow: 0.9))
+    #expect(different.perDelta == 50_000 && different.perImage == 2 && different.perRow == 0.9)
     // A slope that is none.
-    #expect(RefreshCost(deltas: [(1_000, 90_000), (9_000, 40_000)], rebuilds: []).perImage == 7)
+    #expect(RefreshCost(deltas: [(1_000, 90_000), (1_000, 90_000), (9_000, 40_000)], rebuilds: []).perImage == 7)
+  }
+
+  @Test func aLargeDeltaThatWasSlowDoesNotMakeASmallOneLookDear() {
+    // One may have been slow, and is not measured again when its way is not taken again.
+    #expect(RefreshCost(deltas: [(18_000, 2_000_000)], rebuilds: []) == RefreshCost())
+    let nights = Array(repeating: (units: 18_000.0, wall: 2_000_000.0), count: 3)
+    let large = RefreshCost(deltas: nights, rebuilds: [(1_000_000, 1_100_000)])
+    #expect(abs(large.ofDelta(images: 18_000) - 2_000_000) < 1)
+    #expect(choose(images: 2, rows: 1_000_000, cost: large).isDelta)
+    #expect(choose(images: 18_000, rows: 1_000_000, cost: large).isRebuild)
+    // Nor where nights of different sizes tell what each costs beside its images.
+    let different = RefreshCost(deltas: nights + [(72_000, 2_400_000)], rebuilds: [(1_000_000, 1_100_000)])
+    #expect(different.perDelta > 1_100_000 && different.ofDelta(images: 36_000) > different.perDelta)
+    #expect(choose(images: 2, rows: 1_000_000, cost: different).isDelta)
   }
 
   @Test func theCostIsTheMedianOfTheLastLargeRefreshes() async throws {
@@ -68,7 +82,8 @@ import Testing
         }
         return try await ViewTimings.costs(on: connection)
       }
-      #expect(costs["v"] == RefreshCost(perDelta: 0, perImage: 3, perRow: 2))
+      let cost = try #require(costs["v"])
+      #expect(cost.perDelta == 0 && cost.perImage == 3 && cost.perRow == 2)
       #expect(try await shop.rows("select count(*) from daybook.view_timing where how = 'rebuild'") == ["9"])
     }
   }
@@ -76,7 +91,9 @@ import Testing
   @Test func aSlowNightIsForgottenAfterAMonth() async throws {
     try await Shop.with(views: [Shop.byCustomer]) { shop in
       try await shop.pool.withConnection { connection in
-        try await ViewTimings.record("v", .delta, units: 1_000, wall: .seconds(900), on: connection)
+        for _ in 1...3 {
+          try await ViewTimings.record("v", .delta, units: 1_000, wall: .seconds(900), on: connection)
+        }
       }
       try await shop.run("update daybook.view_timing set recorded_at = recorded_at - interval '31 days'")
       let costs = try await shop.pool.withConnection { connection in try await ViewTimings.costs(on: connection) }

@@ -40,7 +40,7 @@ struct Shop {
           create schema shop;
           create table shop.sales (
             id bigint primary key, customer bigint, kind text not null, amount numeric(14,2) not null,
-            quantity integer not null, sold_at timestamptz not null)
+            quantity integer not null, sold_at timestamptz not null, currency text not null default 'EUR')
           """)
         try await body(shop)
       } catch {
@@ -58,7 +58,7 @@ struct Shop {
     columns: [
       column("id", .bigint), column("customer", .bigint, isOptional: true), column("kind", .text),
       column("amount", .decimal(precision: 14, scale: 2)), column("quantity", .integer),
-      column("sold_at", .timestamptz),
+      column("sold_at", .timestamptz), column("currency", .text),
     ], position: SourcePosition(file: "Jobs/feeds/sales.yaml", line: 1), definitionHash: "sales")
 
   private static func column(_ name: String, _ type: ColumnType, isOptional: Bool = false) -> ColumnDefinition {

@@ -75,10 +75,17 @@ extension RollupDefinition {
     for measure in measures {
       hash.add([measure.name, "\(measure.function)", measure.condition.map(normalizedSQL) ?? ""])
       columns.formUnion(measure.function.columns)
-      if let condition = measure.condition, readsMoment(condition, of: feed) { usesPeriods = true }
+      // SQL may compare a day with a moment, or make either of text.
+      if measure.condition != nil { usesPeriods = true }
     }
     if measures.contains(where: \.function.isDistinct) { hash.add("values 2") }
-    if feed?.key.isEmpty == true, measures.contains(where: \.function.isEndpoint) { hash.add("ties by value") }
+    // The numbers are raised with what the view makes of a state, and a state of its rows.
+    if measures.contains(where: \.function.isDeviation) { hash.add("deviations 2") }
+    if groups.contains(where: \.source.isLongerThanADay) { hash.add("periods 2") }
+    if let feed, measures.contains(where: \.function.isEndpoint) {
+      hash.add(feed.key.isEmpty ? ["ties by value"] : ["ties by"] + feed.key)
+      columns.formUnion(feed.key)
+    }
     for figure in derived { hash.add([figure.name, normalizedSQL(figure.expression)]) }
     for column in columns.sorted() { hash.add([column, feed?.column(named: column)?.type.sql ?? ""]) }
     if usesPeriods { hash.add(["zone", calendar.timeZone]) }
@@ -86,12 +93,6 @@ extension RollupDefinition {
     if usesWeeks { hash.add(["week", calendar.weekStart.rawValue]) }
     return hash.digest
   }
-}
-
-/// Whether an expression names a column that holds moments, whose day and hour depend on the time zone.
-private func readsMoment(_ sql: String, of feed: FeedDefinition?) -> Bool {
-  guard let feed, let scanned = try? ScannedSQL(sql) else { return true }
-  return scanned.tokens.contains { feed.column(named: $0.text)?.type == .timestamptz }
 }
 
 extension RollupMeasure.Function {
@@ -102,6 +103,9 @@ extension RollupMeasure.Function {
     default: false
     }
   }
+
+  /// Whether it is a square root.
+  var isDeviation: Bool { if case .stddev = self { true } else { false } }
 
   /// Whether it counts values.
   var isDistinct: Bool { if case .distinct = self { true } else { false } }
@@ -119,6 +123,14 @@ extension RollupMeasure.Function {
 }
 
 extension RollupGroup.Source {
+  /// Whether it is the first day of a period that has several.
+  var isLongerThanADay: Bool {
+    switch self {
+    case .column, .expression, .date: false
+    case .week, .month, .quarter, .year, .fiscalQuarter, .fiscalYear: true
+    }
+  }
+
   /// The column of the source that the group reads, or nil for an expression.
   public var column: String? {
     switch self {

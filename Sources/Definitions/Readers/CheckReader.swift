@@ -162,7 +162,8 @@ struct CheckReader {
     let elements = inner.elements("values")
     let values = elements.compactMap { $0.scalar(as: "values", findings)?.text }
     if elements.isEmpty, case .sequence = inner.node("values")?.content {
-      findings.error("missing_value", at: inner.position(of: "values"), "\"values\" is empty")
+      findings.error(
+        "missing_value", at: inner.position(of: "values"), "\"values\" is empty", fix: "write at least one")
     }
     guard let column, !values.isEmpty else { return nil }
     return .acceptedValues(column: column, values: values)
@@ -296,7 +297,7 @@ struct CheckReader {
     do throws(SQLProblem) {
       let sql = try ScannedSQL(text)
       guard !sql.tokens.isEmpty else {
-        findings.error("missing_value", at: place, "\"\(key)\" is empty")
+        findings.error("missing_value", at: place, "\"\(key)\" is empty", fix: "write one, or remove the key")
         return nil
       }
       if let parenthesis = sql.unpairedParenthesis {

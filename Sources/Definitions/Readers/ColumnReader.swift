@@ -24,7 +24,7 @@ struct ColumnReader {
 
   func read(_ entry: DefinitionNode.Entry) -> ColumnDraft {
     let before = findings.all.count
-    if let problem = NameKind.column.problem(with: entry.key) {
+    if let problem = NameKind.feedColumn.problem(with: entry.key) {
       findings.error("bad_name", at: entry.position, "\"\(entry.key)\" cannot be a column's name: \(problem)")
     }
     var draft = ColumnDraft(

@@ -36,7 +36,6 @@ struct NativeViewReader {
         name: name, kind: .native(native), inputs: [], definitionHash: native.computedHash(name: name), position: start),
       namePosition: start)
     draft.relations = scanned.relations.map { ($0, position($0.offset)) }
-    draft.commonTableNames = scanned.commonTableNames
     return draft
   }
 
@@ -81,9 +80,11 @@ struct NativeViewReader {
         native.uniqueKey = columns(list, word, place)
       case "index":
         let columns = columns(list, word, place)
+        // What has no good name in it was said already.
+        if columns.isEmpty { continue }
         if native.indexes.contains(columns) || columns == native.uniqueKey {
-          findings.warning("duplicate_index", at: place, "this index is declared twice")
-        } else if !columns.isEmpty {
+          findings.warning("duplicate_index", at: place, "this index is declared twice", fix: "remove one of them")
+        } else {
           native.indexes.append(columns)
         }
       default:

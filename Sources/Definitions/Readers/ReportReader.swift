@@ -19,7 +19,6 @@ struct SectionDraft {
   var columnUses: [(column: String, position: SourcePosition)] = []
   /// The relations that a query names.
   var relations: [ScannedSQL.Relation] = []
-  var commonTableNames: Set<String> = []
   /// What the sums of columns are to be equal to.
   var ties: [(tie: FigureTie, kind: ColumnFormat.Kind, position: SourcePosition)] = []
   /// Whether a query asks for the moment, for chance or for the session.
@@ -169,7 +168,6 @@ struct ReportReader {
         let sql = try ScannedSQL(query)
         check(sql, at: draft.sourcePosition)
         draft.relations = sql.relations
-        draft.commonTableNames = sql.commonTableNames
         draft.hasUnsteadyWord = sql.hasUnsteadyWord
       } catch {
         findings.error("bad_sql", at: draft.sourcePosition, "the query is not SQL: \(error.message)")

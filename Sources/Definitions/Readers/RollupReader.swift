@@ -25,8 +25,6 @@ struct ViewDraft {
   var places: [String: SourcePosition] = [:]
   /// The relations that SQL names, and where they stand.
   var relations: [(relation: ScannedSQL.Relation, position: SourcePosition)] = []
-  /// Names that the SQL defines for itself.
-  var commonTableNames: Set<String> = []
 }
 
 /// A column that must exist, and fit.
@@ -251,7 +249,7 @@ struct RollupReader {
     do throws(SQLProblem) {
       let sql = try ScannedSQL(scalar.text)
       if sql.tokens.isEmpty {
-        findings.error("missing_value", at: place, "\"\(key)\" is empty")
+        findings.error("missing_value", at: place, "\"\(key)\" is empty", fix: "write one, or remove the key")
         return nil
       }
       if sql.tokens.contains(where: { $0.isSymbol(";") }) {
@@ -263,10 +261,17 @@ struct RollupReader {
         findings.error("bad_sql", at: place, "\"\(key)\" is not SQL: a \"\(parenthesis)\" has no partner")
         return nil
       }
+      if let parameter = sql.tokens.first(where: { $0.kind == .parameter }) {
+        findings.error(
+          "bad_sql", at: place, "\"\(key)\" has the parameter \(parameter.raw), and nothing gives it a value",
+          fix: "write the value itself")
+        return nil
+      }
       if isOfRows, let name = sql.qualifiedColumn {
         findings.error(
           "qualified_column", at: place, "\"\(key)\" names the column \(name) with what it is in",
-          fix: "write \(name.split(separator: ".").last ?? "the column") alone")
+          fix: name.hasSuffix(".*")
+            ? "name each column" : "write \(name.split(separator: ".").last ?? "the column") alone")
         return nil
       }
       return sql

@@ -54,10 +54,8 @@ struct CheckResolver {
     var inputs = Set(relations.filter(isKnown))
     test.isSteady = relations.isSubset(of: inputs)
     for (sql, place) in draft.queries + (draft.condition.map { [$0] } ?? []) {
-      inputs.formUnion(
-        views.inputs(of: sql.relations.map { ($0, place) }, commonTableNames: sql.commonTableNames))
-      let isOurs = views.areKnown(sql.relations, commonTableNames: sql.commonTableNames)
-      if !isOurs || sql.hasUnsteadyWord { test.isSteady = false }
+      inputs.formUnion(views.inputs(of: sql.relations.map { ($0, place) }))
+      if !views.areKnown(sql.relations) || sql.hasUnsteadyWord { test.isSteady = false }
       // A function may read what the text does not name; whose it is the database knows.
       test.calls = Set(test.calls + sql.calls).sorted()
     }
@@ -127,11 +125,12 @@ struct CheckResolver {
 
   private func hash(of test: CheckTest, on relation: String?) -> String {
     var hash = StableHash()
-    hash.add(["test 1", relation ?? "", test.severity.rawValue, test.condition.map(normalizedSQL) ?? ""])
+    // In which zone a day begins and in which schema a name is looked up can decide any test.
+    let settings = [views.settings.calendar.timeZone, views.settings.database.schema]
+    hash.add(["test 2", relation ?? "", test.severity.rawValue, test.condition.map(normalizedSQL) ?? ""] + settings)
     switch test.kind {
     case .equal(let left, let right): hash.add(["equal", normalizedSQL(left), normalizedSQL(right)])
     case .noRow(let query): hash.add(["none", normalizedSQL(query)])
-    case .anomaly: hash.add(["\(test.kind)", views.settings.calendar.timeZone])
     default: hash.add(["\(test.kind)"])
     }
     return hash.digest

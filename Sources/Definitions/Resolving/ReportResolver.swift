@@ -26,10 +26,8 @@ struct ReportResolver {
     case .none:
       break
     case .query:
-      section.inputs = views.inputs(
-        of: draft.relations.map { ($0, draft.sourcePosition) }, commonTableNames: draft.commonTableNames)
-      section.isSteady =
-        !draft.hasUnsteadyWord && views.areKnown(draft.relations, commonTableNames: draft.commonTableNames)
+      section.inputs = views.inputs(of: draft.relations.map { ($0, draft.sourcePosition) })
+      section.isSteady = !draft.hasUnsteadyWord && views.areKnown(draft.relations)
     case .view(let name):
       section.inputs = [name]
       section.isSteady = views.isKnown(name)

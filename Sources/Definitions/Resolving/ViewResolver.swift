@@ -29,7 +29,7 @@ struct ViewResolver {
         view.definitionHash = rollup.computedHash(
           name: name, source: feeds[rollup.source]?.feed, calendar: settings.calendar)
       case .native:
-        view.inputs = inputs(of: draft.relations, commonTableNames: draft.commonTableNames)
+        view.inputs = inputs(of: draft.relations)
         for (relation, place) in draft.relations { refuseState(relation, at: place) }
       }
       resolved[name] = view
@@ -113,6 +113,12 @@ struct ViewResolver {
     let columns = draft.declaredColumns.filter { !derived.contains($0) }
     for (sql, place) in draft.derivedExpressions {
       check(sql, at: place, against: columns, of: "this view")
+      // What it says would change while the rollup does not.
+      guard let more = sql.moreThanItsRow else { continue }
+      findings.error(
+        "unfit_column", at: place,
+        "a derived figure is made of the groups and measures of its row alone, and \(more) is more than that",
+        fix: "write it in a view of SQL that reads \"\(draft.view.name)\"")
     }
   }
 
@@ -130,18 +136,15 @@ struct ViewResolver {
   /// Whether a relation is a feed or a view.
   func isKnown(_ relation: String) -> Bool { feeds[relation] != nil || views[relation] != nil }
 
-  /// Whether every relation is a feed or a view of the project, or a common table.
-  func areKnown(_ relations: [ScannedSQL.Relation], commonTableNames: Set<String>) -> Bool {
+  /// Whether every relation is a feed or a view of the project.
+  func areKnown(_ relations: [ScannedSQL.Relation]) -> Bool {
     relations.allSatisfy { relation in
-      let isHere = relation.schema.isEmpty || relation.schema == settings.database.schema
-      return isHere && isKnown(relation.name) || relation.schema.isEmpty && commonTableNames.contains(relation.name)
+      (relation.schema.isEmpty || relation.schema == settings.database.schema) && isKnown(relation.name)
     }
   }
 
   /// The feeds and views among `relations`; a near miss is a warning.
-  func inputs(
-    of relations: [(relation: ScannedSQL.Relation, position: SourcePosition)], commonTableNames: Set<String>
-  ) -> [String] {
+  func inputs(of relations: [(relation: ScannedSQL.Relation, position: SourcePosition)]) -> [String] {
     var inputs: Set<String> = []
     var warned: Set<String> = []
     for (relation, place) in relations {
@@ -149,9 +152,7 @@ struct ViewResolver {
       guard relation.schema.isEmpty || relation.schema == settings.database.schema else { continue }
       if feeds[relation.name] != nil || views[relation.name] != nil {
         inputs.insert(relation.name)
-      } else if findings.lostNames.contains(relation.name)
-        || relation.schema.isEmpty && commonTableNames.contains(relation.name)
-      {
+      } else if findings.lostNames.contains(relation.name) {
         continue
       } else if let nearest = nearestWord(to: relation.name, in: (Array(feeds.keys) + views.keys).sorted()),
         warned.insert(relation.name).inserted

@@ -16,6 +16,14 @@ extension ScannedSQL {
   /// Whether there is a word by which SQL depends on more than the rows it reads.
   var hasUnsteadyWord: Bool { UnsteadyWords.first(in: self) != nil }
 
+  /// By what an expression surely depends on more than its row, as a message says it. Strings that are no more than a
+  /// moment are meant; in others its word may be part of a label.
+  var moreThanItsRow: String? {
+    if tokens.contains(where: { $0.isWord("select") }) { return "a query" }
+    return UnsteadyWords.first(in: self, isMoment: { UnsteadyWords.moments.contains($0.filter(\.isLetter)) })
+      .map { "\"\($0)\"" }
+  }
+
   /// The names that stand before a parenthesis: functions, and words of SQL that are none.
   var calls: Set<String> { Set(tokens.indices.filter(isCall).map { tokens[$0].text }) }
 
@@ -29,6 +37,10 @@ extension ScannedSQL {
   var qualifiedColumn: String? {
     if tokens.contains(where: { $0.isWord("select") }) { return nil }
     for index in tokens.indices.dropFirst(2) {
+      // All columns of something are named with it, too: `sales.*`.
+      if tokens[index].isSymbol("*"), tokens[index - 1].isSymbol("."), case .identifier = tokens[index - 2].kind {
+        return "\(tokens[index - 2].raw).*"
+      }
       guard case .identifier = tokens[index].kind, tokens[index - 1].isSymbol("."),
         case .identifier = tokens[index - 2].kind
       else { continue }

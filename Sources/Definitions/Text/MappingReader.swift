@@ -75,7 +75,9 @@ struct MappingReader {
       findings.error("wrong_type", at: node.position, "\"\(key)\" must map names to \(things), not \(node.kindName)")
       return []
     }
-    if entries.isEmpty { findings.error("missing_value", at: node.position, "\"\(key)\" is empty") }
+    if entries.isEmpty {
+      findings.error("missing_value", at: node.position, "\"\(key)\" is empty", fix: "write at least one")
+    }
     return entries
   }
 
@@ -95,7 +97,7 @@ struct MappingReader {
   func text(_ key: String) -> String? {
     guard let scalar = scalar(key) else { return nil }
     guard scalar.text.contains(where: { !$0.isWhitespace }) else {
-      findings.error("missing_value", at: position(of: key), "\"\(key)\" is empty")
+      findings.error("missing_value", at: position(of: key), "\"\(key)\" is empty", fix: "write one, or remove the key")
       return nil
     }
     return scalar.text

@@ -6,8 +6,10 @@
 enum NameKind {
   /// A feed or a view.
   case relation
-  /// A column of a feed or a view.
+  /// A column of a view, or of whatever is named in passing.
   case column
+  /// A column that a feed declares.
+  case feedColumn
   /// The project's schema.
   case schema
   /// A report, a job, a CSV: a file's name.
@@ -44,11 +46,13 @@ enum NameKind {
       return "names that end in __v or __w and a number are Daybook's own"
     }
     if name.hasPrefix("_daybook_") { return "names that begin with _daybook_ are Daybook's own" }
+    // Beside a feed's columns stand those by which a delta is worked out.
+    if self == .feedColumn, name.hasPrefix("__") { return "names that begin with two underscores are Daybook's own" }
     if self == .schema, name == "daybook" { return "the schema daybook is Daybook's own" }
     if self == .schema, name.hasPrefix("pg_") || name == "information_schema" {
       return "that schema is PostgreSQL's own"
     }
-    if self == .column, Self.systemColumns.contains(name) {
+    if self == .column || self == .feedColumn, Self.systemColumns.contains(name) {
       return "every table of PostgreSQL has such a column already"
     }
     return nil

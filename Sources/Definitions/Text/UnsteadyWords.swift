@@ -30,14 +30,16 @@ public enum UnsteadyWords {
   }
 
   /// The first word of a statement by which it depends on more than the rows it reads.
-  static func first(in sql: ScannedSQL) -> String? {
+  ///
+  /// - Parameter isMoment: whether a string, in lower case and with its quotes, that has the word of a moment means it.
+  static func first(in sql: ScannedSQL, isMoment: (String) -> Bool = { _ in true }) -> String? {
     for (index, token) in sql.tokens.enumerated() {
       switch token.kind {
       case .identifier(isQuoted: false) where all.contains(token.text):
         let isCalled = index + 1 < sql.tokens.count && sql.tokens[index + 1].isSymbol("(")
         if isCalled || standingAlone.contains(token.text) { return token.text }
       case .string:
-        if let moment = moment(in: Substring(token.text)) { return moment }
+        if let moment = moment(in: Substring(token.text)), isMoment(token.text.lowercased()) { return moment }
       default: break
       }
     }
@@ -47,5 +49,5 @@ public enum UnsteadyWords {
 
 extension NativeViewDefinition {
   /// The first word by which it depends on more than the rows it reads.
-  public var unsteadyWord: String? { (try? ScannedSQL(sql)).flatMap(UnsteadyWords.first) }
+  public var unsteadyWord: String? { (try? ScannedSQL(sql)).flatMap { UnsteadyWords.first(in: $0) } }
 }

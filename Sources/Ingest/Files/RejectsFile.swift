@@ -156,13 +156,14 @@ extension FeedIngestion {
   /// What is committed by now stays so, whatever stands in the way of the list: that is told beside it.
   nonisolated(nonsending) func reportRejects(_ outcome: inout IngestOutcome, on connection: PostgresConnection) async {
     do { try await showRejects(&outcome, on: connection) } catch { outcome.outputProblem = unlisted(error) }
-    guard outcome.rows.rejected > 0, outcome.status == .loaded else { return }
+    // Records that wait for their month are told for themselves, and do not count.
+    let refused = outcome.rows.rejected - outcome.files.reduce(0) { $0 + $1.held }
+    guard refused > 0, outcome.status == .loaded else { return }
     outcome.findings.append(
       Diagnostic(
         .warning, code: "rejects", at: outcome.rejectsFile.map { SourcePosition(file: $0) },
-        "\(outcome.rows.rejected) of \(outcome.rows.read) records of feed \(feed.name) "
-          + (outcome.rows.rejected == 1 ? "was refused, " : "were refused, ")
-          + "the limit is \(feed.rejectLimit)"))
+        "\(refused) of \(outcome.rows.read) records of feed \(feed.name) "
+          + (refused == 1 ? "was refused, " : "were refused, ") + "the limit is \(feed.rejectLimit)"))
   }
 
   private func unlisted(_ error: any Error) -> [Diagnostic] {

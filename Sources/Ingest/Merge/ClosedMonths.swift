@@ -51,9 +51,7 @@ struct ClosedMonths: Sendable {
 
   /// The month of a row `alias`, as its first day.
   func month(_ alias: String) -> String {
-    let value = "\(alias).\(quoteIdentifier(column))"
-    let local = isMoment ? "\(value) at time zone \(quoteLiteral(timeZone))" : value
-    return "date_trunc('month', (\(local))::timestamp)::date"
+    PeriodLedger.month(of: "\(alias).\(quoteIdentifier(column))", in: isMoment ? timeZone : nil)
   }
 
   private static func list(_ months: [CivilDate]) -> String {

@@ -1,0 +1,71 @@
+// What a rollup stands on beside the rows of its feed: the columns that it reads, as they are declared, and the functions
+// of the database that it calls, as they are written. Where one of these is another than before, no journal tells how the
+// rows changed by it.
+// Invariant: it is read from the catalog; what a function calls in turn is not in the catalog and cannot be seen.
+
+internal import Definitions
+internal import Postgres
+
+/// The columns of a feed's table and the functions that rollups over it call.
+struct RollupFooting {
+  /// Columns that may be null, whatever the feed's definition says.
+  let nullable: Set<String>
+  /// For each column a number that is another once it was altered: rows may then have been rewritten, too.
+  private let columns: [String: Int64]
+  /// The same for each function of some name, which is in lower case.
+  private let functions: [(name: String, number: Int64)]
+
+  /// Reads what rollups over the table `source` stand on.
+  nonisolated(nonsending) static func read(
+    of source: QualifiedName, rollups: [RollupDefinition], on connection: PostgresConnection
+  ) async throws -> RollupFooting {
+    // A row of the catalog is written anew with whatever is altered, also where the type stays (`using amount * 2`).
+    let declared = try await connection.query(
+      """
+      select attname::text, not attnotnull, hashtextextended(concat_ws(' ', attnum, atttypid, attnotnull, xmin), 0)
+      from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
+      """, [.text(source.quoted)])
+    var nullable: Set<String> = []
+    var columns: [String: Int64] = [:]
+    for row in declared {
+      let name: String = try row.decode(0)
+      if try row.decode(1, as: Bool.self) { nullable.insert(name) }
+      columns[name] = try row.decode(2)
+    }
+    let words = Set(rollups.flatMap(\.words)).sorted()
+    var functions: [(name: String, number: Int64)] = []
+    if !words.isEmpty {
+      let written = try await connection.query(
+        """
+        select lower(p.proname), hashtextextended(concat_ws(' ', n.nspname, p.proargtypes, p.prosrc, p.probin,
+          p.prosqlbody, p.proargdefaults, p.proisstrict, p.proconfig), 0) as number
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where lower(p.proname) = any($1) and n.nspname not in ('pg_catalog', 'information_schema')
+        order by 1, 2
+        """, [.textArray(words)])
+      for row in written { functions.append((try row.decode(0), try row.decode(1))) }
+    }
+    return RollupFooting(nullable: nullable, columns: columns, functions: functions)
+  }
+
+  /// What is recorded of it among the inputs of a rollup.
+  func inputs(of rollup: RollupDefinition, over feed: FeedDefinition) -> [String: Int64] {
+    func number(_ numbers: some Sequence<Int64>) -> Int64 { numbers.reduce(0) { $0 &* 1_000_003 &+ $1 } }
+    let words = Set(rollup.words)
+    return [
+      Self.columnsInput(feed.name): number(rollup.columns(of: feed).sorted().compactMap { columns[$0] }),
+      Self.functionsInput: number(functions.filter { words.contains($0.name) }.map(\.number)),
+    ]
+  }
+
+  private static func columnsInput(_ feed: String) -> String { "the columns of \(feed)" }
+  private static let functionsInput = "the functions it calls"
+
+  /// Why a state made over `recorded` is not carried on over `inputs`, or nil. What an older program did not record tells
+  /// nothing.
+  static func difference(_ recorded: [String: Int64], _ inputs: [String: Int64], of feed: String) -> String? {
+    func moved(_ name: String) -> Bool { recorded[name].map { $0 != inputs[name] } ?? false }
+    if moved(columnsInput(feed)) { return "a column of \(feed) that it reads was altered" }
+    return moved(functionsInput) ? "a function that it calls was replaced" : nil
+  }
+}
