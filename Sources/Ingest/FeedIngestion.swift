@@ -246,8 +246,11 @@ public struct FeedIngestion: Sendable {
 
   func database(_ error: PostgresError, _ state: String = "nothing of this feed is committed") -> IngestError {
     var notes = ["state: \(state); safe to run again: daybook ingest \(feed.name)"]
-    if let detail = error.detail { notes.insert("detail: \(detail)", at: 0) }
-    if let context = error.context { notes.insert("context: \(context)", at: 0) }
+    // The server may say something in several lines.
+    func told(_ word: String, _ text: String?) -> [String] {
+      (text ?? "").split(separator: "\n").map { "\(word): \($0)" }
+    }
+    notes.insert(contentsOf: told("context", error.context) + told("detail", error.detail), at: 0)
     let state = error.sqlState.map { " (SQLSTATE \($0))" } ?? ""
     return IngestError(
       .database,

@@ -126,6 +126,8 @@ public struct StageFailure: Error, Sendable, CustomStringConvertible {
     case .foreignDependents:
       self.init(
         stage: stage, exitCode: .badDefinition, errorClass: "foreign_dependents", diagnostics: [error.diagnostic])
+    case .circle:
+      self.init(stage: stage, exitCode: .badDefinition, errorClass: "view_cycle", diagnostics: [error.diagnostic])
     case .server(_, _, let server):
       let same = StageFailure(postgres: server, stage: stage)
       self.init(

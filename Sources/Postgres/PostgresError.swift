@@ -56,6 +56,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   public var statement: String?
   /// Whether the statement can have come to the server; false when the connection was known to be lost before it.
   public var wasSent = true
+  /// Whether as long a wait as there is to be came before it, so that another attempt would only wait as long again.
+  public var isAfterWaiting = false
 
   /// Makes an error of this kind; the server's fields are set afterwards where there are any.
   public init(_ kind: Kind, _ message: String, sqlState: String? = nil, statement: String? = nil) {
@@ -69,6 +71,7 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
   /// stops, too many connections, deadlocks, serialization failures, locks. A full disk is not: nobody makes room within
   /// seconds, and another attempt fills it again for everybody else.
   public var isTransient: Bool {
+    if isAfterWaiting { return false }
     guard let sqlState else { return kind == .unreachable || kind == .connectionLost || kind == .poolTimeout }
     if sqlState.hasPrefix("08") { return true }
     return Self.transientStates.contains(sqlState)

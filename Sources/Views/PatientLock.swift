@@ -76,6 +76,7 @@ extension PostgresConnection {
       .server,
       "for \(limit.components.seconds) s there was no moment to lock \(names); in the way: "
         + (sessions.isEmpty ? "sessions that are gone by now" : "session \(sessions)"), sqlState: "55P03")
+    error.isAfterWaiting = true
     error.hint = "let that session end its transaction, then: daybook refresh"
     return error
   }

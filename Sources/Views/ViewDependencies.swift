@@ -60,6 +60,27 @@ enum ViewDependencies {
     return found
   }
 
+  /// What each view of the database reads itself, among views: made by hand, too, and through nothing.
+  static func steps(schema: String, on connection: PostgresConnection) async throws -> [String: Set<String>] {
+    let rows = try await connection.query(
+      """
+      with named as (
+        select c.oid, case when n.nspname = $1 then c.relname else n.nspname || '.' || c.relname end as name
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
+      )
+      select reader.name, other.name
+      from named reader join pg_rewrite r on r.ev_class = reader.oid
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+      join named other on other.oid = d.refobjid and other.oid <> reader.oid
+      """, [.text(schema)])
+    var found: [String: Set<String>] = [:]
+    for row in rows {
+      found[try row.decode(0, as: String.self), default: []].insert(try row.decode(1, as: String.self))
+    }
+    return found
+  }
+
   /// For each plain view that is none of `views` a number that is another when it says something else, under the name that
   /// `read` gives it.
   ///

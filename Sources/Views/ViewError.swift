@@ -11,6 +11,8 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
   case missingInput(view: String, input: String, at: SourcePosition)
   /// The definition changed, and objects that Daybook does not own depend on the old relation.
   case foreignDependents(view: String, dependents: [String], at: SourcePosition)
+  /// By the catalog, views read each other in a circle: `path` is `view` and what leads from it back to it.
+  case circle(view: String, path: [String], at: SourcePosition)
   /// The server refused a statement of `view`.
   case server(view: String, at: SourcePosition, PostgresError)
 
@@ -18,7 +20,9 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
   public var view: String? {
     switch self {
     case .unknown: nil
-    case .missingInput(let view, _, _), .foreignDependents(let view, _, _), .server(let view, _, _): view
+    case .missingInput(let view, _, _), .foreignDependents(let view, _, _), .circle(let view, _, _),
+      .server(let view, _, _):
+      view
     }
   }
 
@@ -39,8 +43,14 @@ public enum ViewError: Error, Sendable, CustomStringConvertible {
         "\(view) has to be made anew, but \(dependents.joined(separator: ", ")) "
           + "\(dependents.count == 1 ? "depends" : "depend") on what is there",
         notes: ["Daybook drops only what it made; nothing was changed"],
-        fix: "by hand: \(dependents.map { "drop \($0)" }.joined(separator: "; ")); then run again, and create "
-          + "\(dependents.count == 1 ? "it" : "them") anew")
+        fix: "by hand: \(dependents.reversed().map { "drop \($0)" }.joined(separator: "; ")); then run again, and "
+          + "create \(dependents.count == 1 ? "it" : "them") anew")
+    case .circle(_, let path, let position):
+      return Diagnostic(
+        .error, code: "view_cycle", at: position,
+        "the views read each other in a circle: \(path.joined(separator: " → "))",
+        notes: ["as PostgreSQL has them, what was made by hand included; nothing of these views was changed"],
+        fix: "make one of them read something else; no order of refreshing satisfies all of them")
     case .server(let view, let position, let error):
       // The server may say something in several lines, and a context has one for each level of it.
       func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }

@@ -21,7 +21,7 @@ extension ViewRefresher {
       let condition = try await ViewRelations.condition(
         ofMaterialized: QualifiedName(schema: project.database.schema, name: view.name), key: native.uniqueKey,
         on: connection)
-      let exists = condition != .missing
+      let exists = condition == .sound || condition == .broken
       let catalog = try await dependencies(on: connection)[view.name] ?? []
       let lost = exists ? state.map { self.lost(view, known: catalog, state: $0, full: full) } ?? [] : []
       let isSameDefinition = exists && state?.definitionHash == view.definitionHash && lost.isEmpty
@@ -39,6 +39,12 @@ extension ViewRefresher {
           view, inputs: inputs(known), uncounted: Set(texts.keys), state: state, exists: condition == .sound,
           full: full)
       {
+        let indexes = try await mendIndexes(native, of: view, on: connection)
+        if !indexes.isEmpty {
+          return RefreshOutcome(
+            view: view.name, status: .refreshed, rows: nil, wall: clock.now - start,
+            detail: "its index on \(indexes.joined(separator: " and on ")) was gone, and was made again")
+        }
         return RefreshOutcome(
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
       }
@@ -59,7 +65,7 @@ extension ViewRefresher {
           ? "refreshed, readers wait: it held no data, or its unique index was gone"
           : isSameDefinition
             ? detail(native, inputs: inputs(known), unsteady: unsteady, state: state, full: full)
-            : reasonOfMaking(view, exists: exists, state: state, lost: lost))
+            : reasonOfMaking(view, condition, state: state, lost: lost))
     } catch let error as PostgresError where error.kind == .server {
       throw ViewError.server(view: view.name, at: view.position, Self.explained(error, native, of: view))
     }
@@ -96,10 +102,13 @@ extension ViewRefresher {
   }
 
   /// One line on why a view was made and not refreshed.
-  private func reasonOfMaking(_ view: ViewDefinition, exists: Bool, state: ViewState?, lost: [String]) -> String {
+  private func reasonOfMaking(
+    _ view: ViewDefinition, _ condition: ViewRelations.Condition, state: ViewState?, lost: [String]
+  ) -> String {
     guard let state else {
-      return exists ? "made anew: nothing is on record of what stood there" : "made for the first time"
+      return condition == .missing ? "made for the first time" : "made anew: nothing is on record of what stood there"
     }
+    if condition == .unmarked { return "made anew: what stood there did not say that Daybook made it" }
     if state.definitionHash != view.definitionHash { return "made anew: the definition changed" }
     if let name = lost.first { return "made anew: \(name) is another relation than before" }
     return "made anew: it was gone, or went with what it reads"
@@ -126,14 +135,12 @@ extension ViewRefresher {
     if condition != .missing {
       let concurrently = native.uniqueKey.isEmpty || condition == .broken ? "" : "concurrently "
       try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
-      // One that was made before views said whose they are.
-      let said = try await connection.query("select obj_description(to_regclass($1), 'pg_class')", [.text(name.quoted)])
-      if try said.first?.decode(0, as: String?.self) == nil { try await connection.execute(Self.mark(name)) }
       if condition == .broken,
         try await ViewRelations.condition(ofMaterialized: name, key: native.uniqueKey, on: connection) == .broken
       {
         try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: name))
       }
+      try await mendIndexes(native, of: view, on: connection)
     } else {
       try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
       // Beside what readers see, which is taken away last.
@@ -143,10 +150,7 @@ extension ViewRefresher {
       if !native.uniqueKey.isEmpty {
         try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: next))
       }
-      for columns in native.indexes {
-        let list = columns.map(quoteIdentifier).joined(separator: ", ")
-        try await connection.execute("create index on \(next.quoted) (\(list))")
-      }
+      for columns in native.indexes { try await connection.execute(Self.index(columns, on: next)) }
       try await connection.execute(Self.mark(next))
       try await connection.execute("analyze \(next.quoted)")
       try await ViewRelations.drop(view, with: project.views, schema: name.schema, on: connection)
@@ -156,6 +160,31 @@ extension ViewRefresher {
     }
     let counted = try await connection.query("select count(*) from \(name.quoted)")
     return try counted.first?.decode(0, as: Int.self) ?? 0
+  }
+
+  /// Makes the indexes of the definition that somebody dropped; that of the unique columns is not among them.
+  ///
+  /// - Returns: their columns.
+  @discardableResult
+  private nonisolated(nonsending) func mendIndexes(
+    _ native: NativeViewDefinition, of view: ViewDefinition, on connection: PostgresConnection
+  ) async throws -> [String] {
+    if native.indexes.isEmpty { return [] }
+    let name = QualifiedName(schema: project.database.schema, name: view.name)
+    let rows = try await connection.query(
+      """
+      select array(select coalesce(a.attname::text, '') from unnest(i.indkey::smallint[]) with ordinality as k (number, place)
+        left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number order by place)
+      from pg_index i where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null
+      """, [.text(name.quoted)])
+    let standing = try rows.map { try $0.decode(0, as: [String].self) }
+    let gone = native.indexes.filter { !standing.contains($0) }
+    for columns in gone { try await connection.execute(Self.index(columns, on: name)) }
+    return gone.map { $0.joined(separator: ", ") }
+  }
+
+  private static func index(_ columns: [String], on name: QualifiedName) -> String {
+    "create index on \(name.quoted) (\(columns.map(quoteIdentifier).joined(separator: ", ")))"
   }
 
   private static func mark(_ name: QualifiedName) -> String {

@@ -71,9 +71,36 @@ public struct ViewRefresher: Sendable {
     while true {
       let names = Set(views.map(\.name))
       let taken = views.filter(isMadeAnew).flatMap { ViewRelations.readers(of: $0, in: project.views) }.map(\.name)
-      if names.isSuperset(of: taken) { return RefreshSchedule(views, known: known) }
+      if names.isSuperset(of: taken) {
+        try await requireNoCircle(among: views, known, states)
+        return RefreshSchedule(views, known: known)
+      }
       views = try selected(.named(names.union(taken).sorted()))
     }
+  }
+
+  /// Makes sure that no view has led back to itself since it was made, by way of something made by hand: each refresh
+  /// would carry on where the last one ended. One whose definition changed is made anew, and its old steps with it.
+  ///
+  /// - Throws: `ViewError.circle` with the whole way.
+  private func requireNoCircle(
+    among views: [ViewDefinition], _ known: [String: Set<String>], _ states: [String: ViewState]
+  ) async throws {
+    let standing = Set(views.filter { states[$0.name]?.definitionHash == $0.definitionHash }.map(\.name))
+    func circles(_ reads: [String: Set<String>]) -> [[String]] {
+      DependencyOrder(reads).cycles.map { $0.dropLast() }.filter { !standing.isDisjoint(with: $0) }
+    }
+    guard var circle = circles(known.filter { standing.contains($0.key) }).first else { return }
+    let changed = Set(project.views.map(\.name)).subtracting(standing)
+    let steps = try await pool.withConnection(label: "schedule") { connection in
+      try await ViewDependencies.steps(schema: project.database.schema, on: connection)
+    }
+    circle = circles(steps.filter { !changed.contains($0.key) }).first ?? circle
+    guard let view = views.first(where: { standing.contains($0.name) && circle.contains($0.name) }),
+      let start = circle.firstIndex(of: view.name)
+    else { return }
+    throw ViewError.circle(
+      view: view.name, path: Array(circle[start...] + circle[...start]), at: view.position)
   }
 
   /// What a view of SQL names and, by the catalog, no longer reads: the relation that it was made over has another name

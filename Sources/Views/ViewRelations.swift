@@ -6,7 +6,8 @@ internal import Postgres
 
 /// The relations of views: a state table and a view for a rollup, a materialized view for SQL.
 enum ViewRelations {
-  /// The names of those of `views` of which all relations exist, each of the kind that its definition makes.
+  /// The names of those of `views` of which all relations exist, each of the kind that its definition makes. What says
+  /// something else in its comment than that it is Daybook's is somebody's, and as if it were not there.
   ///
   /// - Parameters:
   ///   - values: the tables of values of a view's distinct measures, by its name; of a view that is not in it such tables
@@ -28,6 +29,8 @@ enum ViewRelations {
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1
         and (c.relname = any($2) or c.relkind = 'r' and starts_with(obj_description(c.oid, 'pg_class'), $3))
+        and (c.relkind = 'v' or coalesce(obj_description(c.oid, 'pg_class'), $3)
+          ~ '^(\(viewMark)|\(DistinctValues.mark)|\(materializedMark)$)')
       """,
       [.text(schema), .textArray(wanted.flatMap { $0.1.map(\.name) }), .text(DistinctValues.mark)])
     var found: [String: String] = [:]
@@ -54,6 +57,8 @@ enum ViewRelations {
   enum Condition {
     /// There is none.
     case missing
+    /// It does not say that Daybook made it: it is somebody's, or made anew where it says nothing at all.
+    case unmarked
     /// It holds no data, or its unique index is gone or not valid: it can only be refreshed whole.
     case broken
     case sound
@@ -65,7 +70,7 @@ enum ViewRelations {
   ) async throws -> Condition {
     let rows = try await connection.query(
       """
-      select c.relispopulated and (cardinality($3::text[]) = 0 or exists (
+      select obj_description(c.oid, 'pg_class') is not distinct from $4, c.relispopulated and (cardinality($3::text[]) = 0 or exists (
         select from pg_index i
         where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
           and array(select a.attname::text from unnest(i.indkey::smallint[]) as k (number)
@@ -74,9 +79,10 @@ enum ViewRelations {
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relname = $2 and c.relkind = 'm'
       """,
-      [.text(name.schema), .text(name.name), .textArray(key)])
+      [.text(name.schema), .text(name.name), .textArray(key), .text(materializedMark)])
     guard let row = rows.first else { return .missing }
-    return try row.decode(0, as: Bool.self) ? .sound : .broken
+    guard try row.decode(0, as: Bool.self) else { return .unmarked }
+    return try row.decode(1, as: Bool.self) ? .sound : .broken
   }
 
   /// A relation that goes when a view is made anew.
@@ -150,13 +156,13 @@ enum ViewRelations {
         join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = reached.oid
           and d.classid = 'pg_rewrite'::regclass
         join pg_rewrite r on r.oid = d.objid and r.ev_class <> reached.oid
+        -- What somebody made by hand may lead back to where it began: no way is longer than there are views.
+        where reached.depth < (select count(*) from pg_rewrite)
       )
-      -- What somebody made by hand may lead back to where it began.
-      cycle oid set is_again using path
       select c.relname::text from reached join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relkind = 'm' and c.relname <> all($3)
         and exists (select from daybook.view_state s where s.view = c.relname)
-        and coalesce(obj_description(c.oid, 'pg_class'), $4) = $4
+        and obj_description(c.oid, 'pg_class') = $4
       group by c.oid, c.relname order by max(reached.depth) desc
       """,
       [.text(schema), .textArray(doomed), .textArray(defined), .text(materializedMark)])
@@ -180,7 +186,8 @@ enum ViewRelations {
     let rows = try await connection.query(
       """
       select c.relname::text, case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
-        when 'i' then 'index' when 'S' then 'sequence' when 'f' then 'foreign table' when 'c' then 'type' else 'table' end
+        when 'i' then 'index' when 'S' then 'sequence' when 'f' then 'foreign table' when 'c' then 'type' else 'table' end,
+        c.relkind in ('m', 'r') and obj_description(c.oid, 'pg_class') is not null
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = any($1) and c.relname = any($2) order by 1 limit 1
       """, [.textArray(names.map(\.schema)), .textArray(names.map(\.name))])
@@ -190,7 +197,12 @@ enum ViewRelations {
     var error = PostgresError(
       .server, "the \(kind) \(name) has a name that Daybook needs to make \(view.name), and is not Daybook's",
       sqlState: "42P07")
-    error.hint = "alter \(kind) \(name.quoted) rename to another name, or drop it, then: daybook refresh \(view.name)"
+    // A comment is all that tells whose a table is.
+    let mayBeOurs = try wanted.contains(name) && row.decode(2, as: Bool.self)
+    error.hint =
+      "alter \(kind) \(name.quoted) rename to another name, or drop it, then: daybook refresh \(view.name)"
+      + (mayBeOurs
+        ? "; if Daybook made it and somebody gave it its comment: comment on \(kind) \(name.quoted) is null" : "")
     throw error
   }
 
@@ -333,8 +345,8 @@ enum ViewRelations {
   }
 
   /// What stands under the names of `view` today, of whatever kind an earlier definition made: the view before its tables.
-  /// They say so themselves, or the ledger knows the view, and they are as programs made them that did not yet say so. All
-  /// else is somebody's.
+  /// They say so themselves, or the ledger knows the view, and they are as programs made them that did not yet say so. A
+  /// rollup's view says it on its state, whatever the name of that is by now. All else is somebody's.
   private static func leftovers(
     of view: ViewDefinition, schema: String, on connection: PostgresConnection
   ) async throws -> [(name: String, kind: Kind)] {
@@ -342,7 +354,7 @@ enum ViewRelations {
     let rows = try await connection.query(
       """
       with standing as (
-        select c.relname, c.relkind::text, obj_description(c.oid, 'pg_class') as said,
+        select c.oid, c.relname, c.relkind::text, obj_description(c.oid, 'pg_class') as said,
           (select count(*) from pg_attribute a
             where a.attrelid = c.oid and a.attname in ('__n', '__value') and not a.attisdropped) as own_columns
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -357,6 +369,10 @@ enum ViewRelations {
         when relkind = 'v' then exists (
           select from standing s
           where s.relname = $3 and (starts_with(s.said, $5) or s.said is null and knows and s.own_columns = 1))
+          or exists (
+            select from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+            where r.ev_class = standing.oid and d.refclassid = 'pg_class'::regclass
+              and obj_description(d.refobjid, 'pg_class') = $5 || md5(r.ev_action::text))
         when relname = $3 then starts_with(said, $5) or said is null and knows and own_columns = 1
         else starts_with(said, $6) or said is null and knows and own_columns = 2 end
       order by relkind = 'r'

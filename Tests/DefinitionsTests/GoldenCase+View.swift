@@ -395,6 +395,22 @@ extension GoldenCase {
           fix: remove one of these steps; no order of refreshing satisfies all of them
         """),
     GoldenCase(
+      name: "SQL that reads the tables of a rollup",
+      files: [
+        "Jobs/views/days.yaml": """
+        view: days
+        from: payments
+        group_by: { currency: currency }
+        measures: { total: { sum: amount } }
+        """,
+        "Jobs/views/trend.sql": "select * from days__state join other.days__v0 using (currency)\n",
+      ],
+      says: """
+        error: Jobs/views/trend.sql:1:15: days__state is where the rollup "days" keeps what its figures are made of, and \
+        each rebuild replaces it
+          fix: read days
+        """),
+    GoldenCase(
       name: "a name in SQL that is nearly one of ours",
       files: [
         "Jobs/views/trend.sql": "select * from paymnts join other on true\n"

@@ -75,6 +75,32 @@ import Testing
     }
   }
 
+  @Test func aJournalThatIsGoneIsThereAgainTheSameNight() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("goods_1.csv", Self.header + "1,1\n")
+      _ = try await fixture.ingest(Self.goods("1"))
+      try await fixture.database.psql("drop table daybook.journal_goods")
+      _ = try await fixture.ingest(Self.goods("1"))
+      try await fixture.database.psql("update finance.goods set n = 3")
+      let images = try await fixture.query("select string_agg(n::text, ',' order by n) from daybook.journal_goods")
+      #expect(images == "1,3")
+    }
+  }
+
+  @Test func triggersThatWentWithATableOfAnotherNameGoWithTheDefinitionToo() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("goods_1.csv", Self.header + "1,1\n")
+      _ = try await fixture.ingest(Self.goods("1"))
+      try await fixture.database.psql(
+        "alter table finance.goods rename to goods_old",
+        "create table finance.goods (like finance.goods_old including all)")
+      _ = try await fixture.ingest(Self.goods("1"))
+      _ = try await fixture.ingest(Self.goods("2", watch: false))
+      let count = try await fixture.query("select count(*) from pg_trigger where tgname like 'daybook_watch%'")
+      #expect(count == "0")
+    }
+  }
+
   @Test func aFunctionOfAnotherProgramIsReplacedWithoutARebuild() async throws {
     try await FeedFixture.with { fixture in
       try fixture.deliver("goods_1.csv", Self.header + "1,1\n")

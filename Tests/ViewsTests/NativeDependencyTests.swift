@@ -191,6 +191,32 @@ import Views
     }
   }
 
+  @Test func aCircleByWayOfAViewMadeByHandIsRefusedWithItsPath() async throws {
+    let first = Shop.native("first", "select n from by_hand", inputs: [])
+    let second = Shop.native("second", "select n + 1 as n from first", inputs: ["first"])
+    try await Shop.with(views: [first, second]) { shop in
+      try await shop.run("create view shop.by_hand as select 1::bigint as n")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("create or replace view shop.by_hand as select n from shop.second")
+      for full in [false, true] {
+        let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all, full: full) }
+        #expect(error?.diagnostic.message == "the views read each other in a circle: first → by_hand → second → first")
+        #expect(error?.view == "first")
+      }
+      #expect(try await shop.rows("select n from shop.first") == ["1"])
+      // A new definition that leaves the circle is not held back by the old one.
+      var new = shop
+      new.project.views[0] = Shop.native("first", "select 5::bigint as n", inputs: [], hash: "2")
+      let refresher = new.refresher
+      let error = await #expect(throws: ViewError.self) { try await refresher.refresh(.all) }
+      let text = error?.description ?? ""
+      #expect(text.contains("drop materialized view first; drop view by_hand;"), "\(text)")
+      try await shop.run("create or replace view shop.by_hand as select 1::bigint as n")
+      _ = try await refresher.refresh(.all)
+      #expect(try await shop.rows("select n from shop.second") == ["6"])
+    }
+  }
+
   @Test(arguments: [
     ("now()", "now() in by_hand"), ("current_date", "current_date in by_hand"), ("timestamp '2026-01-01'", nil),
   ])

@@ -49,6 +49,56 @@ import Views
     }
   }
 
+  @Test func whatSomebodyPutInThePlaceOfWhatDaybookMadeIsLeftAlone() async throws {
+    try await Shop.with(views: Self.views("1")) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      _ = try await shop.refresher.refresh(.all)
+      let mine: KeyValuePairs = [
+        "by_kind__v0": "table", "by_kind__state": "table", "doubled": "materialized view",
+      ]
+      for (number, (name, kind)) in mine.enumerated() {
+        try await shop.run(
+          """
+          alter \(kind) shop.\(name) rename to kept_\(number);
+          create \(kind) shop.\(name) as select kind, 7 as n, 7 as __n, 7 as twice from shop.sales;
+          comment on \(kind) shop.\(name) is 'accounts department'
+          """)
+        for full in [false, true] {
+          let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all, full: full) }
+          let text = error?.description ?? ""
+          #expect(text.contains("the \(kind) shop.\(name) has a name that Daybook needs"), "\(text)")
+          #expect(text.contains("comment on \(kind) \"shop\".\"\(name)\" is null"), "\(text)")
+          let left = "select twice, obj_description('shop.\(name)'::regclass) as said from shop.\(name)"
+          #expect(try await shop.rows(left) == ["accounts department|7"])
+        }
+        try await shop.run("alter \(kind) shop.\(name) rename to mine_\(number)")
+        let details = try await shop.refresher.refresh(.all).map(\.detail)
+        #expect(details.allSatisfy { $0.hasPrefix("made anew") } || number == 2, "\(details)")
+        #expect(try await shop.rows("select twice from shop.doubled") == ["2"])
+      }
+
+      // What somebody gave another comment is theirs until they take that away; it then is made anew.
+      try await shop.run("comment on materialized view shop.doubled is 'figures of the board'")
+      await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+      try await shop.run("comment on materialized view shop.doubled is null")
+      let details = try await shop.refresher.refresh(.named(["doubled"])).map(\.detail)
+      #expect(details.last == "made anew: what stood there did not say that Daybook made it")
+      #expect(try await shop.refresher.refresh(.all).allSatisfy { !$0.isChanged })
+    }
+  }
+
+  @Test func theViewOfAStateThatSomebodyRenamedIsMadeAnew() async throws {
+    try await Shop.with(views: Self.views("1")) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("alter table shop.by_kind__state rename to kept; update shop.kept set __n = 7")
+      let details = try await shop.refresher.refresh(.all).map(\.detail)
+      #expect(details.first == "made anew: what it was made of was gone")
+      #expect(try await shop.rows("select n from shop.by_kind") == ["1"])
+      #expect(try await shop.rows("select __n from shop.kept") == ["7"])
+    }
+  }
+
   /// What stood there before a view was made for the first time is not an earlier definition of it.
   @Test func nothingThatStoodThereFirstIsTaken() async throws {
     try await Shop.with(views: Self.views("1")) { shop in

@@ -3,14 +3,16 @@
 // Source: A. B. Kahn, "Topological sorting of large networks", Communications of the ACM 5(11), 1962.
 
 /// Names in dependency order.
-struct DependencyOrder {
+public struct DependencyOrder {
   /// All names; those on a circle, or behind one, come last by name.
-  private(set) var names: [String] = []
+  public private(set) var names: [String] = []
   /// One circle for each knot of names, each beginning and ending with its least name.
-  private(set) var cycles: [[String]] = []
+  public private(set) var cycles: [[String]] = []
 
+  /// Puts names in order.
+  ///
   /// - Parameter needs: what each name needs; needed names that are no keys are ignored.
-  init(_ needs: [String: Set<String>]) {
+  public init(_ needs: [String: Set<String>]) {
     var pending = needs.mapValues { $0.filter { needs[$0] != nil } }
     var users: [String: [String]] = [:]
     for (name, needed) in pending { for other in needed { users[other, default: []].append(name) } }

@@ -30,6 +30,7 @@ struct ViewResolver {
           name: name, source: feeds[rollup.source]?.feed, calendar: settings.calendar)
       case .native:
         view.inputs = inputs(of: draft.relations)
+        for (relation, place) in draft.relations { refuseState(relation, at: place) }
       }
       resolved[name] = view
     }
@@ -162,6 +163,17 @@ struct ViewResolver {
       }
     }
     return inputs.sorted()
+  }
+
+  /// Reports a table of a rollup's own: a view that reads it would be in the way of the next one in its place.
+  private func refuseState(_ relation: ScannedSQL.Relation, at place: SourcePosition) {
+    guard relation.schema.isEmpty || relation.schema == settings.database.schema,
+      let own = relation.name.wholeMatch(of: /(.+)__(?:state|v[0-9]+)/), rollups.contains(String(own.1))
+    else { return }
+    findings.error(
+      "state_table", at: place,
+      "\(relation.name) is where the rollup \"\(own.1)\" keeps what its figures are made of, and each rebuild replaces it",
+      fix: "read \(own.1)")
   }
 
   /// What moves when the relation of Daybook's own schema does: the feed of a journal, or the record of closed months.

@@ -163,7 +163,8 @@ struct WatchTriggers: Sendable {
   /// What the catalog says.
   enum State {
     case asWanted
-    /// The triggers are there and lead to what another definition or program made.
+    /// The triggers are there and lead to what another definition or program made, or to a journal that is gone: writers
+    /// are refused until it is there again, and nothing went by.
     case outdated
     /// Changes may have gone by: a trigger is missing, switched off or not as it was made.
     case open
@@ -175,14 +176,14 @@ struct WatchTriggers: Sendable {
   nonisolated(nonsending) func state(on connection: PostgresConnection) async throws -> State {
     let rows = try await connection.query(
       """
-      select f.prosrc = $3 and f.prosecdef and f.proconfig = '{"search_path=pg_catalog, pg_temp"}'
+      select to_regclass($4) is not null and f.prosrc = $3 and f.prosecdef and f.proconfig = '{"search_path=pg_catalog, pg_temp"}'
           and \(Self.actsFor("f.proowner")),
         t.tgname::text, t.tgtype::integer,
         t.tgenabled = 'O' and t.tgqual is null and t.tgattr::text = '' and t.tgnargs = 0,
         t.tgoldtable::text, t.tgnewtable::text
       from pg_proc f left join pg_trigger t on t.tgfoid = f.oid and t.tgrelid = to_regclass($1) and not t.tgisinternal
       where f.oid = (\(Self.functionOID("$2")))
-      """, [.text(design.table.quoted), .text(function.name), .text(body)])
+      """, [.text(design.table.quoted), .text(function.name), .text(body), .text(journal.table.quoted)])
     guard isWanted else { return rows.isEmpty ? .asWanted : .unwanted }
     var isCurrent = true
     var left = Self.triggers
@@ -214,11 +215,12 @@ struct WatchTriggers: Sendable {
     case .open:
       for statement in functionCreation { try await connection.execute(statement) }
       if isNew { return (creations, false) }
-      _ = try await dropTriggers(on: connection)
+      _ = try await dropTriggers(of: design.table, on: connection)
       for statement in creations { try await connection.execute(statement) }
       return ([], true)
     case .unwanted:
-      _ = try await dropTriggers(on: connection)
+      // Some went along with a table that has another name now.
+      _ = try await dropTriggers(of: nil, on: connection)
       try await connection.execute("drop function \(function.quoted)()")
     }
     return ([], false)
@@ -229,19 +231,21 @@ struct WatchTriggers: Sendable {
   ///
   /// - Returns: the statements that put them back.
   nonisolated(nonsending) func suspend(on connection: PostgresConnection) async throws -> [String] {
-    try await dropTriggers(on: connection) ? creations : []
+    try await dropTriggers(of: design.table, on: connection) ? creations : []
   }
 
-  private nonisolated(nonsending) func dropTriggers(on connection: PostgresConnection) async throws -> Bool {
+  /// - Parameter table: the table from which they are dropped; nil means each that has some.
+  private nonisolated(nonsending) func dropTriggers(
+    of table: QualifiedName?, on connection: PostgresConnection
+  ) async throws -> Bool {
     let rows = try await connection.query(
       """
-      select tgname::text from pg_trigger
-      where tgfoid = (\(Self.functionOID("$2"))) and tgrelid = to_regclass($1) and not tgisinternal
-      """, [.text(design.table.quoted), .text(function.name)])
-    for row in rows {
-      try await connection.execute(
-        "drop trigger \(quoteIdentifier(try row.decode(0, as: String.self))) on \(design.table.quoted)")
-    }
+      select format('drop trigger %I on %I.%I', t.tgname, n.nspname, c.relname)
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+      where t.tgfoid = (\(Self.functionOID("$2"))) and not t.tgisinternal
+        and ($1::text is null or t.tgrelid = to_regclass($1))
+      """, [table.map { .text($0.quoted) } ?? .null, .text(function.name)])
+    for row in rows { try await connection.execute(try row.decode(0, as: String.self)) }
     return !rows.isEmpty
   }
 }
