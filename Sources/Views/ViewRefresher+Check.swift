@@ -142,8 +142,11 @@ extension ViewRefresher {
     _ view: String, _ sql: RollupSQL, _ state: ViewState, _ proof: ViewProof?, on connection: PostgresConnection
   ) async throws -> (outcomes: [CheckOutcome], values: [String]) {
     if let proof, let found = try await compareByJournal(view, sql, state, proof, on: connection) { return found }
-    guard let row = try await connection.query(sql.compareTotals).first else { return ([], []) }
-    return try outcomes(view, sql, row, by: sql.feed.name)
+    let count = sql.totals.count
+    let compared = try await connection.query(sql.compareTotals).map {
+      try ComparedTotals($0, totals: count, hasImages: false)
+    }
+    return outcomes(view, sql, compared, by: sql.feed.name)
   }
 
   /// Compares with what was proven and the images since; nil when the journal does not tell, or when it tells of a
@@ -151,22 +154,22 @@ extension ViewRefresher {
   private nonisolated(nonsending) func compareByJournal(
     _ view: String, _ sql: RollupSQL, _ state: ViewState, _ proof: ViewProof, on connection: PostgresConnection
   ) async throws -> (outcomes: [CheckOutcome], values: [String])? {
-    guard let totals = proof.totals, totals.count == sql.totals.count, let from = proof.batch,
+    let count = sql.totals.count
+    guard let totals = proof.totals, totals.count.isMultiple(of: count + 1), let from = proof.batch,
       let to = state.absorbedBatch, from <= to
     else { return nil }
     let batches = try await BatchLedger.batches(of: sql.feed.name, after: from, on: connection)
     guard batches.allSatisfy({ $0.kind == .delta && $0.batchID <= to }), !batches.isEmpty,
-      try await hasJournal(of: sql.feed.name, on: connection),
-      let row = try await connection.query(
-        sql.compareTotalsByJournal, [.textArray(totals), .int8(from), .int8(to)]
-      ).first
+      try await hasJournal(of: sql.feed.name, on: connection)
     else { return nil }
+    let compared = try await connection.query(
+      sql.compareTotalsByJournal, [.textArray(totals), .int8(from), .int8(to)]
+    ).map { try ComparedTotals($0, totals: count, hasImages: true) }
     // Images that were taken away, or that no batch tells of, leave the table as the only witness.
-    let pairs = 3 * totals.count
-    guard try row.decode(pairs, as: Int.self) == batches.reduce(0, { $0 + $1.rowsPlus }),
-      try row.decode(pairs + 1, as: Int.self) == batches.reduce(0, { $0 + $1.rowsMinus })
+    guard compared.reduce(0, { $0 + $1.images.plus }) == batches.reduce(0, { $0 + $1.rowsPlus }),
+      compared.reduce(0, { $0 + $1.images.minus }) == batches.reduce(0, { $0 + $1.rowsMinus })
     else { return nil }
-    let found = try outcomes(view, sql, row, by: "the journal of \(sql.feed.name)")
+    let found = outcomes(view, sql, compared, by: "the journal of \(sql.feed.name)")
     return found.outcomes.allSatisfy(\.isPassed) ? found : nil
   }
 
@@ -178,23 +181,27 @@ extension ViewRefresher {
     return try rows.first?.decode(0, as: Bool.self) ?? false
   }
 
+  /// What is said of each total, and what is recorded as proven: each currency and its totals.
   private func outcomes(
-    _ view: String, _ sql: RollupSQL, _ row: PostgresRow, by witness: String
-  ) throws -> (outcomes: [CheckOutcome], values: [String]) {
-    let totals = sql.totals
-    var values: [String] = []
-    let outcomes = try totals.enumerated().map { index, total in
-      let inView = try row.decode(2 * index, as: String.self)
-      let inSource = try row.decode(2 * index + 1, as: String.self)
-      let isEqual = try row.decode(2 * totals.count + index, as: Bool.self)
-      values.append(inView)
-      return CheckOutcome(
-        name: "\(view): \(total.label)", isPassed: isEqual,
-        message: isEqual
-          ? "\(inView) in the view and in \(witness), difference 0"
-          : "\(inView) in the view, \(inSource) in \(witness)")
+    _ view: String, _ sql: RollupSQL, _ compared: [ComparedTotals], by witness: String
+  ) -> (outcomes: [CheckOutcome], values: [String]) {
+    /// So many currencies stand in a message.
+    let shown = 5
+    func list(_ texts: [String], _ separator: String) -> String {
+      texts.isEmpty
+        ? "no rows" : texts.prefix(shown).joined(separator: separator) + (texts.count > shown ? "\(separator)…" : "")
     }
-    return (outcomes, values)
+    let outcomes = sql.totals.enumerated().map { index, total in
+      let different = compared.filter { !$0.isEqual[index] }
+      let message =
+        different.isEmpty
+        ? "\(list(compared.map { $0.text($0.inView[index]) }, ", ")) in the view and in \(witness), difference 0"
+        : list(
+          different.map { "\($0.text($0.inView[index])) in the view, \($0.text($0.inSource[index])) in \(witness)" },
+          "; ")
+      return CheckOutcome(name: "\(view): \(total.label)", isPassed: different.isEmpty, message: message)
+    }
+    return (outcomes, compared.flatMap { [$0.currency] + $0.inView })
   }
 
   // MARK: Slices

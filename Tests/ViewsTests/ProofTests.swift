@@ -149,6 +149,35 @@ import Views
     }
   }
 
+  @Test func errorsOfTwoCurrenciesDoNotCancelOut() async throws {
+    let view = Shop.rollup(
+      "by_currency", groups: [RollupGroup(name: "money", source: .column("currency"))],
+      measures: [RollupMeasure(name: "total", function: .sum("amount"))])
+    try await Shop.with(views: [view]) { shop in
+      try await shop.keepJournal()
+      try await shop.batch(Self.history)
+      try await shop.batch("update shop.sales set currency = 'USD', amount = 10 where id % 2 = 0")
+      _ = try await shop.refresher.refresh(.all)
+      #expect(try await witness(shop) == "table")
+      // Another currency comes, one goes: the journal tells both.
+      try await shop.batch("update shop.sales set currency = 'JPY', amount = 3 where currency = 'USD'")
+      _ = try await shop.refresher.refresh(.all)
+      #expect(try await witness(shop) == "journal")
+      try await shop.batch("update shop.sales set amount = 4 where id = 2")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run(
+        """
+        update shop.by_currency__state set total__sum = 100.00 where money = 'JPY';
+        update shop.by_currency__state set total__sum = total__sum + 5910 where money = 'EUR'
+        """)
+      let failed = try await shop.refresher.check(.all).filter { !$0.isPassed }
+      #expect(failed.map(\.name) == ["by_currency: sum of total"])
+      let told = failed.first?.message ?? ""
+      #expect(told.contains("100.00 JPY in the view, 6010.00 JPY in sales"), "\(told)")
+      #expect(told.contains(" EUR in the view, "))
+    }
+  }
+
   /// How the totals were compared: by `the journal of sales`, by `sales`, or not.
   private func witness(_ shop: Shop) async throws -> String {
     let outcomes = try await shop.refresher.check(.all)
