@@ -252,7 +252,7 @@ import Views
     }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(10)))
   func aViewMadeByHandThatLeadsBackToWhereItBeganIsNamed() async throws {
     let first = Shop.native("first", "select n from by_hand", inputs: [])
     let second = Shop.native("second", "select n + 1 as n from first", inputs: ["first"])
