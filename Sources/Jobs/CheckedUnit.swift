@@ -73,7 +73,9 @@ extension UnitOutcome {
     if let state = outcome.failure?.sqlState { notes.append("SQLSTATE \(state)") }
     let view = String(outcome.name.prefix { $0 != ":" })
     let fix: String? =
-      if isTest, outcome.status == .broken {
+      if let fix = outcome.fix {
+        fix
+      } else if isTest, outcome.status == .broken {
         "correct the test, then: daybook retry \(run)"
       } else if isTest, outcome.status == .failed {
         "correct the rows or the test, then: daybook retry \(run)"

@@ -72,6 +72,8 @@ public struct CheckOutcome: Sendable, Hashable {
   public var position: SourcePosition?
   /// Whether it is looked at again though no data changed: how fresh data is, and a slice whose turn it is.
   public var isRoutine = false
+  /// What to type about it, where that is not what mends any outcome like it.
+  public var fix: String?
 
   /// Creates an outcome.
   public init(

@@ -1,5 +1,5 @@
-// Which views are refreshed together, and what each of these units has to wait for. Pure, and the one place that runs
-// units side by side.
+// Which views are refreshed together, what each of these units has to wait for, and the one place that runs units side by
+// side. It knows no database: what a unit does is its caller's.
 // Invariant: rollups over one feed are one unit, because they follow one journal in one transaction; a view of SQL is a
 // unit by itself. A unit begins after all that it reads, and no unit begins after one has failed.
 

@@ -20,10 +20,14 @@ extension ViewRefresher {
     // Finer rollups are made on the way.
     if let view = views.first { try await requireInputs([feed.name], of: view, on: connection) }
     let source = QualifiedName(schema: project.database.schema, name: feed.name)
-    return try await ViewStates.withLock(ofRollupsOver: feed.name, on: connection) { connection in
-      try await pool.withSnapshot(of: source, on: connection) { connection in
-        try await refreshRollups(views, of: feed, source: source, full: full, in: connection)
+    do {
+      return try await ViewStates.withLock(ofRollupsOver: feed.name, on: connection) { connection in
+        try await pool.withSnapshot(of: source, on: connection) { connection in
+          try await refreshRollups(views, of: feed, source: source, full: full, in: connection)
+        }
       }
+    } catch let error as ViewError {
+      throw try await named(error, in: feed, readBy: views, on: connection)
     }
   }
 

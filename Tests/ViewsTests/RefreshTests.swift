@@ -233,4 +233,20 @@ import Views
       #expect(outcome.detail == "rebuilt and swapped: asked for in full")
     }
   }
+
+  /// One date that no period can be made of stops all rollups of its feed, so that its row has to be named.
+  @Test func aDateBeyondTheCalendarIsNamedWithItsRow() async throws {
+    let weekly = Shop.rollup(
+      "weekly", groups: [RollupGroup(name: "week", source: .week("sold_at"))],
+      measures: [RollupMeasure(name: "n", function: .count)])
+    try await Shop.with(views: [weekly], timeZone: "Pacific/Kiritimati") { shop in
+      try await shop.addSales(1...5)
+      try await shop.run("insert into shop.sales values (77, 1, 'fee', 1, 1, '294276-12-31 23:30+00')")
+      let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+      let said = try #require(error).diagnostic
+      #expect(
+        said.message.contains("sold_at of the row of sales where \"id\" = '77' is 294276-12-31 23:30:00+00"), "\(said)")
+      #expect(said.fix?.contains("update \"shop\".\"sales\" set … where \"id\" = '77'") == true)
+    }
+  }
 }

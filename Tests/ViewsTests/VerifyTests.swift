@@ -32,9 +32,12 @@ import Testing
       #expect(mended.map(\.detail) == ["rebuilt and swapped: nothing proves that it holds what sales does"])
       #expect(try await shop.refresher.verify(.all).map(\.isPassed) == [true])
       try await shop.batch("insert into shop.sales values (1000, 1, 'fee', 1, 1, now())")
-      let behind = try await shop.refresher.verify(.all)
+      let behind = try await shop.refresher.verify(.all, attempts: 1)
       #expect(behind.map(\.isPassed) == [false])
-      #expect(behind.first?.message.contains("1 batch of sales came in meanwhile") == true)
+      #expect(behind.first?.message.hasPrefix("1 batch of sales came in each time") == true)
+      #expect(behind.first?.fix == "while nobody writes to sales: daybook refresh --verify by_customer")
+      // It is brought up to date, nothing having been found to be wrong with it, and compared again.
+      #expect(try await shop.refresher.verify(.all).map(\.message) == ["7 groups equal a recompute, difference 0"])
     }
   }
 
