@@ -117,7 +117,8 @@ internal import Testing
     #expect(table.top == 25 && table.csv == "daily")
     #expect(table.columns.map(\.label) == ["Day", "Total", "Share"])
     #expect(table.columns.map(\.kind) == [.date, .money(currencyColumn: "currency"), .decimal(2)])
-    #expect(report.sections[0].columnFormats["net"]?.kind == .money(currencyColumn: "currency"))
+    let net = report.sections[0].columns.first { $0.column == "net" }
+    #expect(net?.kind == .money(currencyColumn: "currency"))
     #expect(report.sections[3].text == "Refunds count on the day they are made.")
   }
 

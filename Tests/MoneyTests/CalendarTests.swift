@@ -1,4 +1,4 @@
-// Civil dates over ±4000 years, walked day by day against a counting calendar; fiscal years; currencies.
+// Civil dates over ±4000 years, walked day by day against a counting calendar; currencies.
 
 import Foundation
 import Money
@@ -101,43 +101,6 @@ struct CivilDateTests {
     #expect(throws: DecodingError.self) {
       try JSONDecoder().decode([CivilDate].self, from: Data("[\"2026-02-30\"]".utf8))
     }
-  }
-}
-
-struct FiscalCalendarTests {
-  @Test(arguments: 1...12, Weekday.allCases)
-  func yearsQuartersAndWeeksTileTheDays(startMonth: Int, weekStart: Weekday) throws {
-    let calendar = try #require(FiscalCalendar(yearStartMonth: startMonth, weekStart: weekStart))
-    var last = CivilDate(daysSince1970: 10_956)
-    for days in 10_957..<10_957 + 800 {
-      let date = CivilDate(daysSince1970: days)
-      let start = calendar.startOfFiscalYear(of: date)
-      #expect(start <= date && date < start.adding(months: 12))
-      #expect(start.month == startMonth && start.day == 1)
-      #expect(calendar.fiscalYear(of: date) == start.adding(months: 12).adding(days: -1).year)
-      let monthsIn = (date.year - start.year) * 12 + date.month - start.month
-      #expect(calendar.fiscalQuarter(of: date) == monthsIn / 3 + 1)
-      let week = calendar.startOfWeek(of: date)
-      #expect(week.weekday == weekStart && week <= date && date < week.adding(days: 7))
-      #expect(calendar.fiscalYear(of: date) >= calendar.fiscalYear(of: last))
-      last = date
-    }
-  }
-
-  @Test func aYearThatStartsInApril() throws {
-    let calendar = try #require(FiscalCalendar(yearStartMonth: 4, weekStart: .monday))
-    let (march, april) = (try #require(CivilDate("2026-03-31")), try #require(CivilDate("2026-04-01")))
-    #expect(calendar.fiscalYear(of: march) == 2026)
-    #expect(calendar.fiscalQuarter(of: march) == 4)
-    #expect(calendar.fiscalYear(of: april) == 2027)
-    #expect(calendar.fiscalQuarter(of: april) == 1)
-    let first = try #require(CivilDate("0001-01-01"))
-    #expect(calendar.startOfFiscalYear(of: first).description == "0000-04-01")
-  }
-
-  @Test func monthsOutsideTheYearAreRefused() {
-    #expect(FiscalCalendar(yearStartMonth: 0, weekStart: .monday) == nil)
-    #expect(FiscalCalendar(yearStartMonth: 13, weekStart: .monday) == nil)
   }
 }
 

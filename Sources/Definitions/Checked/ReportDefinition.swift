@@ -179,11 +179,6 @@ public struct ReportSection: Sendable {
     self.csv = csv
     self.position = position
   }
-
-  /// The described columns by name.
-  public var columnFormats: [String: ColumnFormat] {
-    Dictionary(columns.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
-  }
 }
 
 /// One term of `order_by:`: `total_paid desc`.

@@ -14,7 +14,7 @@ struct FinanceModel {
   init(_ sales: [Sale], orders: [Order], calendar: CalendarSettings) {
     self.sales = sales
     self.orders = orders
-    fiscal = FiscalCalendar(yearStartMonth: calendar.fiscalYearStartMonth, weekStart: calendar.weekStart)!
+    fiscal = FiscalCalendar(yearStartMonth: calendar.fiscalYearStartMonth, weekStart: calendar.weekStart)
     zone = TimeZoneRules(named: calendar.timeZone)!
   }
 
