@@ -191,9 +191,11 @@ public struct ViewRefresher: Sendable {
       let views = project.views.filter { $0.rollup?.source == feed.name }
       if views.isEmpty { continue }
       let footing = try await footing(of: views, over: feed, on: connection)
+      let table = try await number(ofTable: feed.name, on: connection)
       for view in views {
-        guard let rollup = view.rollup, let state = states[view.name] else { continue }
-        if difference(state, footing.inputs(of: rollup, over: feed), of: feed) != nil { different.insert(view.name) }
+        guard let state = states[view.name] else { continue }
+        let inputs = rollupInputs(view, of: feed, versions: [:], table: table, footing: footing)
+        if difference(state, inputs, of: feed) != nil { different.insert(view.name) }
       }
     }
     return different
