@@ -37,30 +37,32 @@ public enum StatementRule {
   /// Why the functions and operators that its text may mean forbid it, or casts that need no word; nil when none does.
   ///
   /// What somebody made may read anything, whatever it is declared to be, and may be another tomorrow. What came with an
-  /// extension is what it is declared to be.
+  /// extension is what it is declared to be. The server's own objects have numbers below 16384 (FirstNormalObjectId), by
+  /// which its catalogs are read through their indexes.
   public static func calls(_ sql: String, on connection: PostgresConnection) async throws(PostgresError) -> String? {
     let rows = try await connection.query(
       """
       WITH made AS (
         SELECT p.oid, p.proname::text AS name, p.provolatile <> 'i' AS moves,
           p.pronamespace = 'pg_catalog'::regnamespace OR p.pronamespace = 'information_schema'::regnamespace AS is_own,
-          EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+          p.oid >= 16384
+            AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
             AS is_extension
         FROM pg_proc p
         WHERE p.proname = ANY ($1::text[])
           -- A name with more than letters, digits, _ and $ in it stands between quotes, if at all.
-          OR p.proname ~ '[\\u0001-\\u0023\\u0025-\\u002f\\u003a-\\u0040\\u005b-\\u005e\\u0060\\u007b-\\u007f]'
+          OR p.oid >= 16384 AND p.proname ~ '[\\u0001-\\u0023\\u0025-\\u002f\\u003a-\\u0040\\u005b-\\u005e\\u0060\\u007b-\\u007f]'
             AND strpos($3, replace(p.proname::text, '"', '""')) > 0
       ), operators AS (
         SELECT o.oid, o.oprname::text AS name, p.provolatile <> 'i' AS moves,
           EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_operator'::regclass AND d.objid = o.oid
             AND d.deptype = 'e') AS is_extension
         FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode
-        WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND strpos($3, o.oprname::text) > 0
+        WHERE o.oid >= 16384 AND strpos($3, o.oprname::text) > 0
       ), casts AS (
         SELECT format('%s AS %s', c.castsource::regtype, c.casttarget::regtype) AS name
         FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc
-        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+        WHERE c.oid >= 16384
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid
             AND d.deptype = 'e')
       ), reasons AS (
