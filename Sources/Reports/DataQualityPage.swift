@@ -126,10 +126,10 @@ struct DataQualityPage {
   private func openVerdict() async throws -> ContentBlock {
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT (SELECT count(*) FROM daybook.reject WHERE resolved_at IS NULL AND code <> 'closed_period'),
-        (SELECT count(*) FROM daybook.reject WHERE resolved_at IS NULL AND code = 'closed_period'),
+      SELECT (SELECT count(*) FROM daybook.reject WHERE resolved_at IS NULL AND code <> 'closed_period') AS rejected,
+        (SELECT count(*) FROM daybook.reject WHERE resolved_at IS NULL AND code = 'closed_period') AS held,
         (SELECT count(*) FROM daybook.file f WHERE \(ReportQueries.isStanding) AND f.status = 'refused'
-          AND f.dismissal IS NULL)
+          AND f.dismissal IS NULL) AS refused_files
       """)
     let counts = try rows.first.map { row in try (0..<3).map { try row.decode($0, as: Int.self) } } ?? [0, 0, 0]
     func counted(_ count: Int, _ one: String, _ many: String) -> String? {
@@ -144,7 +144,13 @@ struct DataQualityPage {
       parts.isEmpty
       ? "Nothing waits to be mended: no open reject, no row held back, no refused file."
       : "\(parts.joined(separator: "; ")). To see and mend what waits: daybook rejects list"
-    return ContentBlock(title: "Waiting", body: .verdict(isGood: parts.isEmpty, text), statement: rowsSQL)
+    let dataset = try dataset(
+      rows, rowsSQL,
+      [
+        ("rejected", "Rejected rows", .integer), ("held", "Rows held back", .integer),
+        ("refused_files", "Refused files", .integer),
+      ], shown: .max, csvPath: "data/waiting.csv")
+    return ContentBlock(title: "Waiting", body: .verdict(isGood: parts.isEmpty, text), dataset: dataset)
   }
 
   // MARK: Rejects and duplicates

@@ -2,7 +2,7 @@
 // was given, its columns, and the definitions of everything it reads, word for word.
 // Invariant: what stands here is what was rendered: the texts are those that were read when the project was loaded. The
 // environment is not in them, and the project's own file, which may name a database, is not shown.
-// Their head and their banner are those of the page that they are about: PageLayout.
+// Their head, banner and frame are those of the page that they are about: PageLayout.
 // The links from the figures to these pages are laid out with the figures: PageLayout.
 
 internal import Definitions
@@ -49,6 +49,9 @@ struct DefinitionPages {
   /// The path of the page about a page.
   static func path(of page: String) -> String { "\(folder)/\(page).html" }
 
+  /// Where a feed, view or check stands on the page of all. No name that somebody chose is one of the frame's own.
+  static func place(of name: String) -> String { "of-\(name)" }
+
   /// What the block at `index` of a page links to.
   static func links(for block: ContentBlock, at index: Int, of page: String) -> [SourceLink] {
     guard let statement = block.origin else { return [] }
@@ -85,7 +88,7 @@ struct DefinitionPages {
     return document(title: "Feeds, views and checks") {
       HTML.p { HTML.a(.href(.file("../index.html"))) { "Back to the overview" } }
       (feeds + views.sorted { $0.0 < $1.0 } + checks).map { name, kind, file in
-        source(name, title: "\(name), \(kind) (\(file))", text: project.sources[file] ?? "")
+        source(Self.place(of: name), title: "\(name), \(kind) (\(file))", text: project.sources[file] ?? "")
       }
     }
   }
@@ -98,13 +101,14 @@ struct DefinitionPages {
       if let statement, statement.position.line != nil {
         HTML.p(.class("lead")) { "Declared in \(statement.position)." }
       }
-      if let dataset = block.dataset { columns(dataset) }
+      if let dataset = block.dataset { columns(dataset, label: "Columns of \(block.title)") }
       if let statement, !statement.inputs.isEmpty {
         HTML.p {
           "Reads "
           statement.inputs.enumerated().map { index, name in
             Node.fragment([
-              .text(index > 0 ? ", " : ""), HTML.a(.href(.file(Self.inputsPage, fragment: name))) { name },
+              .text(index > 0 ? ", " : ""),
+              HTML.a(.href(.file(Self.inputsPage, fragment: Self.place(of: name)))) { name },
             ])
           }
           "."
@@ -124,9 +128,10 @@ struct DefinitionPages {
       .joined(separator: ", ") + "."
   }
 
-  private func columns(_ dataset: Dataset) -> Node {
-    HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel("Columns")) {
+  private func columns(_ dataset: Dataset, label: String) -> Node {
+    HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(label)) {
       HTML.table {
+        HTML.caption(.class("unseen")) { label }
         HTML.thead {
           HTML.tr {
             ["Column", "Heading", "Written as", "Favourable"].map { text in HTML.th(.scope(.column)) { text } }
@@ -171,18 +176,10 @@ struct DefinitionPages {
   }
 
   private func document(title: String, @MarkupBuilder content: () -> [Node]) -> [UInt8] {
-    let layout = PageLayout(context: context)
-    let document = HTMLDocument(title: "\(title) – \(project.name)", style: PageStyle.sheet) {
-      HTML.header(.class("page")) {
-        HTML.p(.class("project")) { HTML.bdi { project.name } }
-        HTML.h1 { HTML.bdi { title } }
-        layout.facts()
-      }
-      HTML.main {
-        layout.banner
-        content()
-      }
+    let foot = HTML.p {
+      "Statements as they ran for this set, definitions as they were read for it. Run "
+      HTML.code { context.runID }
     }
-    return Array(document.render().utf8)
+    return PageLayout(context: context).page(titled: title, foot: foot, content: content)
   }
 }

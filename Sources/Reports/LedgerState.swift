@@ -118,13 +118,13 @@ struct LedgerState: Sendable {
 /// The fingerprints of the pages of a set.
 struct PageFingerprints: Sendable {
   /// Raised whenever the same inputs would give other bytes.
-  static let rendererVersion = "8"
+  static let rendererVersion = "9"
 
   private let project: Project
   private let state: LedgerState
   private let common: [String]
   private let checks: String
-  /// The texts of the feeds, views and checks, which a page shows word for word.
+  /// The texts of the feeds, views, checks and reports, which pages show word for word.
   private let definitions: [String]
 
   /// - Parameters:

@@ -16,43 +16,59 @@ struct PageLayout: Sendable {
   static let longestUnit = 12
   /// Longer headings of columns are cut.
   static let longestLabel = 60
+
   func bytes(_ content: ReportContent) -> [UInt8] {
+    page(
+      titled: content.title, description: content.description, currencies: content.currencyText,
+      navigation: navigation(from: content.name), foot: legend(content)
+    ) {
+      content.blocks.enumerated().map { section($1, number: $0 + 1) }
+    }
+  }
+
+  /// The frame that all pages share: a way past the head, what the set is, what its state is, and the foot.
+  ///
+  /// - Parameters:
+  ///   - currencies: those of its amounts; nil where a page has no figures of its own.
+  ///   - navigation: the other pages of the set.
+  ///   - foot: what stands in the foot.
+  func page(
+    titled title: String, description: String = "", currencies: String? = nil, navigation: Node = .empty, foot: Node,
+    @MarkupBuilder content: () -> [Node]
+  ) -> [UInt8] {
     let document = HTMLDocument(
-      title: "\(content.title) – \(context.project), \(DateText.day(context.asOf))", style: PageStyle.sheet
+      title: "\(title) – \(context.project), \(DateText.day(context.asOf))", style: PageStyle.sheet
     ) {
       HTML.a(.class("skip"), .href(.fragment("main"))) { "Skip to the content" }
-      head(content)
+      HTML.header(.class("page")) {
+        HTML.p(.class("project")) { HTML.bdi { context.project } }
+        HTML.h1 { HTML.bdi { title } }
+        if !description.isEmpty { HTML.p(.class("lead")) { description } }
+        facts(currencies: currencies)
+        navigation
+      }
       HTML.main(.id("main")) {
         banner
-        content.blocks.enumerated().map { section($1, number: $0 + 1) }
+        content()
       }
-      foot(content)
+      HTML.footer { foot }
     }
     return Array(document.render().utf8)
   }
 
-  private func head(_ content: ReportContent) -> Node {
-    HTML.header(.class("page")) {
-      HTML.p(.class("project")) { HTML.bdi { context.project } }
-      HTML.h1 { HTML.bdi { content.title } }
-      if !content.description.isEmpty { HTML.p(.class("lead")) { content.description } }
-      facts(currencies: content.currencyText)
-      if context.pages.count > 1 {
-        HTML.nav(.ariaLabel("Pages of this set")) {
-          context.pages.map { page in
-            page.name == content.name
-              ? HTML.a(.href(.file("\(page.name).html")), .ariaCurrentPage) { page.title }
-              : HTML.a(.href(.file("\(page.name).html"))) { page.title }
-          }
-        }
+  private func navigation(from name: String) -> Node {
+    guard context.pages.count > 1 else { return .empty }
+    return HTML.nav(.ariaLabel("Pages of this set")) {
+      context.pages.map { page in
+        page.name == name
+          ? HTML.a(.href(.file("\(page.name).html")), .ariaCurrentPage) { page.title }
+          : HTML.a(.href(.file("\(page.name).html"))) { page.title }
       }
     }
   }
 
   /// What every page says of its set.
-  ///
-  /// - Parameter currencies: those of its amounts; nil where a page has no figures of its own.
-  func facts(currencies: String? = nil) -> Node {
+  private func facts(currencies: String?) -> Node {
     HTML.ul(.class("facts")) {
       fact("As of", DateText.day(context.asOf))
       fact("Generated", "\(context.generatedAt) UTC", below: localTime)
@@ -75,7 +91,7 @@ struct PageLayout: Sendable {
   }
 
   /// The state of the set, why it is that, and how far the data reach.
-  var banner: Node {
+  private var banner: Node {
     HTML.div(.class(context.isComplete ? "banner good" : "banner draft"), .role("status")) {
       HTML.p {
         HTML.strong { context.stateWord }
@@ -109,8 +125,9 @@ struct PageLayout: Sendable {
       : "These figures are not final:"
   }
 
-  private func foot(_ content: ReportContent) -> Node {
-    HTML.footer {
+  /// The same figures in other files, and how figures are written.
+  private func legend(_ content: ReportContent) -> Node {
+    .fragment([
       HTML.p {
         "The same figures: "
         if content.outputs.contains(.json) { HTML.a(.href(.file("data/\(content.name).json"))) { "JSON" } }
@@ -120,12 +137,12 @@ struct PageLayout: Sendable {
         content.datasets.flatMap(\.writtenPaths).map { path in
           Node.fragment([.text(" · "), HTML.a(.href(.file(path))) { String(path.dropFirst("data/".count)) }])
         }
-      }
+      },
       HTML.p {
         "– is zero, blank is missing, (1.00) is negative, n/m: no meaningful base. Run "
         HTML.code { context.runID }
-      }
-    }
+      },
+    ])
   }
 
   // MARK: Sections

@@ -113,33 +113,42 @@ struct ReconciliationPage {
   /// The equation over all files that are loaded, and not only over those that are listed.
   private func rowVerdict() async throws -> ContentBlock {
     let outcomes = ["inserted", "updated", "unchanged", "duplicate", "rejected"]
-    let sums = (["read"] + outcomes).map { "coalesce(sum(rows_\($0)), 0)::bigint" }.joined(separator: ", ")
+    let sums = (["read"] + outcomes).map { "coalesce(sum(rows_\($0)), 0)::bigint AS \($0)" }.joined(separator: ", ")
     let off = "rows_read - rows_inserted - rows_updated - rows_unchanged - rows_duplicate - rows_rejected"
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT count(*), coalesce(sum(abs(\(off))), 0)::bigint, \(sums) FROM daybook.file f
+      SELECT count(*) AS files, coalesce(sum(abs(\(off))), 0)::bigint AS difference, \(sums) FROM daybook.file f
       WHERE status = 'loaded' AND as_of = \(Self.newestAsOf)
       """, [asOf])
+    let dataset = try told(rows, rowsSQL, csvPath: "data/row_equation.csv")
     var figures: [Int] = []
     if let row = rows.first { for place in 0..<(outcomes.count + 3) { figures.append(try row.decode(place)) } }
     guard let files = figures.first, files > 0 else {
       return ContentBlock(
-        title: "Rows", body: .verdict(isGood: true, "No file of this date was loaded."), statement: rowsSQL)
+        title: "Rows", body: .verdict(isGood: true, "No file of this date was loaded."), dataset: dataset)
     }
     func spelled(_ place: Int) -> String { FigureFormat.integer.spelled(ExactDecimal(figures[place])) }
     let parts = outcomes.enumerated().map { "\(spelled($0.offset + 3)) \($0.element)" }
     let text =
       "\(spelled(2)) \(figures[2] == 1 ? "row" : "rows") read = \(parts.joined(separator: " + ")). Difference \(spelled(1))."
-    return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text), statement: rowsSQL)
+    return ContentBlock(title: "Rows", body: .verdict(isGood: figures[1] == 0, text), dataset: dataset)
+  }
+
+  /// The rows behind a verdict, which the page puts into words and the CSV has as they are.
+  private func told(_ rows: PostgresRows, _ statement: RanStatement, csvPath: String) throws -> Dataset {
+    var dataset = try ReportQueries.dataset(rows, described: [], shown: .max, csvPath: csvPath)
+    dataset.statement = statement
+    return dataset
   }
 
   /// What is not in the equation: files that were refused as a whole, and those that are part way in.
   private func notLoaded() async throws -> [ContentBlock] {
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT count(*) FILTER (WHERE status = 'refused' AND dismissal IS NULL),
-        coalesce(sum(rows_read) FILTER (WHERE status = 'refused' AND dismissal IS NULL), 0)::bigint,
-        count(*) FILTER (WHERE status = 'refused' AND dismissal IS NOT NULL), count(*) FILTER (WHERE status = 'loading')
+      SELECT count(*) FILTER (WHERE status = 'refused' AND dismissal IS NULL) AS refused,
+        coalesce(sum(rows_read) FILTER (WHERE status = 'refused' AND dismissal IS NULL), 0)::bigint AS rows_refused,
+        count(*) FILTER (WHERE status = 'refused' AND dismissal IS NOT NULL) AS dismissed,
+        count(*) FILTER (WHERE status = 'loading') AS loading
       FROM daybook.file f WHERE \(ReportQueries.isStanding) AND as_of = \(Self.newestAsOf)
       """, [asOf])
     guard let row = rows.first else { return [] }
@@ -176,7 +185,9 @@ struct ReconciliationPage {
             isGood: false,
             files(loading, " is part way in: its", " are part way in: their") + " rows are not counted here.")))
     }
-    for index in blocks.indices { blocks[index].statement = rowsSQL }
+    if blocks.isEmpty { return [] }
+    let dataset = try told(rows, rowsSQL, csvPath: "data/files_not_loaded.csv")
+    for index in blocks.indices { blocks[index].dataset = dataset }
     return blocks
   }
 

@@ -61,7 +61,7 @@ public struct ReportDefinition: Sendable {
   public static let builtInFiles: Set<String> = [
     "files", "control_sums", "reject_causes", "rejects", "duplicates", "view_totals", "stages", "stage_history", "runs",
     "feeds", "steps", "report_totals", "stated_rows", "stated_sums", "feed_quality", "freshness", "open_rejects",
-    "refused_files", "check_outcomes", "check_examples",
+    "refused_files", "check_outcomes", "check_examples", "row_equation", "files_not_loaded", "waiting",
   ]
 
   /// The report's name, and its file's: lower-case letters, digits, `_` and `-`.
