@@ -65,7 +65,7 @@ enum PageStyle {
       color: var(--card); font-size: .85rem; }
     .verdict.good .sign { background: var(--good); } .verdict.bad .sign { background: var(--bad); }
     .verdict.bad { border-color: var(--bad); }
-    .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .75rem; margin: 0;
+    .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .75rem; margin: 0;
       padding: 0; list-style: none; }
     .tiles li { display: flex; flex-direction: column; padding: .8rem 1rem .9rem; border: 1px solid var(--line);
       border-radius: .5rem; min-width: 0; }

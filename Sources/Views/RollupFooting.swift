@@ -8,6 +8,8 @@ internal import Postgres
 
 /// The columns of a feed's table and the functions that rollups over it call.
 struct RollupFooting {
+  /// Whether tables inherit from it by hand: their rows are read with its own, and no journal tells of them.
+  let hasChildren: Bool
   /// Columns that may be null, whatever the feed's definition says.
   let nullable: Set<String>
   /// For each column a number that is another once it was altered: rows may then have been rewritten, too.
@@ -32,6 +34,12 @@ struct RollupFooting {
       if try row.decode(1, as: Bool.self) { nullable.insert(name) }
       columns[name] = try row.decode(2)
     }
+    // Partitions are not meant: what is written by way of their table is told of.
+    let children = try await connection.query(
+      """
+      select exists (select from pg_inherits i join pg_class p on p.oid = i.inhparent
+        where p.oid = to_regclass($1) and p.relkind = 'r')
+      """, [.text(source.quoted)])
     let words = Set(rollups.flatMap(\.words)).sorted()
     var functions: [(name: String, number: Int64)] = []
     if !words.isEmpty {
@@ -45,7 +53,8 @@ struct RollupFooting {
         """, [.textArray(words)])
       for row in written { functions.append((try row.decode(0), try row.decode(1))) }
     }
-    return RollupFooting(nullable: nullable, columns: columns, functions: functions)
+    return RollupFooting(
+      hasChildren: try children.first?.decode(0) ?? false, nullable: nullable, columns: columns, functions: functions)
   }
 
   /// What is recorded of it among the inputs of a rollup.
@@ -55,8 +64,11 @@ struct RollupFooting {
     return [
       Self.columnsInput(feed.name): number(rollup.columns(of: feed).sorted().compactMap { columns[$0] }),
       Self.functionsInput: number(functions.filter { words.contains($0.name) }.map(\.number)),
+      Self.childrenInput(feed.name): hasChildren ? 1 : 0,
     ]
   }
+
+  private static func childrenInput(_ feed: String) -> String { "the children of \(feed)" }
 
   private static func columnsInput(_ feed: String) -> String { "the columns of \(feed)" }
   private static let functionsInput = "the functions it calls"
@@ -65,6 +77,8 @@ struct RollupFooting {
   /// nothing.
   static func difference(_ recorded: [String: Int64], _ inputs: [String: Int64], of feed: String) -> String? {
     func moved(_ name: String) -> Bool { recorded[name].map { $0 != inputs[name] } ?? false }
+    if inputs[childrenInput(feed)] == 1 { return "\(feed) has child tables, and no journal tells of their rows" }
+    if moved(childrenInput(feed)) { return "\(feed) had child tables, and no journal told of their rows" }
     if moved(columnsInput(feed)) { return "a column of \(feed) that it reads was altered" }
     return moved(functionsInput) ? "a function that it calls was replaced" : nil
   }

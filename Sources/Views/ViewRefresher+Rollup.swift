@@ -38,13 +38,15 @@ extension ViewRefresher {
     let versions = try await DataVersions.current(on: connection)
     let states = try await ViewStates.current(on: connection)
     // Where the feed moved, the catalogs are read once, behind the lock.
-    guard views.allSatisfy({ states[$0.name]?.inputVersions[feed.name] == versions[feed.name] ?? 0 }) else { return nil }
+    let version = versions[feed.name] ?? 0
+    guard views.allSatisfy({ states[$0.name]?.inputVersions[feed.name] == version }) else { return nil }
     let rollups = views.compactMap(\.rollup)
     let functions = try await unsteadyFunctions(of: rollups, on: connection)
     // What asks for the moment or reads elsewhere may have another answer, though its feed stands still.
     if rollups.contains(where: { $0.unsteadyWord(functions) != nil }) { return nil }
     let table = try await number(ofTable: feed.name, on: connection)
     let footing = try await footing(of: views, over: feed, on: connection)
+    if footing.hasChildren { return nil }
     let existing = try await existing(views, states: states, on: connection)
     var outcomes: [RefreshOutcome] = []
     for view in views {

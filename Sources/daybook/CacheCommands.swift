@@ -125,19 +125,27 @@ struct CacheWarmCommand: Verb {
   var asOf: CivilDate?
   @Option(name: .long, help: ArgumentHelp("At most so many sections.", valueName: "count")) var limit = 1_000
   @Option(
-    name: .customLong("for"), help: ArgumentHelp("Begin no section after so many seconds.", valueName: "seconds"))
-  var seconds = 60
+    name: .customLong("for"),
+    help: ArgumentHelp("Begin no section after so long: 30s, 5m; a bare number is seconds.", valueName: "time"))
+  var time = "60s"
   @OptionGroup var global: GlobalOptions
 
   func validate() throws {
     if !(1...100_000).contains(limit) { throw ValidationError("--limit \(limit) is not within 1 to 100000") }
-    if !(1...86_400).contains(seconds) { throw ValidationError("--for \(seconds) is not within 1 to 86400") }
+    if duration == nil { throw ValidationError("--for \(time) is not a time up to 1d, such as 30s, 5m or 60") }
+  }
+
+  private var duration: Duration? {
+    guard let duration = Duration(definition: Int(time) == nil ? time : "\(time)s"), duration <= .seconds(86_400) else {
+      return nil
+    }
+    return duration
   }
 
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
     let project = try invocation.loadProject()
     let date = try invocation.asOf(asOf, project: project)
-    let limits = WarmLimits(items: limit, duration: .seconds(seconds))
+    let limits = WarmLimits(items: limit, duration: duration ?? .seconds(60))
     return try await Session.open(project) { session in
       let outcome = try await session.warmReports(asOf: date, within: limits)
       invocation.console.note(

@@ -78,6 +78,10 @@ private let words = """
       let shape = manifest.replacing(/"bytes": [0-9]+, "sha256": "[0-9a-f]+"/, with: #""bytes": 0, "sha256": """#)
         .replacing(/"content": "[0-9a-f]+"/, with: #""content": """#)
       try expectGolden(Array(shape.utf8), "Night/\(SetManifest.fileName)")
+      let bytes = try #require(one[WorkbookRendering.fileName])
+      let book = try await SpreadsheetReader.read(try folder.write(bytes, to: "read.xlsx"))
+      let lines = book.lines(ofSheets: ["Overview", "As they are", "Reconciliation"])
+      try expectGolden(Array(lines.utf8), "Night/\(WorkbookRendering.fileName).txt")
     }
   }
 

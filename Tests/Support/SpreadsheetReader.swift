@@ -122,7 +122,7 @@ public struct SpreadsheetReader: Decodable, Sendable {
   }
 
   /// The column, from 0, and the row, from 1, of a range's first cell.
-  static func corner(_ range: String) -> (column: Int, row: Int) {
+  public static func corner(_ range: String) -> (column: Int, row: Int) {
     let cell = range.prefix { $0 != ":" }
     let column = cell.utf8.prefix { $0 >= 0x41 }.reduce(0) { $0 * 26 + Int($1 - 0x40) } - 1
     return (column, Int(cell.drop { $0.isLetter }) ?? 0)

@@ -222,7 +222,7 @@ extension DefinitionNode {
 
 extension Duration {
   /// Reads `500ms`, `10s`, `30m`, `2h` or `1d`; nil for anything else, zero and more than a year included.
-  init?(definition text: String) {
+  public init?(definition text: String) {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     guard let count = Int(digits), count > 0 else { return nil }
     let milliseconds: Int
