@@ -169,7 +169,8 @@ struct CheckSQL {
 
   /// Each group with its figure of the tested day, and what its weekdays and days of the month lead to expect.
   ///
-  /// A day without rows counts as zero from the group's first day on. The last day of a month is compared with last days
+  /// The tested day is the newest that has rows; with a lag it is the day so many days before the as-of date, whether or
+  /// not a row came. A day without rows counts as zero from the group's first day on. The last day of a month is compared with last days
   /// of months, whatever their number.
   private func judgement(_ anomaly: AnomalyTest) -> String {
     let column = quoteIdentifier(anomaly.date)
@@ -193,7 +194,7 @@ struct CheckSQL {
           and \(column) < \(start(of: "\(last) + 1"))
         group by 1, 2
       ), tested as (
-        select max(day) as day from figures
+        select \(anomaly.lagDays > 0 ? last : "max(day)") as day from figures having count(*) > 0
       ), beginnings as (
         select group_value, min(day) as first_day from figures group by 1
       ), days as (

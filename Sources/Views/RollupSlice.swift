@@ -102,15 +102,17 @@ struct RollupSlice {
     func bound(_ pick: String) -> String {
       "(select \(key) from (select \(pick)(\(name)) as \(name) from \(sql.source.quoted) where \(finite)) as bound)"
     }
-    func moment(_ local: String) -> String {
+    // What there is to spare is taken from the moment: on the clock it may fall into a day that a zone skipped, and come
+    // behind the midnight that it is to be before.
+    func moment(_ day: String, _ sign: String) -> String {
       switch sql.feed.column(named: column)?.type {
-      case .timestamptz: "(\(local)) at time zone \(quoteLiteral(sql.calendar.timeZone))"
-      case .date: "(\(local))::date"
-      default: "(\(local))"
+      case .timestamptz: "((\(day)) at time zone \(quoteLiteral(sql.calendar.timeZone))) \(sign) interval '4 hours'"
+      case .date: "(\(day))::date"
+      default: "(\(day))"
       }
     }
-    let low = moment("p.beginning - interval '4 hours'")
-    let high = moment("p.beginning + interval '\(length)' + interval '4 hours'")
+    let low = moment("p.beginning", "-")
+    let high = moment("p.beginning + interval '\(length)'", "+")
     // A period without an end or without a value is no stretch of time; slice 0 has them all.
     let endless =
       number != 0

@@ -100,4 +100,13 @@ import Views
     let yesterday = try await outcome(test, asOf: "2026-03-24", changes: partly)
     #expect(yesterday?.status == .passed)
   }
+  @Test func aDayOnWhichNoRowCameIsTestedWhereALagSaysWhichDayIsComplete() async throws {
+    var test = AnomalyTest(sum: nil, date: "sold_at", by: nil, floor: 20)
+    let stopped = "delete from shop.sales where sold_at >= timestamptz '2026-03-20 00:00 America/New_York'"
+    let newest = try await outcome(test, asOf: "2026-03-25", changes: stopped)
+    #expect(newest?.message == "no anomaly in 1 groups")
+    test.lagDays = 1
+    let named = try await outcome(test, asOf: "2026-03-25", changes: stopped)
+    #expect(named?.failure?.examples.map { Array($0.values[1...2]) } == [["2026-03-24", "0"]])
+  }
 }

@@ -85,6 +85,32 @@ import Views
     }
   }
 
+  @Test(arguments: RandomSales.clockChanges.keys.sorted())
+  func daysOfAZoneThatSetItsClockAreProvenAsTheyAre(zone: String) async throws {
+    try await Shop.with(views: [Self.sliced[0]], timeZone: zone) { shop in
+      var shop = shop
+      shop.project.feeds[0].columns[5].isIndexed = true
+      try await shop.run("create index on shop.sales (sold_at)")
+      try await shop.keepJournal()
+      let changes = (RandomSales.clockChanges[zone] ?? []).map { "'\($0)+00'" }.joined(separator: ", ")
+      try await shop.batch(
+        """
+        insert into shop.sales
+        select row_number() over (), 1, 'fee', 1, 1, change + i * interval '10 minutes'
+        from unnest(array[\(changes)]::timestamptz[]) as change, generate_series(-400, 400) as i
+        """)
+      _ = try await shop.refresher.refresh(.all)
+      var groups = 0
+      for number in 0..<32 {
+        for outcome in try await shop.refresher.check(.all, in: Self.night(number)) {
+          #expect(outcome.isPassed, "\(outcome)")
+          if outcome.name.contains(": slice ") { groups += Int(outcome.message.prefix { $0 != " " }) ?? 0 }
+        }
+      }
+      #expect(try await shop.rows("select count(*) from shop.by_day") == ["\(groups)"])
+    }
+  }
+
   struct Tampering: CustomTestStringConvertible {
     let what: String
     let statement: String
