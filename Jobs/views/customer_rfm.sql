@@ -23,26 +23,17 @@
 -- unique: customer_id, currency
 -- index: currency, segment
 -- index: currency, net_paid
-with days as (
-  -- The moment of each day's first transaction tells to which business day a moment belongs.
-  select
-    array_agg(first_at order by business_date) as starts,
-    array_agg(business_date order by business_date) as dates,
-    max(business_date) as last_day
-  from (select business_date, min(first_at) as first_at from revenue_daily group by business_date) as first_moments
-),
--- Materialized, because otherwise the arrays of days would be carried through every sort.
-paying as materialized (
+with paying as (
   select
     v.customer_id,
     v.currency,
-    d.dates[width_bucket(v.first_paid_at, d.starts)] as first_paid_on,
-    d.dates[width_bucket(v.last_paid_at, d.starts)] as last_paid_on,
+    v.first_paid_at::date as first_paid_on,
+    v.last_paid_at::date as last_paid_on,
     d.last_day,
     v.payment_count,
     v.net_paid
   from customer_value v
-  cross join days d
+  cross join (select max(business_date) as last_day from revenue_daily) d
   where v.payment_count > 0 and v.customer_id is not null
 ),
 scored as (

@@ -1,5 +1,6 @@
 // What it took to bring each rollup up to date, remembered so that the cheaper of its two ways is known.
-// Invariant: a time commits with the work it was taken of. Small work says nothing of the cost of large work, and is left out.
+// Invariant: a time commits with the work it was taken of. Small work says nothing of what an image or a row costs, only of
+// what it takes at least, and is kept apart from large work.
 
 public import Postgres
 
@@ -13,6 +14,10 @@ public struct RefreshCost: Sendable, Hashable {
   public var perImageMaximum = Double.infinity
   /// For each row that is read anew.
   public var perRow: Double
+  /// What a delta takes however few its images are; 0 until it is on record.
+  public var leastDelta = 0.0
+  /// What a rebuild takes however few its rows are; 0 until it is on record.
+  public var leastRebuild = 0.0
 
   /// Creates a cost; by default the one measured on 3 M rows with three rollups, which serves until there is a record.
   public init(perDelta: Double = 0, perImage: Double = 7, perRow: Double = 0.7) {
@@ -25,11 +30,15 @@ public struct RefreshCost: Sendable, Hashable {
   ///
   /// A row costs the median. An image costs the slope between the records (the median of the slopes of all pairs: Theil and
   /// Sen) where they differ enough to have one; what the images do not explain is the cost of a delta. Of that, fewer images
-  /// than are on record are expected to cost their share at most: nothing small is ever recorded, and what large nights cost
-  /// beside their images would be held against each correction, which would then never be measured. Fewer than three deltas
-  /// tell nothing, because one may have been slow.
-  public init(deltas: [(units: Double, wall: Double)], rebuilds: [(units: Double, wall: Double)]) {
+  /// than are on record are expected to cost their share at most: what large nights cost beside their images would be held
+  /// against each correction, which would then never be measured. Fewer than three deltas tell nothing, because one may
+  /// have been slow. Those of less than `ViewTimings.Way.minimum` tell what the way takes at least.
+  public init(deltas all: [(units: Double, wall: Double)], rebuilds allRebuilds: [(units: Double, wall: Double)]) {
     self.init()
+    let (small, deltas) = Self.divided(all, at: .delta)
+    let (smallRebuilds, rebuilds) = Self.divided(allRebuilds, at: .rebuild)
+    if small.count >= 3, let median = Self.median(small.map(\.wall)) { leastDelta = median }
+    if let median = Self.median(smallRebuilds.map(\.wall)) { leastRebuild = median }
     if let median = Self.median(rebuilds.map { $0.wall / $0.units }) { perRow = median }
     guard deltas.count >= 3 else { return }
     var slopes: [Double] = []
@@ -49,7 +58,17 @@ public struct RefreshCost: Sendable, Hashable {
 
   /// What a delta of so many images is expected to cost.
   public func ofDelta(images: Int) -> Double {
-    min(perDelta + Double(images) * perImage, Double(images) * perImageMaximum)
+    max(leastDelta, min(perDelta + Double(images) * perImage, Double(images) * perImageMaximum))
+  }
+
+  /// What reading so many rows anew is expected to cost.
+  public func ofRebuild(rows: Int) -> Double { max(leastRebuild, Double(rows) * perRow) }
+
+  private static func divided(
+    _ records: [(units: Double, wall: Double)], at way: ViewTimings.Way
+  ) -> (small: [(units: Double, wall: Double)], large: [(units: Double, wall: Double)]) {
+    let minimum = Double(way.minimum)
+    return (records.filter { $0.units < minimum }, records.filter { $0.units >= minimum })
   }
 
   private static func median(_ values: [Double]) -> Double? {
@@ -66,11 +85,11 @@ public enum ViewTimings {
     /// By reading what it sums up; the units are rows.
     case rebuild
 
-    /// Fewer units than this are mostly the cost of asking.
+    /// Fewer units than this take what asking takes.
     public var minimum: Int { self == .delta ? 1_000 : 10_000 }
   }
 
-  /// How many times are kept of each view and way.
+  /// How many times are kept of each view and way, of small work and of large.
   private static let kept = 9
   /// Older times say nothing. The way that a slow night made look dear is not taken again, so that nothing else would
   /// ever set its record right.
@@ -101,19 +120,19 @@ public enum ViewTimings {
     return costs
   }
 
-  /// Remembers one refresh, if it was large enough to tell something.
+  /// Remembers one refresh.
   public static func record(
     _ view: String, _ way: Way, units: Int, wall: Duration, on connection: PostgresConnection
   ) async throws(PostgresError) {
-    guard units >= way.minimum else { return }
-    try await connection.execute(
-      "INSERT INTO daybook.view_timing (view, how, units, wall_us) VALUES ($1, $2, $3, $4)",
-      [.text(view), .text(way.rawValue), .int8(Int64(units)), .int8(Int64(wall / .microseconds(1)))])
+    guard units > 0 else { return }
+    // The row that comes is not among those that are counted.
+    let alike = "view = $1 AND how = $2 AND (units < \(way.minimum)) = ($3 < \(way.minimum))"
     try await connection.execute(
       """
-      DELETE FROM daybook.view_timing WHERE view = $1 AND how = $2 AND recorded_at < (
-        SELECT recorded_at FROM daybook.view_timing WHERE view = $1 AND how = $2
+      WITH remembered AS (INSERT INTO daybook.view_timing (view, how, units, wall_us) VALUES ($1, $2, $3, $4))
+      DELETE FROM daybook.view_timing WHERE \(alike) AND recorded_at <= (
+        SELECT recorded_at FROM daybook.view_timing WHERE \(alike)
         ORDER BY recorded_at DESC OFFSET \(kept - 1) LIMIT 1)
-      """, [.text(view), .text(way.rawValue)])
+      """, [.text(view), .text(way.rawValue), .int8(Int64(units)), .int8(Int64(wall / .microseconds(1)))])
   }
 }

@@ -50,7 +50,7 @@ enum RollupWork: Equatable {
     guard let readRows else {
       return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: nil)
     }
-    let (byDelta, byReading) = (cost.ofDelta(images: images), Double(readRows) * cost.perRow)
+    let (byDelta, byReading) = (cost.ofDelta(images: images), cost.ofRebuild(rows: readRows))
     if byDelta > byReading {
       return .rebuild(
         reason: "\(images) images would take \(seconds(byDelta)), \(readRows) rows \(seconds(byReading))")

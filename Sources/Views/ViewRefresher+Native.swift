@@ -50,7 +50,9 @@ extension ViewRefresher {
       }
       try await requireInputs(view.inputs, of: view, on: connection)
       let rows = try await connection.withTransaction { connection in
-        try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
+        try await connection.execute(
+          "select set_config('search_path', $1, true), set_config('TimeZone', $2, true)",
+          [.text(searchPath), .text(project.calendar.timeZone)])
         let rows = try await build(
           native, of: view, as: isSameDefinition ? condition : .missing, on: connection)
         try await DataVersions.bump(view.name, on: connection)

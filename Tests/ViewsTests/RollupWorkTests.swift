@@ -68,6 +68,19 @@ import Testing
     #expect(choose(images: 2, rows: 1_000_000, cost: different).isDelta)
   }
 
+  @Test func whatSmallRefreshesTakeIsExpectedOfTheNext() {
+    let small = RefreshCost(
+      deltas: [(700, 90_000), (3, 110_000), (20, 800_000)], rebuilds: [(8_000, 250_000), (8_100, 900_000)])
+    #expect(small.ofDelta(images: 730) == 110_000 && small.ofRebuild(rows: 8_472) == 900_000)
+    #expect(choose(images: 730, rows: 8_472, cost: small).isDelta)
+    // Neither tells what an image or a row costs, and two deltas tell nothing yet.
+    #expect(small.perImage == 7 && small.perRow == 0.7)
+    #expect(RefreshCost(deltas: [(700, 90_000), (3, 110_000)], rebuilds: []) == RefreshCost())
+    // Once a rebuild is known to take less, it is taken.
+    let other = RefreshCost(deltas: Array(repeating: (10, 90_000), count: 3), rebuilds: [(900, 20_000)])
+    #expect(choose(images: 10, rows: 900, cost: other).isRebuild)
+  }
+
   @Test func theCostIsTheMedianOfTheLastLargeRefreshes() async throws {
     try await Shop.with(views: [Shop.byCustomer]) { shop in
       let costs = try await shop.pool.withConnection { connection in
