@@ -74,12 +74,19 @@ struct SetManifest: Sendable, Hashable, Codable {
     case reports, files, stale
   }
 
-  /// Reads a manifest; nil for anything that is not one of this version.
+  /// Reads a manifest; nil for anything that is not one of this version, and for one that names what is not in its set.
   init?(json: [UInt8]) {
     guard let manifest = try? JSONDecoder().decode(SetManifest.self, from: Data(json)),
-      manifest.schemaVersion == Self.currentSchemaVersion
+      manifest.schemaVersion == Self.currentSchemaVersion,
+      (manifest.files.map(\.path) + manifest.reports.flatMap(\.files)).allSatisfy(Self.isInside)
     else { return nil }
     self = manifest
+  }
+
+  /// Whether a path stays in the folder that it is read from: what is published is written to such paths again.
+  private static func isInside(_ path: String) -> Bool {
+    !path.utf8.contains(0)
+      && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !["", ".", ".."].contains($0) }
   }
 
   init(
