@@ -116,10 +116,16 @@ struct DefinitionPages {
       }
       if let statement, !statement.sql.isEmpty {
         HTML.h3(.id("\(id)-sql")) { "SQL as it ran" }
-        code(statement.sql, label: "SQL of \(block.title)")
+        code(shown(statement), label: "SQL of \(block.title)")
         HTML.p(.class("more")) { settings(statement) }
       }
     }
+  }
+
+  /// The statement without what the environment brought into it: the page is for everybody.
+  private func shown(_ statement: RanStatement) -> String {
+    guard let definition = project.sources[statement.position.file] else { return statement.sql }
+    return project.redaction.redacted(statement.sql, of: definition)
   }
 
   private func settings(_ statement: RanStatement) -> String {

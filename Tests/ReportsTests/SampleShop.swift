@@ -21,9 +21,11 @@ struct SampleShop: Sendable {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().path
 
+  private static let environment = ["DAYBOOK_INBOX": ".daybook/none", "DESK_WORD": "finance-desk"]
+
   /// The shipped project, publishing under `output`.
   init(root: String = SampleShop.root, output: String, pool: PostgresPool, asOf: String = "2026-11-20") throws {
-    project = try Project.load(root: root, environment: ["DAYBOOK_INBOX": ".daybook/none"])
+    project = try Project.load(root: root, environment: Self.environment)
     project.output = output
     self.pool = pool
     guard let date = CivilDate(asOf), let run = RunID("01020304-0506-7000-8000-000000000009") else {

@@ -37,6 +37,8 @@ public struct Project: Sendable {
   public var jobs: [JobDefinition]
   /// The text of every definition file but the project's own, by its path; what `${NAME}` stands for is not in it.
   public var sources: [String: String]
+  /// What `${NAME}` stands for, to be put back where a text of a definition is shown.
+  public var redaction: Redaction
   /// Changes when any definition changes; white space, comments and the database's address apart.
   public var configurationHash: String
 
@@ -46,7 +48,7 @@ public struct Project: Sendable {
     calendar: CalendarSettings, retention: RetentionSettings = RetentionSettings(),
     close: CloseSettings = CloseSettings(), locale: LocaleSettings = LocaleSettings(), feeds: [FeedDefinition],
     views: [ViewDefinition], checks: [CheckDefinition] = [], reports: [ReportDefinition], jobs: [JobDefinition],
-    sources: [String: String] = [:], configurationHash: String
+    sources: [String: String] = [:], redaction: Redaction = Redaction(), configurationHash: String
   ) {
     self.name = name
     self.root = root
@@ -63,6 +65,7 @@ public struct Project: Sendable {
     self.reports = reports
     self.jobs = jobs
     self.sources = sources
+    self.redaction = redaction
     self.configurationHash = configurationHash
   }
 

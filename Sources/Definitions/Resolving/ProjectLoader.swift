@@ -109,7 +109,7 @@ struct ProjectLoader {
       checks: CheckResolver(views: viewResolver, findings: findings).resolve(checks),
       reports: reportResolver.resolve(reports),
       jobs: reportResolver.resolve(jobs, checks: Set(checks.keys), reports: Set(reports.keys)),
-      sources: sources.texts, configurationHash: "")
+      sources: sources.texts, redaction: findings.redaction, configurationHash: "")
     project.configurationHash = project.computedHash
     return project
   }

@@ -14,27 +14,16 @@ final class Findings {
     lostNames.insert(String(file.split(separator: "/").last?.prefix { $0 != "." } ?? ""))
   }
 
-  /// Values that came from the environment, with the reference that brought each. None is ever shown.
-  private var secrets: [String: String] = [:]
-  /// A shorter value is no secret, and hiding it would garble the words around it.
-  private static let shortestSecret = 4
+  /// Values that came from the environment; none is ever shown.
+  private(set) var redaction = Redaction()
 
-  func hide(_ value: String, writtenAs reference: String) {
-    if value.count >= Self.shortestSecret { secrets[value] = reference }
-  }
-
-  /// `text` with every value from the environment put back to its reference, the longest first.
-  private func redacted(_ text: String) -> String {
-    secrets.sorted { ($0.key.count, $0.key) > ($1.key.count, $1.key) }.reduce(text) { text, secret in
-      text.replacing(secret.key, with: secret.value)
-    }
-  }
+  func hide(_ value: String, writtenAs reference: String) { redaction.hide(value, writtenAs: reference) }
 
   private func redacted(_ diagnostic: Diagnostic) -> Diagnostic {
     var diagnostic = diagnostic
-    diagnostic.message = redacted(diagnostic.message)
-    diagnostic.notes = diagnostic.notes.map(redacted)
-    diagnostic.fix = diagnostic.fix.map(redacted)
+    diagnostic.message = redaction.redacted(diagnostic.message)
+    diagnostic.notes = diagnostic.notes.map { redaction.redacted($0) }
+    diagnostic.fix = diagnostic.fix.map { redaction.redacted($0) }
     return diagnostic
   }
 
