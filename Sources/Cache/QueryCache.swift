@@ -35,6 +35,7 @@ public struct QueryCache: Sendable {
   private let versions: [String: Int64]
   private let day: Int32?
   private let position: Int64?
+  private let calls: StatementCalls
   private let largestBytes: Int
 
   /// - Parameters:
@@ -44,10 +45,11 @@ public struct QueryCache: Sendable {
   ///   - versions: what the ledger counts in the snapshot of the connections: how often people had results forgotten.
   ///   - day: the business date that statements may be given, in days since 1970.
   ///   - position: how far the server's log had come before the snapshot was taken.
+  ///   - calls: what the catalogs say of statements in that snapshot.
   ///   - largestBytes: results that are larger are not kept.
   public init(
     cache: TieredCache, session: CacheSession, codeVersion: String, versions: [String: Int64] = [:], day: Int32? = nil,
-    position: Int64? = nil, largestBytes: Int = 64 << 20
+    position: Int64? = nil, calls: StatementCalls = StatementCalls(), largestBytes: Int = 64 << 20
   ) {
     self.cache = cache
     self.session = session
@@ -55,6 +57,7 @@ public struct QueryCache: Sendable {
     self.versions = versions
     self.day = day
     self.position = position
+    self.calls = calls
     self.largestBytes = largestBytes
   }
 
@@ -112,7 +115,7 @@ public struct QueryCache: Sendable {
     _ sql: String, _ parameters: [PostgresValue], day: Int32?, on connection: PostgresConnection
   ) async throws -> MadeValue<(ResultRows, String?)> {
     let rows = try await Self.ask(sql, parameters, on: connection)
-    if let reason = try await StatementRule.calls(sql, on: connection) {
+    if let reason = try await calls.reason(sql, on: connection) {
       return MadeValue((rows, reason), bytes: nil)
     }
     return MadeValue((rows, nil), bytes: RowCodec.encode(rows, day: day, limit: largestBytes), position: position)

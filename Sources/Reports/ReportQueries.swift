@@ -102,26 +102,35 @@ struct ReportQueries: Sendable {
     }
   }
 
-  /// The reports with a section that is never kept: no version tells when it says something else. One look at what the
-  /// server knows of all their statements, unless it finds something.
+  /// The reports with a section that is never kept: no version tells when it says something else. The texts say so of some;
+  /// one look at what the server knows of the statements of all others.
   func untold(_ reports: [ReportDefinition]) async throws -> [ReportDefinition] {
-    func statements(_ report: ReportDefinition) throws -> [String] {
-      try report.sections.compactMap { try statement($0, of: report)?.0 }
+    let known = try reports.map { report -> [String]? in
+      let statements = try statements(of: [report])
+      let isTold = report.sections.allSatisfy { $0.source == .none || $0.isSteady }
+      return isTold && statements.allSatisfy { StatementRule.refusal($0) == nil } ? statements : nil
     }
-    let all = try reports.flatMap(statements).joined(separator: "\n")
-    let isTold = try await StatementRule.calls(all, on: connection) == nil
+    let calls = StatementCalls(foreseen: known.flatMap { $0 ?? [] })
     var untold: [ReportDefinition] = []
-    for report in reports {
-      let own = try statements(report)
-      if report.sections.contains(where: { $0.source != .none && !$0.isSteady })
-        || own.contains(where: { StatementRule.refusal($0) != nil })
-      {
-        untold.append(report)
-      } else if !isTold, try await StatementRule.calls(own.joined(separator: "\n"), on: connection) != nil {
-        untold.append(report)
+    for (report, statements) in zip(reports, known) {
+      var isTold = statements != nil
+      for statement in statements ?? [] where isTold {
+        isTold = try await calls.reason(statement, on: connection) == nil
       }
+      if !isTold { untold.append(report) }
     }
     return untold
+  }
+
+  /// The statements of all sections of some reports.
+  func statements(of reports: [ReportDefinition]) throws(ReportError) -> [String] {
+    var statements: [String] = []
+    for report in reports {
+      for section in report.sections {
+        if let (sql, _) = try statement(section, of: report) { statements.append(sql) }
+      }
+    }
+    return statements
   }
 
   /// The statement of a section as it runs; nil for words.

@@ -48,8 +48,7 @@ public struct ReportWarmer: Sendable {
           let state = try await LedgerState.read(asOf: asOf, on: connection)
           var queries = ReportQueries(project: project, asOf: asOf, connection: connection)
           _ = try await queries.begin(at: .now())
-          queries.cache = try await .begin(
-            cache, project: project, state: state, asOf: asOf, before: before, on: connection)
+          queries.cache = try await .begin(cache, queries: queries, state: state, before: before)
           let sections = project.reports.flatMap { report in
             report.sections.filter { $0.source != .none && $0.isSteady }.map { Item.section(report, $0) }
           }

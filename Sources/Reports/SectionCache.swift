@@ -23,16 +23,19 @@ struct SectionCache: Sendable {
   static let codeVersion = "report rows 4"
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
+  ///
+  /// - Parameter queries: those of the set, when they have begun.
   static func begin(
-    _ cache: TieredCache, project: Project, state: LedgerState, asOf: CivilDate, before: BeforeSnapshot,
-    on connection: PostgresConnection
-  ) async throws(PostgresError) -> SectionCache {
-    let session = try await CacheSession.read(on: connection)
+    _ cache: TieredCache, queries: ReportQueries, state: LedgerState, before: BeforeSnapshot
+  ) async throws -> SectionCache {
+    let project = queries.project
+    let session = try await CacheSession.read(on: queries.connection)
     return SectionCache(
       project: project, state: state,
       queries: QueryCache(
         cache: cache, session: session, codeVersion: codeVersion, versions: state.forgettings,
-        day: Int32(clamping: asOf.daysSince1970), position: before.position),
+        day: Int32(clamping: queries.asOf.daysSince1970), position: before.position,
+        calls: StatementCalls(foreseen: try queries.statements(of: project.reports))),
       tables: before.tables)
   }
 

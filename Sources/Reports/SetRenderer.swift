@@ -108,8 +108,7 @@ struct SetRenderer: Sendable {
   private func begin(_ queries: inout ReportQueries, state: LedgerState) async throws -> (utc: String, local: String) {
     let time = try await queries.begin(at: moment)
     if let cache, let before {
-      queries.cache = try await .begin(
-        cache, project: project, state: state, asOf: run.asOf, before: before, on: connection)
+      queries.cache = try await .begin(cache, queries: queries, state: state, before: before)
     }
     return time
   }

@@ -107,10 +107,8 @@ struct ComparedRollup: Sendable {
     let schema = project.database.schema
     self.view = QualifiedName(schema: schema, name: view.name)
     let table = QualifiedName(schema: schema, name: feed.name)
-    // Per currency where the rollup keeps it apart: by the column that the feed's control sum names, or that is called so.
-    let column =
-      feed.columns.lazy.compactMap(\.control?.groupedBy).first ?? feed.column(named: FigureTie.currency)?.name
-    if let column, let group = rollup.groups.first(where: { $0.source == .column(column) }) {
+    // Per currency where the rollup keeps it apart.
+    if let column = feed.currencyColumn, let group = rollup.groups.first(where: { $0.source == .column(column) }) {
       source = Source(table: table, currency: quoteIdentifier(column))
       currencyInView = quoteIdentifier(group.name)
     } else {

@@ -47,13 +47,10 @@ extension RollupSQL {
     return totals
   }
 
-  /// The column of the table and the group of the state by which totals are kept apart: that of the feed's control sum,
-  /// or the one called so; nil where the rollup adds all rows up whatever their currency.
+  /// The column of the table and the group of the state by which totals are kept apart; nil where the rollup adds all rows
+  /// up whatever their currency.
   private var currency: (column: String, group: String)? {
-    let column =
-      feed.columns.lazy.compactMap(\.control?.groupedBy).first ?? feed.column(named: FigureTie.currency)?.name
-    guard let column, feed.column(named: column)?.type == .text,
-      let group = rollup.groups.first(where: { $0.source == .column(column) })
+    guard let column = feed.currencyColumn, let group = rollup.groups.first(where: { $0.source == .column(column) })
     else { return nil }
     return (quoteIdentifier(column), quoteIdentifier(group.name))
   }

@@ -14,19 +14,13 @@ internal import Postgres
 public struct CheckedNight: Sendable, Hashable {
   /// The run under which differences are recorded.
   public var run: RunID
-  /// The business date, which says whose turn it is.
+  /// The business date; the same one again does no other slice's work as long as nothing changed.
   public var asOf: CivilDate
 
   /// Creates a night.
   public init(run: RunID, asOf: CivilDate) {
     self.run = run
     self.asOf = asOf
-  }
-
-  /// The slice whose turn it is: each comes once in 32 days.
-  var slice: Int {
-    let remainder = asOf.daysSince1970 % RollupSlice.count
-    return remainder < 0 ? remainder + RollupSlice.count : remainder
   }
 }
 
@@ -38,6 +32,8 @@ private struct RollupFindings: Sendable {
   var isBuilt = true
   /// What holds from now on; nil when nothing new is known.
   var proof: ViewProof?
+  /// The slice that was found equal now.
+  var slice: SliceProof?
   /// The view's version at which all totals are equal; nil when they were not compared, or differ.
   var checkedVersion: Int64?
 }
@@ -84,9 +80,8 @@ extension ViewRefresher {
       found.outcomes = [CheckOutcome(name: view.name, status: .unjudged, message: reason)]
       return found
     }
-    let known = try await ViewProofs.current(of: view.name, on: connection)
-    var proof =
-      known?.definitionHash == view.definitionHash && known?.sliceVersions.count == RollupSlice.count ? known : nil
+    var proof = try await ViewProofs.current(of: view.name, on: connection)
+    if proof?.definitionHash != view.definitionHash { proof = nil }
     if state.checkedVersion == version {
       found.outcomes = [CheckOutcome(name: view.name, status: .skipped, message: "unchanged since it was checked")]
     } else {
@@ -94,7 +89,7 @@ extension ViewRefresher {
       found.outcomes = totals.outcomes
       if totals.outcomes.allSatisfy(\.isPassed) {
         found.checkedVersion = version
-        var new = proof ?? ViewProof(view)
+        var new = proof ?? ViewProof(definitionHash: view.definitionHash)
         new.batch = state.absorbedBatch
         new.totals = totals.values
         proof = new
@@ -102,15 +97,15 @@ extension ViewRefresher {
       }
     }
     guard let night else { return found }
-    var new = proof ?? ViewProof(view)
+    let known = proof ?? ViewProof(definitionHash: view.definitionHash)
+    let turn = SliceTurn(among: known.slices, at: version, in: night.asOf)
     var outcome = try await compareSlice(
-      RollupSlice(sql: sql, number: night.slice), of: view, isKnown: new.sliceVersions[night.slice] == version,
-      on: connection)
+      RollupSlice(sql: sql, number: turn.number), of: view, isKnown: turn.isKnown, on: connection)
     outcome.isRoutine = state.checkedVersion == version
     found.outcomes.append(outcome)
     if outcome.status == .passed {
-      new.sliceVersions[night.slice] = version
-      found.proof = new
+      found.proof = known
+      found.slice = SliceProof(number: turn.number, version: version, night: night.asOf)
     }
     return found
   }
@@ -243,7 +238,9 @@ extension ViewRefresher {
       if let version = found.checkedVersion {
         try await ViewStates.recordCheck(found.view.name, version: version, on: connection)
       }
-      if let proof = found.proof { try await ViewProofs.record(proof, of: found.view.name, on: connection) }
+      if let proof = found.proof {
+        try await ViewProofs.record(proof, of: found.view.name, slice: found.slice, on: connection)
+      }
     }
   }
 
@@ -280,12 +277,5 @@ extension ViewRefresher {
         try await CheckLedger.record(failure, run: night.run, asOf: night.asOf, on: connection)
       }
     }
-  }
-}
-
-extension ViewProof {
-  fileprivate init(_ view: ViewDefinition) {
-    self.init(
-      definitionHash: view.definitionHash, sliceVersions: Array(repeating: 0, count: RollupSlice.count))
   }
 }

@@ -91,6 +91,16 @@ import Testing
     #expect(StatementRule.refusal(sql) == "it says \"\(word)\"")
   }
 
+  @Test func wordsAreThoseThatAServerMayReadInAText() {
+    #expect(
+      StatementRule.words("select a1, 1a, A1, \"Of All\" from a1 where x = $b$c$b$") == [
+        "select", "a1", "a1", "A1", "of", "Of", "all", "All", "from", "where", "x", "$b$c$b$", "b", "c",
+      ])
+    #expect(StatementRule.words("GebÜhr(fx$rate)") == ["gebÜhr", "GebÜhr", "gebühr", "fx$rate", "fx", "rate"])
+    // Two spellings of one letter are two names.
+    #expect(StatementRule.words("caf\u{E9} cafe\u{301}").map { Array($0.utf8).count } == [5, 5, 5, 6, 6, 6])
+  }
+
   @Test func otherRefusalsSayWhy() {
     for sql in ["show timezone", "explain select 1", "", "begin", "update t set a = 1"] {
       #expect(StatementRule.refusal(sql) == "it is no query", "\(sql)")

@@ -132,6 +132,36 @@ import Testing
     }
   }
 
+  @Test func oneLookSaysOfManyStatementsWhatItSaysOfEach() async throws {
+    try await inShop { connection, _ in
+      func reasons(_ statements: [String], _ calls: StatementCalls) async throws -> [String?] {
+        var reasons: [String?] = []
+        for sql in statements { reasons.append(try await calls.reason(sql, on: connection)) }
+        return reasons
+      }
+      let statements = [
+        "select id, amount as calmly from orders", "select calm() from orders", "select Fx$Rate() from orders",
+        "select orders.\"of all\" from orders", "select amount |+| 1 from orders", "select count(*) from orders",
+        "select inet_client_addr() from orders", "select count(*) from orders",
+      ]
+      let foreseen = StatementCalls(foreseen: statements)
+      let alone = try await reasons(statements, StatementCalls())
+      #expect(try await reasons(statements, foreseen) == alone)
+      #expect(alone.map { $0 == nil } == [true, false, false, false, false, true, false, true])
+      // What is said holds for the snapshot; what nobody foresaw is looked up.
+      try await connection.execute("drop operator |+| (numeric, numeric)")
+      #expect(try await reasons(statements, foreseen) == alone)
+      #expect(try await foreseen.reason("select amount |+| 2 from orders", on: connection) == nil)
+      try await connection.executeScript(
+        """
+        create type grade as enum ('a'); create function ranked(grade) returns int language sql immutable as 'select 1';
+        create cast (grade as int) with function ranked(grade) as implicit
+        """)
+      let cast = try await reasons(statements, StatementCalls(foreseen: statements))
+      #expect(cast.allSatisfy { $0 != nil } && cast.contains("somebody made a cast, grade AS integer"))
+    }
+  }
+
   @Test func sessionThatSeesSomethingOfItsOwnGoesPast() async throws {
     try await inShop { connection, cache in
       let sql = "select count(*) from orders"

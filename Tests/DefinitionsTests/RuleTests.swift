@@ -2,6 +2,7 @@
 // Durations, limits, names, patterns, names inside SQL, and the order of dependencies.
 // Whole files are read in SampleProjectTests.
 
+internal import Finding
 internal import Money
 internal import Testing
 
@@ -196,5 +197,25 @@ internal import Testing
   ])
   func wordByWhichAStatementDependsOnMoreThanRowsIsSeen(sql: String, word: String?) throws {
     #expect(UnsteadyWords.first(in: try ScannedSQL(sql)) == word)
+  }
+
+  @Test(
+    arguments: [
+      ("currency", .text, "unit", "unit"), ("currency", .text, nil, "currency"), ("currency", .bigint, nil, nil),
+      ("unit", .text, nil, nil), ("currency", .bigint, "unit", "unit"),
+    ] as [(String, ColumnType, String?, String?)])
+  func currencyOfAFeedIsThatOfItsControlSumOrTheTextCalledSo(
+    name: String, type: ColumnType, control: String?, expected: String?
+  ) {
+    let position = SourcePosition(file: "feed.yaml")
+    var amount = ColumnDefinition(name: "amount", type: .decimal(precision: 14, scale: 2), position: position)
+    amount.control = control.map(ControlSum.init(groupedBy:))
+    let feed = FeedDefinition(
+      name: "sales", filePattern: "*.csv",
+      columns: [
+        amount, ColumnDefinition(name: "unit", type: .text, position: position),
+        ColumnDefinition(name: name, type: type, position: position),
+      ], position: position, definitionHash: "")
+    #expect(feed.currencyColumn == expected)
   }
 }

@@ -18,7 +18,7 @@ import Testing
       #expect(applied.contains("1 ledger"))
       let tables = try await database.psql(
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'daybook'")
-      #expect(tables.contains("31"))
+      #expect(tables.contains("32"))
     }
   }
 
@@ -67,6 +67,19 @@ import Testing
       let plain = LedgerStore(configuration: database.configuration)
       try await plain.open()
       await plain.close()
+    }
+  }
+
+  @Test func slicesThatAnOlderProgramProvedStandInTheOrderOfTheirVersions() async throws {
+    try await TestDatabase.withDatabase { database in
+      for step in Migrations.all.prefix(9) { try await database.psql(step.sql) }
+      try await database.psql(
+        "INSERT INTO daybook.view_proof (view, definition_hash, slice_versions) VALUES ('v', 'h', '{0,7,3,0,7}')")
+      for step in Migrations.all.dropFirst(9) { try await database.psql(step.sql) }
+      let slices = try await database.psql(
+        "SELECT string_agg(slice || ':' || version, ' ' ORDER BY proof_id) FROM daybook.slice_proof WHERE night IS NULL"
+      )
+      #expect(slices.contains("2:3 1:7 4:7"))
     }
   }
 

@@ -6,7 +6,8 @@ import Ledger
 import Money
 import Postgres
 import Testing
-import Views
+
+@testable import Views
 
 @Suite struct ProofTests {
   private static let first = CivilDate("2026-03-01")!
@@ -160,6 +161,46 @@ import Views
       #expect(verified.allSatisfy { $0.isPassed })
       let after = try await shop.refresher.check(.all, in: night)
       #expect(after.allSatisfy { $0.isPassed })
+    }
+  }
+
+  @Test(arguments: [2, 7, 30])
+  func nightsThatAreDaysApartProveEverySliceWithinThirtyTwo(days: Int) async throws {
+    try await Shop.with(views: [Self.sliced[0], Self.sliced[7], Shop.byCustomer]) { shop in
+      try await shop.keepJournal()
+      try await shop.batch(Self.history)
+      var next = 0
+      /// One night behind a change of the first customer's fees.
+      func night() async throws -> [CheckOutcome] {
+        try await shop.batch("insert into shop.sales values (\(9000 + next), 1, 'fee', 2, 1, '2026-03-01', 'EUR')")
+        _ = try await shop.refresher.refresh(.all)
+        let outcomes = try await shop.refresher.check(.all, in: Self.night(next * days))
+        if outcomes.allSatisfy(\.isPassed) {
+          let again = try await shop.refresher.check(.all, in: Self.night(next * days))
+          #expect(again.count == 6 && again.allSatisfy { $0.message == "unchanged since it was checked" }, "\(again)")
+        }
+        next += 1
+        return outcomes
+      }
+      var slices: Set<String> = []
+      for _ in 0..<RollupSlice.count {
+        let outcomes = try await night()
+        #expect(outcomes.allSatisfy { $0.status == .passed })
+        slices.formUnion(outcomes.map(\.name).filter { $0.contains(": slice ") })
+      }
+      #expect(slices.count == 3 * RollupSlice.count)
+
+      try await shop.run(
+        """
+        update shop.by_day__state set most__max = 1e9 where period = '2025-05-05';
+        update shop.by_hash__state set most__max = 1e9 where customer = 3;
+        update shop.by_customer__v0 set __n = __n + 1 where customer = 3
+        """)
+      var found: [String] = []
+      for _ in 0..<RollupSlice.count {
+        found += try await night().filter { !$0.isPassed }.map { String($0.name.prefix { $0 != ":" }) }
+      }
+      #expect(found.contains("by_day") && found.contains("by_hash") && found.contains("by_customer"), "\(found)")
     }
   }
 

@@ -75,6 +75,12 @@ public struct FeedDefinition: Sendable {
 
   /// The column of that name.
   public func column(named name: String) -> ColumnDefinition? { columns.first { $0.name == name } }
+  /// The column that says in which currency a row's amounts are: that of its control sum, else the text named so; nil where
+  /// there is neither.
+  public var currencyColumn: String? {
+    columns.lazy.compactMap(\.control?.groupedBy).first
+      ?? columns.first { $0.name == FigureTie.currency && $0.type == .text }?.name
+  }
   /// The feeds this one references, without repeats, by name.
   public var referencedFeeds: [String] { Set(columns.compactMap { $0.reference?.feed }).sorted() }
 }
