@@ -76,11 +76,11 @@ public struct QueryCache: Sendable {
       return (rows, .past(reason: reason))
     }
     let question = question(sql, parameters, inputs: inputs, label: label)
-    let make: nonisolated(nonsending) () async throws -> MadeValue<(ResultRows, String?)> = {
+    let make: nonisolated(nonsending) () async throws -> MadeValue<ResultRows> = {
       try await made(sql, parameters, day: question.day, on: connection)
     }
     switch try await cache.answer(question, mayBeStale: Self.isPassing, make) {
-    case .made((let rows, let reason)): return (rows, reason.map { .past(reason: $0) } ?? .made)
+    case .made(let rows): return (rows, .made)
     case .kept(let value, let tier):
       if let (rows, _) = RowCodec.decode(value.bytes) { return (rows, .kept(tier: tier)) }
     case .shared(let value):
@@ -91,8 +91,7 @@ public struct QueryCache: Sendable {
       return (rows, .stale(StandIn(since: value.storedAt, day: asked), error))
     }
     // Whole, but of another layout.
-    let (rows, reason) = try await cache.refresh(question, make)
-    return (rows, reason.map { .past(reason: $0) } ?? .made)
+    return (try await cache.refresh(question, make), .made)
   }
 
   /// What is asked, with how often results of this kind were forgotten.
@@ -108,17 +107,16 @@ public struct QueryCache: Sendable {
   {
     if let sight = session.ownSight { return sight }
     if session.mayWrite, try await CacheSession.hasWritten(on: connection) { return "its transaction has written" }
-    return StatementRule.refusal(sql)
+    if let reason = StatementRule.refusal(sql) { return reason }
+    // Before the look-up: what the text means by a name may have been made since its answer was kept.
+    return try await calls.reason(sql, on: connection)
   }
 
   private nonisolated(nonsending) func made(
     _ sql: String, _ parameters: [PostgresValue], day: Int32?, on connection: PostgresConnection
-  ) async throws -> MadeValue<(ResultRows, String?)> {
+  ) async throws -> MadeValue<ResultRows> {
     let rows = try await Self.ask(sql, parameters, on: connection)
-    if let reason = try await calls.reason(sql, on: connection) {
-      return MadeValue((rows, reason), bytes: nil)
-    }
-    return MadeValue((rows, nil), bytes: RowCodec.encode(rows, day: day, limit: largestBytes), position: position)
+    return MadeValue(rows, bytes: RowCodec.encode(rows, day: day, limit: largestBytes), position: position)
   }
 
   /// Asks behind a savepoint where a transaction is open, and goes back to it: a statement may set something.

@@ -82,7 +82,7 @@ public final class StatementCalls: Sendable {
     "extract", "format", "generate_series", "json_agg", "json_build_array", "json_build_object", "json_object_agg",
     "jsonb_agg", "jsonb_build_array", "jsonb_build_object", "jsonb_object_agg", "length", "make_timestamptz", "money",
     "numeric", "overlaps", "quote_literal", "quote_nullable", "row_to_json", "time", "timestamp", "timestamptz",
-    "timetz", "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp",
+    "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp",
   ]
 
   /// What of the catalogs may be meant by words (`$1`) or anything else of a text (`$3`), the first reason first.

@@ -147,9 +147,13 @@ struct PageFingerprints: Sendable {
   }
 
   /// The fingerprint of a report of the project: its definition and the versions of all it reads, however indirectly.
-  func fingerprint(of report: ReportDefinition) -> String {
+  ///
+  /// - Parameter isTold: whether versions tell of all that its statements mean. Where they came to, or no longer do, a name
+  ///   in them means something else than before: somebody made a function, or took one away.
+  func fingerprint(of report: ReportDefinition, isTold: Bool) -> String {
     // The text, too: the page about the definition shows it word for word.
     var parts = common + [report.name, report.definitionHash, project.sources[report.position.file] ?? ""]
+    if !isTold { parts.append("asked each time") }
     // A report on Daybook's own state depends on all of it.
     let readsLedger = report.sections.contains { section in
       if case .query(let sql) = section.source { return sql.lowercased().contains("daybook.") }

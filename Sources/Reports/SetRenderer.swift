@@ -71,14 +71,18 @@ struct SetRenderer: Sendable {
     let fingerprints = PageFingerprints(
       project: project, state: state, checks: checks.mark, session: try await CacheSession.read(on: connection).mark,
       asOf: run.asOf, pages: pages)
+    let untold = try await ReportQueries(project: project, asOf: run.asOf, connection: connection)
+      .untold(project.reports)
     let wanted = Dictionary(
       uniqueKeysWithValues: pages.map { page in
-        (page.name, project.report(named: page.name).map(fingerprints.fingerprint) ?? fingerprints.builtIn(page.name))
+        guard let report = project.report(named: page.name) else { return (page.name, fingerprints.builtIn(page.name)) }
+        let isTold = !untold.contains { $0.name == page.name }
+        return (page.name, fingerprints.fingerprint(of: report, isTold: isTold))
       })
     var stale = Set(pages.map(\.name).filter { previous?.report(named: $0)?.fingerprint != wanted[$0] })
     if force { stale.formUnion(pages.map(\.name).filter(names.includes)) }
     let isSamePages = previous?.reports.map(\.name) == pages.map(\.name)
-    if stale.isEmpty, isSamePages, let previous, try await !hasMovedUntold(since: previous, state: state) {
+    if stale.isEmpty, isSamePages, let previous, try await !haveMoved(untold, since: previous, state: state) {
       if !isMended { return nil }
       let kept = previous.files.map { (path: $0.path, content: OutputFolder.Content.kept) }
       return SetPlan(files: kept + [(SetManifest.fileName, .bytes(previous.json))])
@@ -89,13 +93,15 @@ struct SetRenderer: Sendable {
       stale, wanted: wanted, state: state, checks: checks, pages: pages, fingerprints: fingerprints)
   }
 
-  /// Whether a report that reads more than feeds and views, or calls what may be another tomorrow, says something else
-  /// than in the published set: no version tells of that.
-  private func hasMovedUntold(since previous: SetManifest, state: LedgerState) async throws -> Bool {
+  /// Whether one of the reports that read more than feeds and views, or call what may be another tomorrow, says something
+  /// else than in the published set: no version tells of that.
+  private func haveMoved(
+    _ untold: [ReportDefinition], since previous: SetManifest, state: LedgerState
+  ) async throws -> Bool {
     var queries = ReportQueries(project: project, asOf: run.asOf, connection: connection)
     var isBegun = false
     let csvPaths = Self.csvPaths(of: project.reports)
-    for report in try await queries.untold(project.reports) {
+    for report in untold {
       if !isBegun { _ = try await begin(&queries, state: state) }
       isBegun = true
       let said = try await saying(of: report, queries: queries, csvPaths: csvPaths[report.name] ?? [], isKept: true)

@@ -183,7 +183,7 @@ import Views
         #expect(head.contains(".2026") && !head.contains("2026-"), "\(head)")
         // Its definitions do not take the place of those of feeds and views, whatever it is called.
         let definitions = try set.text("definitions/views.html")
-        #expect(definitions.contains("from customer_rfm where segment &lt;&gt; '${DESK_WORD}' group by segment"))
+        #expect(definitions.contains("from customer_rfm where segment &lt;&gt; &#39;${DESK_WORD}&#39; group by"))
         // What the environment brought into SQL is on no page: it may be a password.
         #expect(!definitions.contains("finance-desk") && definitions.contains("The front desk"))
         #expect(try set.text("definitions/all.views.html").contains("customer_rfm, view (Jobs/views/"))

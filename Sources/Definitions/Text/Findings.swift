@@ -49,7 +49,7 @@ final class Findings {
     return all.enumerated().sorted { a, b in
       let (x, y) = (rank(a.element), rank(b.element))
       return x == y ? a.offset < b.offset : x < y
-    }.map { secrets.isEmpty ? $0.element : redacted($0.element) }
+    }.map { redacted($0.element) }
   }
 }
 
