@@ -72,8 +72,10 @@ public struct TemporaryDirectory: Sendable {
     String(decoding: try Data(contentsOf: URL(filePath: appending(name))), as: UTF8.self)
   }
 
-  init(prefix: String = "daybook-test", mode: UInt32) throws {
-    let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+  /// Where temporary directories are made.
+  static let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+
+  init(prefix: String = "daybook-test", mode: UInt32, in base: String = TemporaryDirectory.base) throws {
     var template = Array("\(base)/\(prefix)-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else {
       throw TestSupportError("mkdtemp in \(base): \(String(cString: strerror(errno)))")

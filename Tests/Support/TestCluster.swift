@@ -71,10 +71,22 @@ actor TestCluster {
   }
 
   private static let prefix = "daybook-cluster"
+  private static let memory = "/dev/shm"
+
+  /// Whether there is memory enough for the cluster to lie in it: hundreds of databases of a few hundred files each are
+  /// made and removed, and a file system on a disk works longer on that.
+  private static func hasRoomInMemory() -> Bool {
+    var facts = statvfs()
+    guard statvfs(memory, &facts) == 0, Int(facts.f_bavail) * Int(facts.f_frsize) >= 4 << 30 else { return false }
+    let meminfo = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
+    let available = meminfo.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    return available?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0 >= 6 << 20
+  }
 
   private static func start() async throws -> (url: String, directory: String) {
-    try await removeLeftovers()
-    let directory = try TemporaryDirectory(prefix: prefix, mode: 0o711)
+    for base in [TemporaryDirectory.base, memory] { await removeLeftovers(in: base) }
+    let directory = try TemporaryDirectory(
+      prefix: prefix, mode: 0o711, in: hasRoomInMemory() ? memory : TemporaryDirectory.base)
     let owner = open(directory.appending("owner"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard owner >= 0, flock(owner, LOCK_EX | LOCK_NB) == 0 else {
       throw TestSupportError("cannot lock \(directory.appending("owner"))")
@@ -107,8 +119,7 @@ actor TestCluster {
   }
 
   /// Stops and removes clusters of test processes that are gone.
-  private static func removeLeftovers() async throws {
-    let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+  private static func removeLeftovers(in base: String) async {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: base)) ?? []
     for name in names where name.hasPrefix(prefix + "-") {
       let directory = "\(base)/\(name)"
