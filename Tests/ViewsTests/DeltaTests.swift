@@ -119,16 +119,22 @@ import Testing
       for number in 1...125 {
         try await shop.batch(sales.statements())
         if number % 25 == 0 { try await shop.batch(sales.statements()) }
-        // The planner's belief decides between delta and rebuild; most of the time it is to be delta.
+        // The planner's belief decides between delta and rebuild; most of the time it is to be delta. What both took here
+        // has no say.
         try await shop.run(
-          "update pg_class set reltuples = \(number % 11 == 0 ? 1 : 1_000_000) where oid = 'shop.sales'::regclass")
+          """
+          update pg_class set reltuples = \(number % 11 == 0 ? 1 : 1_000_000) where oid = 'shop.sales'::regclass;
+          truncate daybook.view_timing
+          """)
         let outcomes = try await refresher.refresh(.all)
         deltas += outcomes.count { $0.detail.hasPrefix("by delta") }
         rebuilt += outcomes.count { $0.detail.hasPrefix("rebuilt") }
         lookups += outcomes.count { $0.detail.contains("looked up anew") }
-        for outcome in outcomes where outcome.rows != nil {
-          let counted = try await shop.rows("select count(*) from shop.\(outcome.view)__state")
-          #expect(counted == ["\(outcome.rows ?? 0)"], "rows of \(outcome.view)")
+        let told = outcomes.filter { $0.rows != nil }
+        if !told.isEmpty {
+          let counts = told.map { "select '\($0.view)' as view, count(*) as n from shop.\($0.view)__state" }
+          let counted = try await shop.rows(counts.joined(separator: " union all "))
+          #expect(counted.sorted() == told.map { "\($0.rows ?? 0)|\($0.view)" }.sorted(), "batch \(number)")
         }
         let found = try await Self.differences(shop)
         #expect(found == [], "batch \(number)")

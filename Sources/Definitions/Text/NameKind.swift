@@ -42,7 +42,7 @@ enum NameKind {
       return "names that end in __next or __old are Daybook's own"
     }
     // So are the values that distinct measures have counted.
-    if name.wholeMatch(of: /.*__[vw][0-9]+/) != nil {
+    if name.contains("__"), name.wholeMatch(of: /.*__[vw][0-9]+/) != nil {
       return "names that end in __v or __w and a number are Daybook's own"
     }
     if name.hasPrefix("_daybook_") { return "names that begin with _daybook_ are Daybook's own" }
