@@ -1,6 +1,7 @@
 // The rows of a chart turned into series over one axis, and what they show in words.
 // Invariant: a series holds amounts of one currency, written with the decimals of that currency; a figure that cannot be
-// drawn is counted, never taken for a missing one.
+// drawn is counted, never taken for a missing one. There may be as many series and places as rows: a value for each place
+// is made of the series that are drawn alone.
 // Drawing them is elsewhere: the room Markup.
 
 internal import Markup
@@ -9,7 +10,11 @@ internal import Money
 /// The series of a chart.
 struct ChartPoints {
   var axis: ChartAxis
+  /// Those with the largest totals where there are more than can be drawn. Nothing is added up into an "other", because
+  /// series may be currencies.
   var series: [ChartSeries]
+  /// How many series the rows have.
+  let seriesCount: Int
   /// The one currency of all figures where no series says it, or empty.
   var unit = ""
   /// How figures are written where a series does not say otherwise.
@@ -19,7 +24,7 @@ struct ChartPoints {
   /// How many figures no place on an axis can be found for: infinite ones, and those of very many digits.
   var undrawn = 0
 
-  init(dataset: Dataset, x: Int, ys: [Int], by: Int?) {
+  init(dataset: Dataset, x: Int, ys: [Int], by: Int?, keeping limit: Int = Chart.maximumSeries) {
     var positions: [Figure: Int] = [:]
     var order: [Figure] = []
     for row in dataset.rows where positions[row[x]] == nil && row[x] != .missing {
@@ -37,7 +42,7 @@ struct ChartPoints {
     }
     let names = SeriesNames(dataset: dataset, figures: ys, by: by)
     var found: [String] = []
-    var values: [String: [ExactDecimal?]] = [:]
+    var values: [String: [Int: ExactDecimal]] = [:]
     var currencies: [String: String] = [:]
     for row in dataset.rows {
       guard let place = positions[row[x]] else { continue }
@@ -45,7 +50,7 @@ struct ChartPoints {
         let name = names.name(of: y, in: row)
         if values[name] == nil {
           found.append(name)
-          values[name] = Array(repeating: nil, count: order.count)
+          values[name] = [:]
           currencies[name] = dataset.currency(of: y, in: row)
         }
         if values[name]?[place] != nil { repeated += 1 }
@@ -59,24 +64,26 @@ struct ChartPoints {
     let common = kind.figureFormat(currency: names.only)
     format = common
     unit = names.isNamedByCurrency ? "" : names.only ?? ""
+    seriesCount = found.count
+    if found.count > limit {
+      let sizes = found.map { name in
+        (values[name] ?? [:]).sorted { $0.key < $1.key }
+          .reduce(ExactDecimal.zero) { $0.adding($1.value.magnitude) ?? $0 }
+      }
+      let kept = Set(found.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }.prefix(limit))
+      found = found.indices.filter(kept.contains).map { found[$0] }
+    }
     series = found.map { name in
       let own = kind.figureFormat(currency: currencies[name] ?? names.only)
-      return ChartSeries(name: name, values: values[name] ?? [], format: own == common ? nil : own)
+      let points = values[name] ?? [:]
+      return ChartSeries(name: name, values: order.indices.map { points[$0] }, format: own == common ? nil : own)
     }
   }
 
-  /// Keeps the series with the largest totals; a sentence says so when any had to go. Nothing is added up into an
-  /// "other", because series may be currencies.
-  mutating func keepLargest(_ limit: Int, csv: String) -> String? {
-    guard series.count > limit else { return nil }
-    func size(_ series: ChartSeries) -> ExactDecimal {
-      series.values.compactMap { $0 }.reduce(.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
-    }
-    let sizes = series.map(size)
-    let kept = Set(series.indices.sorted { sizes[$0] > sizes[$1] }.prefix(limit))
-    let note = "The \(limit) largest of \(series.count) series are drawn; all in \(csv)."
-    series = series.indices.filter(kept.contains).map { series[$0] }
-    return note
+  /// That there are more series than are drawn; nil when there are not.
+  func largestNote(csv: String) -> String? {
+    series.count < seriesCount
+      ? "The \(series.count) largest of \(seriesCount) series are drawn; all in \(csv)." : nil
   }
 
   /// That figures are left out of a picture because no place can be found for them; nil when none is.

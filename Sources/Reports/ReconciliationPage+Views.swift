@@ -4,7 +4,6 @@
 
 internal import Definitions
 internal import Markup
-internal import Money
 internal import Postgres
 
 extension ReconciliationPage {
@@ -28,24 +27,24 @@ extension ReconciliationPage {
   /// The sums of every rollup, from the view and from its table.
   func viewTotals(_ tables: TableTotals) async throws -> Comparison {
     var ran = tables.ran
-    var lines: [[Figure]] = []
+    var pairs: [TotalPair] = []
     for rollup in tables.rollups {
       let columns = ["coalesce(\(rollup.currencyInView)::text, '')"] + rollup.sums.map(\.fromView)
       let (rows, statement) = try await queries.told(
         "SELECT \(columns.joined(separator: ", ")) FROM \(rollup.view.quoted) GROUP BY 1")
       ran.append(statement)
-      var inView: [String: [ExactDecimal]] = [:]
+      var inView: [String: [String]] = [:]
       for row in rows {
-        let figures = try columns.indices.map { Figure(try row.value(at: $0)) }
-        inView[figures[0].plainText] = figures.dropFirst().map { $0.number ?? .zero }
+        inView[try row.decode(0)] = try columns.indices.dropFirst().map { TotalPair.text(try row.value(at: $0)) }
       }
       let inTable = tables.sums[rollup.source] ?? [:]
       for (index, sum) in rollup.sums.enumerated() {
         for key in Set(inTable.keys).union(inView.keys).sorted() {
-          let x = inTable[key]?[sum.fromTable] ?? .zero
-          let y = inView[key].map { $0[index] } ?? .zero
-          let difference = y.subtracting(x).map { Figure.number($0) } ?? .missing
-          lines.append([.text(rollup.view.name), .text(sum.name), .text(key), .number(x), .number(y), difference])
+          // A side without such rows has nothing to add up.
+          pairs.append(
+            TotalPair(
+              labels: [.text(rollup.view.name), .text(sum.name), .text(key)],
+              expected: inTable[key]?[sum.fromTable] ?? "0", found: inView[key]?[index] ?? "0"))
         }
       }
     }
@@ -58,6 +57,7 @@ extension ReconciliationPage {
       DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 2)),
     ]
     return try Comparison(
-      columns: columns, lines: lines, shown: 200, csvPath: "data/view_totals.csv", statement: RanStatement(of: ran))
+      columns: columns, lines: try await TotalPair.lines(pairs, on: queries.connection), shown: 200,
+      csvPath: "data/view_totals.csv", statement: RanStatement(of: ran))
   }
 }

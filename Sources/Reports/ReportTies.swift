@@ -51,9 +51,9 @@ struct ReportTie: Sendable, Hashable {
 extension ReconciliationPage {
   /// The totals of reports beside those of the views that they were promised to tie to.
   func reportTotals(_ reports: [(name: String, ties: [ReportTie])]) async throws -> Comparison {
-    var known: [String: [String: ExactDecimal]] = [:]
+    var known: [String: [String: String]] = [:]
     var ran: [RanStatement] = []
-    var lines: [[Figure]] = []
+    var pairs: [TotalPair] = []
     for (report, ties) in reports {
       for tie in ties {
         let key = [tie.relation, tie.figure, tie.condition ?? "", tie.currencyColumn, "\(tie.isDecimal)"].joined(
@@ -66,14 +66,12 @@ extension ReconciliationPage {
         let inView = known[key] ?? [:]
         let inReport = Dictionary(tie.totals.map { ($0.currency, $0.sum) }, uniquingKeysWith: { first, _ in first })
         for currency in Set(inView.keys).union(inReport.keys).sorted() {
-          let x = inView[currency] ?? .zero
-          let y: ExactDecimal? = inReport[currency].map { $0.flatMap { ExactDecimal($0) } } ?? .zero
-          let difference = y.flatMap { $0.subtracting(x) }
-          lines.append([
-            .text(report), .text(tie.section), .text(tie.column), .text("\(tie.relation).\(tie.figure)"),
-            .text(currency), .number(x), y.map { .number($0) } ?? .missing,
-            difference.map { .number($0) } ?? .missing,
-          ])
+          pairs.append(
+            TotalPair(
+              labels: [
+                .text(report), .text(tie.section), .text(tie.column), .text("\(tie.relation).\(tie.figure)"),
+                .text(currency),
+              ], expected: inView[currency] ?? "0", found: inReport[currency] ?? "0"))
         }
       }
     }
@@ -88,10 +86,11 @@ extension ReconciliationPage {
       DatasetColumn(name: "difference", label: "Difference", format: .difference(currencyColumn: 4)),
     ]
     return try Comparison(
-      columns: columns, lines: lines, shown: 500, csvPath: "data/report_totals.csv", statement: RanStatement(of: ran))
+      columns: columns, lines: try await TotalPair.lines(pairs, on: queries.connection), shown: 500,
+      csvPath: "data/report_totals.csv", statement: RanStatement(of: ran))
   }
 
-  private func totals(of tie: ReportTie, in report: String) async throws -> ([String: ExactDecimal], RanStatement) {
+  private func totals(of tie: ReportTie, in report: String) async throws -> ([String: String], RanStatement) {
     let relation = QualifiedName(schema: queries.project.database.schema, name: tie.relation)
     if tie.currencyColumn.isEmpty, tie.condition == nil { try await refuseMixing(tie, relation, report) }
     let currency = tie.currencyColumn.isEmpty ? "''" : "coalesce(\(quoteIdentifier(tie.currencyColumn))::text, '')"
@@ -101,8 +100,8 @@ extension ReconciliationPage {
       SELECT \(currency), coalesce(sum(\(quoteIdentifier(tie.figure))), 0)::numeric FROM \(relation.quoted)
       \(template.sql) GROUP BY 1 ORDER BY 1
       """, template.values(asOf: queries.asOf, timeZone: queries.project.calendar.timeZone), tie, report)
-    var result: [String: ExactDecimal] = [:]
-    for row in rows { result[try row.decode(0)] = Figure(try row.value(at: 1)).number ?? .zero }
+    var result: [String: String] = [:]
+    for row in rows { result[try row.decode(0)] = TotalPair.text(try row.value(at: 1)) }
     return (result, statement)
   }
 

@@ -114,10 +114,21 @@ extension SectionRendering {
 }
 
 /// Rows turned into a grid: names along the top and the side, dates and numbers in their order, others as they come.
+///
+/// Rows may have as many names as there are rows, both ways; so much is kept as there are rows, and as many cells are made
+/// as are drawn.
 struct FigureGrid: Sendable {
+  private struct Place: Hashable, Comparable {
+    var side: Int
+    var column: Int
+
+    static func < (left: Place, right: Place) -> Bool { (left.side, left.column) < (right.side, right.column) }
+  }
+
   var columns: [Figure]
   var sides: [Figure]
-  var cells: [[ExactDecimal?]]
+  /// The figures by their place; what is missing has none.
+  private var figures: [Place: ExactDecimal] = [:]
   /// How many cells had more than one row.
   var repeated = 0
 
@@ -126,15 +137,20 @@ struct FigureGrid: Sendable {
     sides = Self.ordered(rows.map { $0[y] })
     let across = Dictionary(uniqueKeysWithValues: columns.enumerated().map { ($0.element, $0.offset) })
     let down = Dictionary(uniqueKeysWithValues: sides.enumerated().map { ($0.element, $0.offset) })
-    var cells = [[ExactDecimal?]](
-      repeating: [ExactDecimal?](repeating: nil, count: columns.count), count: sides.count)
-    var filled: Set<[Int]> = []
+    var filled: Set<Place> = []
     for row in rows {
       guard let column = across[row[x]], let side = down[row[y]] else { continue }
-      if !filled.insert([side, column]).inserted { repeated += 1 }
-      cells[side][column] = row[value].number
+      let place = Place(side: side, column: column)
+      if !filled.insert(place).inserted { repeated += 1 }
+      figures[place] = row[value].number
     }
-    self.cells = cells
+  }
+
+  /// The figures of the rows and columns that a map draws.
+  var cells: [[ExactDecimal?]] {
+    (0..<min(sides.count, HeatMap.maximumRows)).map { side in
+      (0..<min(columns.count, HeatMap.maximumColumns)).map { figures[Place(side: side, column: $0)] }
+    }
   }
 
   private static func ordered(_ figures: [Figure]) -> [Figure] {
@@ -152,24 +168,20 @@ struct FigureGrid: Sendable {
   func finding(
     columns: [String], sides: [String], titles: (x: String, y: String), format: FigureFormat, unit: String
   ) -> String {
-    var (count, high, low): (Int, (Int, Int, ExactDecimal)?, (Int, Int, ExactDecimal)?) = (0, nil, nil)
-    for (side, row) in cells.enumerated() {
-      for (column, value) in row.enumerated() {
-        guard let value else { continue }
-        count += 1
-        if high.map({ $0.2 < value }) ?? true { high = (side, column, value) }
-        if low.map({ value < $0.2 }) ?? true { low = (side, column, value) }
-      }
+    // Of equal ones the first.
+    guard let high = figures.min(by: { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }),
+      let low = figures.min(by: { $0.value == $1.value ? $0.key < $1.key : $0.value < $1.value })
+    else { return "No data." }
+    func said(_ cell: (key: Place, value: ExactDecimal)) -> String {
+      "\(format.spelled(cell.value))\(unit.isEmpty ? "" : " \(unit)") (\(titles.y) \(name(sides[cell.key.side])), "
+        + "\(titles.x) \(name(columns[cell.key.column])))"
     }
-    guard let high, let low else { return "No data." }
-    func said(_ cell: (Int, Int, ExactDecimal)) -> String {
-      "\(format.spelled(cell.2))\(unit.isEmpty ? "" : " \(unit)") (\(titles.y) \(name(sides[cell.0])), "
-        + "\(titles.x) \(name(columns[cell.1])))"
+    let count = "\(FigureFormat.integer.text(ExactDecimal(figures.count))) figures"
+    if figures.count == 1 { return "One figure: \(said(high))." }
+    if high.value == low.value {
+      return "\(count), all \(format.spelled(high.value))\(unit.isEmpty ? "" : " \(unit)")."
     }
-    let figures = "\(FigureFormat.integer.text(ExactDecimal(count))) figures"
-    if count == 1 { return "One figure: \(said(high))." }
-    if high.2 == low.2 { return "\(figures), all \(format.spelled(high.2))\(unit.isEmpty ? "" : " \(unit)")." }
-    return "\(figures): highest \(said(high)), lowest \(said(low))."
+    return "\(count): highest \(said(high)), lowest \(said(low))."
   }
 
   private func name(_ text: String) -> String { isolated(shortened(text, to: 60)) }

@@ -162,10 +162,10 @@ struct SectionRendering {
               + "The chart can be of type bar, or a section for each currency."), along: x)
       }
     }
-    var points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
+    let points = ChartPoints(dataset: dataset, x: x, ys: ys, by: by)
     let notes = [
       Self.cutNote(dataset), ChartPoints.undrawnNote(points.undrawn, csv: dataset.csvPath),
-      points.keepLargest(Chart.maximumSeries, csv: dataset.csvPath),
+      points.largestNote(csv: dataset.csvPath),
       points.repeated > 0
         ? "Several rows for one place, \(points.repeated) in all, are not drawn: the last of each is; all in "
           + "\(dataset.csvPath)." : nil,

@@ -1,6 +1,6 @@
 // What was loaded between two sets, as the ledger knows it: the files, changes by hand, and what moved closed months.
-// Invariant: a batch belongs between two sets when it was recorded after the first was published and not after the
-// second; both moments stand in the manifests.
+// Invariant: a batch belongs between two sets when one holds it and the other does not, in its tables or in its views; the
+// manifests say so by number (HeldBatches), and no clock is asked where they do.
 
 public import Definitions
 internal import FoundationEssentials
@@ -49,9 +49,8 @@ public struct BatchesBetween: Sendable {
 
   /// Asks the ledger.
   public init(_ comparison: SetComparison, project: Project, on connection: PostgresConnection) async throws {
-    let times = [comparison.before.generatedAt, comparison.after.generatedAt].sorted()
-    let range: [PostgresValue] = times.map { .text($0) }
-    let inRange = "recorded_at > $1::text::timestamptz AND recorded_at <= $2::text::timestamptz"
+    let between = try await NumbersBetween(comparison.before.manifest, comparison.after.manifest, on: connection)
+    let numbers = PostgresValue.int8Array(between.batches)
     let utc = "to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
     let files = try await connection.query(
       """
@@ -60,12 +59,13 @@ public struct BatchesBetween: Sendable {
           (rows_inserted + rows_updated + rows_deleted)::bigint AS rows,
           coalesce((SELECT array_agg(b.batch_id ORDER BY b.batch_id) FROM daybook.batch b
             WHERE b.file_id = f.file_id), '{}') AS numbers
-        FROM daybook.file f WHERE \(inRange)
+        FROM daybook.file f WHERE f.file_id = ANY ($2) OR f.file_id IN (
+          SELECT b.file_id FROM daybook.batch b WHERE b.batch_id = ANY ($1))
         UNION ALL
         SELECT b.feed, b.made_by, 'by hand', \(utc), recorded_at, (rows_plus + rows_minus)::bigint, ARRAY[b.batch_id]
-        FROM daybook.batch b WHERE b.made_by IS NOT NULL AND \(inRange)) AS loaded
+        FROM daybook.batch b WHERE b.made_by IS NOT NULL AND b.batch_id = ANY ($1)) AS loaded
       ORDER BY recorded_at, feed, source
-      """, range)
+      """, [numbers, .int8Array(between.files)])
     batches = try files.map { row in
       var numbers: [Int] = []
       if case .int8Array(let values) = try row.value(at: 5) { numbers = values.compactMap { $0.map { Int($0) } } }
@@ -83,8 +83,8 @@ public struct BatchesBetween: Sendable {
     let moved = try await connection.query(
       """
       SELECT period::text, coalesce(currency, ''), coalesce(type, ''), batch_id::bigint, coalesce(file, ''), amount::text
-      FROM \(view.quoted) WHERE \(inRange) ORDER BY period, batch_id, currency, type
-      """, range)
+      FROM \(view.quoted) WHERE batch_id = ANY ($1) ORDER BY period, batch_id, currency, type
+      """, [numbers])
     restatements = try moved.map { row in
       Restatement(
         period: try row.decode(0), currency: try row.decode(1), type: try row.decode(2), batch: try row.decode(3),

@@ -281,15 +281,14 @@ private struct SectionRows {
   func keyed(by key: [String]) -> (rows: [(String, [String: String])], byKey: [String: [String: String]]) {
     var list: [(String, [String: String])] = []
     var byKey: [String: [String: String]] = [:]
+    var counts: [String: Int] = [:]
     for row in rows {
       let values = Dictionary(zip(columns, row), uniquingKeysWith: { first, _ in first })
       let base = key.map { values[$0] ?? "" }.joined(separator: "\u{0}")
-      var name = base
-      var number = 1
-      while byKey[name] != nil {
-        number += 1
-        name = "\(base)\u{0}\(number)"
-      }
+      // All keys have as many parts; with a number behind it one has more, and so is none of the others.
+      let number = counts[base, default: 0] + 1
+      counts[base] = number
+      let name = number == 1 ? base : "\(base)\u{0}\(number)"
       byKey[name] = values
       list.append((name, values))
     }

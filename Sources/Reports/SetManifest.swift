@@ -61,6 +61,8 @@ struct SetManifest: Sendable, Hashable, Codable {
   var generatedAt: String
   var reports: [Report]
   var files: [File]
+  /// Which files and batches of changes it holds; nil in sets of older versions.
+  var holds: HeldBatches?
   /// What a failed night has put into the set since; nil when none has.
   var stale: StaleMark?
 
@@ -71,7 +73,7 @@ struct SetManifest: Sendable, Hashable, Codable {
     case state
     case runID = "run_id"
     case generatedAt = "generated_at"
-    case reports, files, stale
+    case reports, files, holds, stale
   }
 
   /// Reads a manifest; nil for anything that is not one of this version, and for one that names what is not in its set.
@@ -90,7 +92,8 @@ struct SetManifest: Sendable, Hashable, Codable {
   }
 
   init(
-    project: String, asOf: String, state: String, runID: String, generatedAt: String, reports: [Report], files: [File]
+    project: String, asOf: String, state: String, runID: String, generatedAt: String, reports: [Report], files: [File],
+    holds: HeldBatches? = nil
   ) {
     self.project = project
     self.asOf = asOf
@@ -99,6 +102,7 @@ struct SetManifest: Sendable, Hashable, Codable {
     self.generatedAt = generatedAt
     self.reports = reports
     self.files = files
+    self.holds = holds
   }
 
   /// The bytes of the file, the same for the same manifest.
@@ -109,6 +113,7 @@ struct SetManifest: Sendable, Hashable, Codable {
       .init("generated_at", .string(generatedAt)), .init("reports", .array(reports.map(\.json))),
       .init("files", .array(files.map(\.json))),
     ]
+    if let holds { members.append(.init("holds", holds.json)) }
     if let stale { members.append(.init("stale", stale.manifestJSON)) }
     return Array((JSONValue.object(members).text(openLevels: 2) + "\n").utf8)
   }

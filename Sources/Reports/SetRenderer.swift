@@ -256,7 +256,8 @@ struct SetRenderer: Sendable {
     let manifest = SetManifest(
       project: project.name, asOf: run.asOf.description, state: context.stateWord, runID: run.runID.description,
       generatedAt: moment.description, reports: order.compactMap { entries[$0] },
-      files: manifestFiles(plan.files, rows: rows))
+      files: manifestFiles(plan.files, rows: rows),
+      holds: try await HeldBatches.read(project, state: state, on: connection))
     plan.files.append((SetManifest.fileName, .bytes(manifest.json)))
     return plan
   }

@@ -5,15 +5,14 @@
 // Views are always asked: they are small, and a rollup that lies must be found.
 
 internal import Definitions
-internal import Money
 internal import Postgres
 
 /// The rows and sums of every base table.
 struct TableTotals: Sendable {
   /// How many rows the table of a feed has; none where it has no table.
   var counts: [String: Int] = [:]
-  /// For each source and currency the sums, by the expression that made them.
-  var sums: [ComparedRollup.Source: [String: [String: ExactDecimal]]] = [:]
+  /// For each source and currency the sums as the server writes them, by the expression that made them.
+  var sums: [ComparedRollup.Source: [String: [String: String]]] = [:]
   /// What ran, in the order of the feeds.
   var ran: [RanStatement] = []
   /// The rollups that can be compared, in the order of the views.
@@ -66,10 +65,10 @@ struct TableTotals: Sendable {
       totals.ran.append(statement)
       var count = 0
       for row in rows {
-        let figures = row.map(Figure.init)
+        let figures = row.prefix(2).map(Figure.init)
         count += Int(figures[1].plainText) ?? 0
         totals.sums[pass.source, default: [:]][figures[0].plainText] = Dictionary(
-          uniqueKeysWithValues: zip(pass.sums, figures.dropFirst(2).map { $0.number ?? .zero }))
+          uniqueKeysWithValues: zip(pass.sums, row.dropFirst(2).map(TotalPair.text)))
       }
       totals.counts[pass.feed] = count
     }

@@ -95,6 +95,31 @@ import Testing
     }
   }
 
+  /// What each of them changes is the server's: how values are written and read, how names are found, who may see what.
+  @Test(
+    arguments: [
+      ("search_path", "public", "pg_catalog, public"), ("TimeZone", "'UTC'", "'Asia/Tokyo'"),
+      ("timezone_abbreviations", "'Default'", "'India'"), ("DateStyle", "'ISO, MDY'", "'ISO, DMY'"),
+      ("IntervalStyle", "postgres", "iso_8601"), ("extra_float_digits", "1", "0"), ("bytea_output", "hex", "escape"),
+      ("lc_monetary", "'C'", "'POSIX'"), ("lc_numeric", "'C'", "'POSIX'"), ("lc_time", "'C'", "'POSIX'"),
+      ("default_text_search_config", "'pg_catalog.simple'", "'pg_catalog.english'"), ("array_nulls", "on", "off"),
+      ("transform_null_equals", "off", "on"), ("standard_conforming_strings", "on", "off"),
+      ("backslash_quote", "safe_encoding", "off"), ("xmlbinary", "base64", "hex"),
+      ("xmloption", "content", "document"), ("row_security", "on", "off"), ("quote_all_identifiers", "off", "on"),
+    ])
+  func whatIsKeptUnderOneValueOfASettingIsNoAnswerUnderAnother(name: String, one: String, other: String) async throws {
+    try await inShop { connection, cache in
+      for value in [one, other] {
+        try await connection.execute("set \(name) = \(value)")
+        let queries = try await self.cache(cache, connection)
+        #expect(try await ask(queries, "select sum(amount) from orders", connection).1 == "made", "\(value)")
+      }
+      try await connection.execute("set \(name) = \(one)")
+      let queries = try await self.cache(cache, connection)
+      #expect(try await ask(queries, "select sum(amount) from orders", connection).1 == "kept by memory")
+    }
+  }
+
   @Test func functionsThatAreNotImmutableOrThatSomebodyMadeAreNotKept() async throws {
     try await inShop { connection, cache in
       let queries = try await self.cache(cache, connection)

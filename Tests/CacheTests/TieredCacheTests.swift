@@ -91,6 +91,25 @@ import Testing
     await #expect(throws: failure) { _ = try await cache.answer(newest, mayBeStale: always) { try fail() } }
   }
 
+  @Test func anOlderAnswerStandsInUpToTheStaleLimitAndNotASecondLonger() async throws {
+    let clock = HandClock()
+    var settings = CacheSettings()
+    settings.staleLimit = .seconds(100)
+    let cache = TieredCache(tiers: [MemoryTier()], settings: settings, now: clock.now)
+    let failure = TestFailure(what: "down")
+    func fail() throws -> MadeValue<String> { throw failure }
+    _ = try await cache.answer(question()) { made("old") }
+    let newer = question(inputs: [CacheInput("orders", version: 2)])
+    clock.move(by: 100)
+    let always: (any Error) -> Bool = { _ in true }
+    let last = try await cache.answer(newer, mayBeStale: always) { try fail() }
+    #expect(last.text == "old" && last.isStale)
+    clock.move(by: 1)
+    await #expect(throws: failure) { _ = try await cache.answer(newer, mayBeStale: always) { try fail() } }
+    // It still is the answer to its own question.
+    #expect(try await cache.answer(question()) { made("never") }.text == "old")
+  }
+
   @Test func waitersShareAFailureAndOutliveACancelledLeader() async throws {
     let cache = TieredCache(tiers: [MemoryTier()])
     let (makings, gate) = (Counter(), Gate())

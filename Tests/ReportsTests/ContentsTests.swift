@@ -178,11 +178,11 @@ private let localDay = "(occurred_at AT TIME ZONE 'America/New_York')::date"
     let page = try set.text("definitions/revenue.html")
     #expect(markupDefect(page) == nil)
     #expect(page.contains("from revenue_daily d") && page.contains("$1 is 2026-11-20"))
-    #expect(page.contains("all.views.html#revenue_daily") && page.contains("../data/revenue_months.csv"))
+    #expect(page.contains("all.views.html#of-revenue_daily") && page.contains("../data/revenue_months.csv"))
     #expect(page.contains("Declared in Jobs/reports/revenue.yaml:"))
     let views = try set.text("definitions/all.views.html")
     #expect(markupDefect(views) == nil)
-    #expect(views.contains("id=\"revenue_daily\"") && views.contains("gross less refunds and chargebacks"))
+    #expect(views.contains("id=\"of-revenue_daily\"") && views.contains("gross less refunds and chargebacks"))
     #expect(!views.contains("DATABASE_URL"))
     for text in [page, views] {
       #expect(text.contains("<strong>COMPLETE</strong>") && text.contains(">As of<") && text.contains(">Run<"))

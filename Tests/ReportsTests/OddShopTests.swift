@@ -335,10 +335,11 @@ import Views
 }
 
 extension PublishedSet {
-  /// All sets of a test are published at one moment.
+  /// All sets of a test are published at one moment. This one is as of a program that did not say what it holds.
   fileprivate mutating func overrideGeneratedAt(_ moment: String) {
     var changed = manifest
     changed.generatedAt = moment
+    changed.holds = nil
     self = PublishedSet(manifest: changed, asOf: asOf, directory: directory, folder: folder)
   }
 }

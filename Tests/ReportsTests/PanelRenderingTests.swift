@@ -139,6 +139,29 @@ private func text(_ block: ContentBlock) -> String {
     #expect(page.contains("role=\"region\" aria-label=\"By &lt;month&gt;: USD\""))
   }
 
+  /// Every row with names of its own, both ways: what is kept are the rows and what is drawn, and not a square of them.
+  @Test func aPictureOfAsManyNamesAsRowsHoldsNoMoreCellsThanItDraws() throws {
+    let data = try Dataset(
+      names: ["x", "y", "v"], rows: (0..<10_000).map { [.text("x\($0)"), .text("y\($0)"), .number(ExactDecimal($0))] },
+      described: [], shown: 20_000, csvPath: "data/v.csv")
+    let map = try block(.chart(ChartDefinition(type: .heatMap, x: "x", y: ["y"], value: "v")), data)
+    guard case .panels(let panels, _) = map.body, case .heatMap(let drawn)? = panels.first?.drawing else {
+      Issue.record("no map")
+      return
+    }
+    #expect(drawn.rows.count == 10_000 && drawn.columns.count == 10_000)
+    #expect(drawn.cells.count == HeatMap.maximumRows)
+    #expect(drawn.cells.allSatisfy { $0.count == HeatMap.maximumColumns })
+    #expect(drawn.cells[7][7] == ExactDecimal(7) && drawn.cells[7][8] == nil)
+    #expect(drawn.finding == "10,000 figures: highest 9,999 (Y y9999, X x9999), lowest 0 (Y y0, X x0).")
+    #expect(drawn.thinningNote == "Drawn: the first 60 of 10000 rows, the first 36 of 10000 columns.")
+
+    let points = ChartPoints(dataset: data, x: 0, ys: [2], by: 1)
+    #expect(points.seriesCount == 10_000 && points.series.map(\.name) == (9_994..<10_000).map { "y\($0)" })
+    #expect(points.series.allSatisfy { $0.values.count == 10_000 && $0.values.count { $0 != nil } == 1 })
+    #expect(points.largestNote(csv: data.csvPath) == "The 6 largest of 10000 series are drawn; all in data/v.csv.")
+  }
+
   @Test func columnThatTheQueryDoesNotGiveIsAnErrorAtItsLine() throws {
     let map = ReportSection.Kind.chart(
       ChartDefinition(type: .heatMap, x: "months_since", y: ["cohort_month"], value: "retaind"))

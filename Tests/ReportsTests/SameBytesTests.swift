@@ -107,7 +107,8 @@ private let words = """
   }
 
   private static func withoutFingerprints(_ manifest: [UInt8]) -> [UInt8] {
-    Array(String(decoding: manifest, as: UTF8.self).replacing(/"fingerprint": "[0-9a-f]*"/, with: "").utf8)
+    Array(
+      String(decoding: manifest, as: UTF8.self).replacing(/"(fingerprint|ledger)": "[0-9a-f-]*"/, with: "").utf8)
   }
 
   /// The files of a set by path.
