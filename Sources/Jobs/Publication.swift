@@ -1,4 +1,4 @@
-// What readers find under Output now: the set that the link `latest` names; and telling them when a night failed.
+// What readers find under Output now: the set that the link `latest` leads to; and telling them when a night failed.
 // Invariant: that the newest set could not be told to be stale never changes how a run ends; it is only said.
 
 public import Finding
@@ -9,10 +9,9 @@ internal import Reports
 
 /// Looks at what is published.
 public enum Publication {
-  /// What `<output>/latest` names, or the newest set where that is no link.
+  /// The set that `<output>/latest` leads to, or the newest where it leads to none.
   public static func state(of output: String) -> PublishedState {
-    let sets = PublishedSets(output: output)
-    return (sets.latestName ?? sets.dates.last?.description).map(PublishedState.unchanged) ?? PublishedState.none
+    PublishedSets(output: output).latest.map { .unchanged($0.description) } ?? .none
   }
 
   /// The same after the set of `asOf` was published.
@@ -27,7 +26,7 @@ public enum Publication {
     let isAhead = today.flatMap { today in CivilDate(latest).map { $0 > today } } ?? false
     return Diagnostic(
       isAhead ? .warning : .note, code: "latest_stays",
-      "Output/latest stays at \(latest), which is later than this set of \(asOf)"
+      "Output/latest leads to \(latest), which is later than this set of \(asOf)"
         + (isAhead ? ", and has not come yet" : ""),
       fix: isAhead ? "if that date was a slip: rm -r '\(output)/\(latest)', then: daybook report --as-of \(asOf)" : nil)
   }
@@ -62,15 +61,13 @@ public enum Publication {
       }
     }
     switch outcome {
-    case .success(.marked(let date)): return (date, nil)
+    case .success(.marked(let date, let changed, let silent)):
+      return (date, warning(of: changed, silent, in: date))
     case .success(.nothingPublished), .success(.newerSet): return (nil, nil)
     case .success(.damaged(let date)):
       return (
         nil,
-        Diagnostic(
-          .warning, code: "stale_mark",
-          "Output/\(date) is not as it was published, so it does not say that it is out of date",
-          fix: "put it right: daybook report --as-of \(date) --force")
+        warning("Output/\(date) has no manifest that can be read, so it does not say that it is out of date", in: date)
       )
     case .failure(let error):
       return (
@@ -79,5 +76,23 @@ public enum Publication {
           .warning, code: "stale_mark", "the newest reports do not say that they are out of date: \(error)")
       )
     }
+  }
+
+  /// What there is to say of a set that was marked though somebody has changed it; nil when nobody has.
+  private static func warning(of changed: [String], _ silent: [String], in date: String) -> Diagnostic? {
+    func list(_ files: [String]) -> String {
+      let more = files.count > 5 ? " and \(files.count - 5) more" : ""
+      return files.prefix(5).map { visible($0) }.joined(separator: ", ") + more
+    }
+    if changed.isEmpty, silent.isEmpty { return nil }
+    let state = "Output/\(date) says that it is out of date, but it is not as it was published"
+    return warning(
+      state + (changed.isEmpty ? "" : "; changed or removed: \(list(changed))")
+        + (silent.isEmpty ? "" : "; without the word: \(list(silent))"), in: date)
+  }
+
+  private static func warning(_ message: String, in date: String) -> Diagnostic {
+    Diagnostic(
+      .warning, code: "stale_mark", message, fix: "put it right: daybook report --as-of \(date) --force")
   }
 }

@@ -1,7 +1,8 @@
 // Where figures come from, as pages of the set: for each page the statement that ran for each section with the values it
 // was given, its columns, and the definitions of everything it reads, word for word.
 // Invariant: what stands here is what was rendered: the texts are those that were read when the project was loaded. The
-// environment is not in them, and the project's own file, which may name a database, is not shown.
+// environment is not in them, and the project's own file, which may name a database, is not shown. Where a page would be
+// too large its longest texts end earlier, and say so: DefinitionPages+Size.
 // Their head, banner and frame are those of the page that they are about: PageLayout.
 // The links from the figures to these pages are laid out with the figures: PageLayout.
 
@@ -40,6 +41,10 @@ struct DefinitionPages {
   let project: Project
   /// What stands at the head of the page that they are about.
   let context: PageContext
+  /// Texts that take more bytes of a page are cut.
+  var longestText = Int.max
+  /// So many columns of a section are listed.
+  var mostColumns = Int.max
 
   static let folder = "definitions"
   /// The page of all feeds, views and checks. No report has a point in its name.
@@ -64,18 +69,20 @@ struct DefinitionPages {
   func page(about content: ReportContent) -> [UInt8]? {
     let described = content.blocks.enumerated().filter { $1.evidence == nil && $1.origin != nil }
     guard !described.isEmpty else { return nil }
-    let report = project.report(named: content.name)
-    return document(title: "\(content.title): where the figures come from") {
-      HTML.p {
-        if content.outputs.contains(.html) {
-          HTML.a(.href(.file("../\(content.name).html"))) { "Back to \(content.title)" }
-          " · "
+    let file = project.report(named: content.name)?.position.file
+    let source = file.flatMap { file in project.sources[file].map { (file: file, text: $0) } }
+    let texts = described.compactMap { $1.origin?.sql } + [source?.text].compactMap(\.self)
+    return fitted(texts, columns: described.map { $1.dataset?.columns.count ?? 0 }.max() ?? 0) { pages in
+      pages.document(title: "\(content.title): where the figures come from") {
+        HTML.p {
+          if content.outputs.contains(.html) {
+            HTML.a(.href(.file("../\(content.name).html"))) { "Back to \(content.title)" }
+            " · "
+          }
+          HTML.a(.href(.file(Self.inputsPage))) { "All feeds and views" }
         }
-        HTML.a(.href(.file(Self.inputsPage))) { "All feeds and views" }
-      }
-      described.map { index, block in section(block, number: index + 1) }
-      if let report, let text = project.sources[report.position.file] {
-        source("definition", title: report.position.file, text: text)
+        described.map { index, block in pages.section(block, number: index + 1) }
+        if let source { pages.source("definition", title: source.file, text: source.text, file: source.file) }
       }
     }
   }
@@ -85,10 +92,15 @@ struct DefinitionPages {
     let feeds = project.feeds.map { ($0.name, "feed", $0.position.file) }
     let views = project.views.map { ($0.name, "view", $0.position.file) }
     let checks = project.checks.map { ($0.name, "check", $0.position.file) }
-    return document(title: "Feeds, views and checks") {
-      HTML.p { HTML.a(.href(.file("../index.html"))) { "Back to the overview" } }
-      (feeds + views.sorted { $0.0 < $1.0 } + checks).map { name, kind, file in
-        source(Self.place(of: name), title: "\(name), \(kind) (\(file))", text: project.sources[file] ?? "")
+    let all = (feeds + views.sorted { $0.0 < $1.0 } + checks).map { name, kind, file in
+      (name: name, kind: kind, file: file, text: project.sources[file] ?? "")
+    }
+    return fitted(all.map(\.text)) { pages in
+      pages.document(title: "Feeds, views and checks") {
+        HTML.p { HTML.a(.href(.file("../index.html"))) { "Back to the overview" } }
+        all.map { name, kind, file, text in
+          pages.source(Self.place(of: name), title: "\(name), \(kind) (\(file))", text: text, file: file)
+        }
       }
     }
   }
@@ -116,7 +128,9 @@ struct DefinitionPages {
       }
       if let statement, !statement.sql.isEmpty {
         HTML.h3(.id("\(id)-sql")) { "SQL as it ran" }
-        code(shown(statement), label: "SQL of \(block.title)")
+        code(
+          shown(statement), label: "SQL of \(block.title)",
+          more: statement.position.line == nil ? "" : "it is made from \(statement.position)")
         HTML.p(.class("more")) { settings(statement) }
       }
     }
@@ -144,7 +158,7 @@ struct DefinitionPages {
           }
         }
         HTML.tbody {
-          dataset.columns.map { column in
+          dataset.columns.prefix(mostColumns).map { column in
             HTML.tr {
               HTML.td(.class("t")) { HTML.code { column.name } }
               HTML.td(.class("t")) { column.label }
@@ -153,6 +167,9 @@ struct DefinitionPages {
             }
           }
         }
+      }
+      if dataset.columns.count > mostColumns {
+        HTML.p(.class("more")) { "\(mostColumns) of \(dataset.columns.count) columns: \(Self.tooLarge)." }
       }
       if dataset.isWritten {
         HTML.p(.class("more")) {
@@ -170,15 +187,28 @@ struct DefinitionPages {
     return column.format.name
   }
 
-  private func source(_ id: String, title: String, text: String) -> Node {
+  private func source(_ id: String, title: String, text: String, file: String) -> Node {
     HTML.section(.ariaLabelledBy(id)) {
       HTML.h2(.id(id)) { title }
-      if text.isEmpty { HTML.p(.class("empty")) { "Its text was not kept." } } else { code(text, label: title) }
+      if text.isEmpty {
+        HTML.p(.class("empty")) { "Its text was not kept." }
+      } else {
+        code(text, label: title, more: "\(file) has it whole")
+      }
     }
   }
 
-  private func code(_ text: String, label: String) -> Node {
-    HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(label)) { HTML.pre { HTML.code { text } } }
+  /// - Parameter more: where all of it is, when it is cut.
+  private func code(_ text: String, label: String, more: String) -> Node {
+    let shown = Self.beginning(of: text, bytes: longestText)
+    return .fragment([
+      shown.isEmpty
+        ? .empty
+        : HTML.div(.class("scroll"), .tabStop, .role("region"), .ariaLabel(label)) { HTML.pre { HTML.code { shown } } },
+      shown == text
+        ? .empty
+        : HTML.p(.class("more")) { "Cut: \(Self.tooLarge)" + (more.isEmpty ? "." : "; \(more).") },
+    ])
   }
 
   private func document(title: String, @MarkupBuilder content: () -> [Node]) -> [UInt8] {

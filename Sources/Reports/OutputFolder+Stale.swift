@@ -1,13 +1,15 @@
 // Marking the newest set as stale after a failed night, and taking the mark away when that night is mended.
 // Invariant: a mark is a new set in the place of the old one, put there by the same exchange as any other: whoever
 // kills it when leaves the set as it was or the set with the mark, complete and with the hashes of its manifest.
+// What somebody changed in a set is no reason not to tell its readers: it keeps their bytes, but for the mark, and the
+// hash that it was published with, so that it is never taken for what it was.
 // What is written into which file is elsewhere: StaleMark.
 
 internal import FoundationEssentials
 internal import Glibc
 internal import Money
 
-/// A set as it was published, whatever it says by now.
+/// A set without what a failed night has put into it.
 struct StandingSet: Sendable {
   /// The manifest, without the mark.
   var manifest: SetManifest
@@ -15,6 +17,8 @@ struct StandingSet: Sendable {
   var mark: StaleMark?
   /// The files that carry the mark, as they were before.
   var unmarked: [String: [UInt8]] = [:]
+  /// The files that are not as they were published, or not there.
+  var changed: Set<String> = []
 }
 
 /// What became of marking.
@@ -24,55 +28,67 @@ public enum StaleOutcome: Sendable, Hashable {
   /// What is published is of a later night than the one that failed.
   case newerSet(String)
   /// The set of this date says that it is stale.
-  case marked(String)
-  /// The set of this date is not as it was published, so it was left alone.
+  ///
+  /// - Parameters:
+  ///   - changed: files that were changed or removed since they were published; those that carry a mark carry it.
+  ///   - silent: files that ought to say it and have no place for it any more.
+  case marked(String, changed: [String] = [], silent: [String] = [])
+  /// The set of this date has no manifest that could be read, so it was left alone.
   case damaged(String)
 }
 
 extension OutputFolder {
   /// The set for `asOf` as it was published; nil when there is none, or it is not as its manifest says.
   func standing(for asOf: CivilDate) -> StandingSet? {
-    guard var manifest = intactManifest(for: asOf) else { return nil }
-    guard let mark = manifest.stale else { return StandingSet(manifest: manifest) }
-    var unmarked: [String: [UInt8]] = [:]
-    let former = Dictionary(mark.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-    for file in mark.files {
-      guard let bytes = read(file.path, of: asOf),
-        let before = StaleMark.removed(from: bytes, path: file.path, was: mark.was),
-        ContentHash.sha256(before) == file.sha256
-      else { return nil }
-      unmarked[file.path] = before
-    }
-    manifest.files = manifest.files.map { former[$0.path] ?? $0 }
-    manifest.state = mark.was
-    manifest.stale = nil
-    return StandingSet(manifest: manifest, mark: mark, unmarked: unmarked)
+    found(for: asOf).flatMap { $0.changed.isEmpty ? $0 : nil }
   }
 
-  /// Makes the newest set say that the night of `failedAsOf` failed.
+  /// The set for `asOf` with whatever somebody changed in it; nil when there is none, or its manifest cannot be read.
+  func found(for asOf: CivilDate) -> StandingSet? {
+    guard let manifest = manifest(for: asOf) else { return nil }
+    var set = StandingSet(manifest: manifest, mark: manifest.stale, changed: changedFiles(of: manifest, asOf: asOf))
+    guard let mark = manifest.stale else { return set }
+    for file in mark.files {
+      let before = read(file.path, of: asOf).flatMap { StaleMark.removed(from: $0, path: file.path, was: mark.was) }
+      if before.map(ContentHash.sha256) != file.sha256 { set.changed.insert(file.path) }
+      set.unmarked[file.path] = before
+    }
+    let former = Dictionary(mark.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    set.manifest.files = manifest.files.map { former[$0.path] ?? $0 }
+    set.manifest.state = mark.was
+    set.manifest.stale = nil
+    return set
+  }
+
+  /// Makes the newest set say that the night of `failedAsOf` failed, and `latest` lead to it where it leads to none.
   func markStale(
     failedAsOf: CivilDate, at moment: String, run: String?, reason: String, next: String
   ) throws(ReportError) -> StaleOutcome {
     // Before the lock only because there may be no folder to lock.
-    if latestTarget == nil { return .nothingPublished }
+    if (try? FileManager.default.contentsOfDirectory(atPath: path)) == nil { return .nothingPublished }
     return try locked { () throws(ReportError) in
-      guard let target = latestTarget, let asOf = CivilDate(target) else { return .nothingPublished }
-      guard asOf <= failedAsOf else { return .newerSet(target) }
-      guard let set = standing(for: asOf) else { return .damaged(target) }
+      sweep()
+      guard let asOf = current else { return .nothingPublished }
+      guard asOf <= failedAsOf else { return .newerSet(asOf.description) }
+      guard let set = found(for: asOf) else { return .damaged(asOf.description) }
       // What is said of a later night holds until that one is mended.
-      if let mark = set.mark, !mark.isMended(by: failedAsOf) { return .marked(target) }
-      let mark = StaleMark(
-        since: set.mark?.since ?? moment, failedAsOf: failedAsOf.description, failedAt: moment, runID: run,
-        reason: reason, next: next, was: set.manifest.state, files: [])
-      _ = try replace(
-        marked(wholeSet(set.manifest), by: mark, asOf: asOf, over: set), asOf: asOf, replacing: set.manifest)
-      return .marked(target)
+      if set.mark?.isMended(by: failedAsOf) ?? true {
+        let mark = StaleMark(
+          since: set.mark?.since ?? moment, failedAsOf: failedAsOf.description, failedAt: moment, runID: run,
+          reason: reason, next: next, was: set.manifest.state, files: [])
+        _ = try put(mark, into: set, asOf: asOf)
+      }
+      _ = try swapLatest(to: asOf)
+      let said = Set(mark(of: asOf)?.files.map(\.path) ?? [])
+      return .marked(
+        asOf.description, changed: set.changed.sorted(),
+        silent: wholeSet(set, asOf: asOf).map(\.path).filter { StaleMark.isMarked($0) && !said.contains($0) })
     }
   }
 
-  /// Puts a set in place, where there is a new one, and makes `latest` lead to it unless a later one is there. What a
-  /// failed night wrote into the newest set goes when the set of that night or of a later one is published; until then
-  /// whichever set is the newest says it.
+  /// Puts a set in place, where there is a new one, and makes `latest` lead to the newest. What a failed night wrote into
+  /// the set that readers find goes when the set of that night or of a later one is published; until then whichever set
+  /// is the newest says it.
   ///
   /// - Parameters:
   ///   - files: of the new set, with its manifest; nil when the one that is published has everything as it would be.
@@ -81,46 +97,54 @@ extension OutputFolder {
   func publishNewest(
     _ files: [(path: String, content: Content)]?, asOf: CivilDate, replacing previous: SetManifest?
   ) throws(ReportError) -> (written: Int, hasMoved: Bool, staleness: String?) {
-    if files != nil {
-      try prepare()
-    } else if latestTarget == asOf.description {
-      sweep()
-      return (0, false, mark(of: asOf)?.sentence(of: asOf))
-    }
+    if files != nil { try makeAll(path) }
     return try locked { () throws(ReportError) in
-      let before = latestTarget.flatMap { CivilDate($0) }.flatMap { $0 == asOf ? nil : $0 }
-      let mark =
-        isNewest(asOf)
-        ? [before, asOf].compactMap { $0.flatMap(mark(of:)) }.filter { !$0.isMended(by: asOf) }
-          .max { $0.failedAsOf < $1.failedAsOf } : nil
+      sweep()
+      let before = current
+      guard let newest = [newest, files.map { _ in asOf }].compactMap(\.self).max() else { return (0, false, nil) }
+      let mark = [before, newest].compactMap { $0.flatMap(mark(of:)) }.filter { !$0.isMended(by: newest) }
+        .max { $0.failedAsOf < $1.failedAsOf }
       var written = 0
-      if let mark {
-        let set = standing(for: asOf)
-        if let whole = files ?? set.map({ wholeSet($0.manifest) }) {
-          written = try replace(marked(whole, by: mark, asOf: asOf, over: set), asOf: asOf, replacing: previous)
-        }
-      } else if let files {
-        written = try replace(files, asOf: asOf, replacing: previous)
+      if let files {
+        let whole = asOf == newest ? mark.map { marked(files, by: $0, asOf: asOf, over: found(for: asOf)) } : nil
+        written = try replace(whole ?? files, asOf: asOf, replacing: previous)
       }
-      let hasMoved = try swapLatest(to: asOf)
-      if hasMoved, let before { try removeMark(from: before) }
-      return (written, hasMoved, mark?.sentence(of: asOf))
+      if let mark, self.mark(of: newest)?.sentence(of: newest) != mark.sentence(of: newest),
+        let set = found(for: newest)
+      {
+        written += try put(mark, into: set, asOf: newest)
+      }
+      let hasMoved = try swapLatest(to: newest)
+      if hasMoved, let before, before != newest { try removeMark(from: before) }
+      return (written, hasMoved, asOf == newest ? mark?.sentence(of: asOf) : nil)
     }
   }
 
   /// Takes the mark off the set for `asOf`, when it has one; for a caller that holds the lock on the folder.
   func removeMark(from asOf: CivilDate) throws(ReportError) {
-    guard let set = standing(for: asOf), set.mark != nil else { return }
-    _ = try replace(wholeSet(set.manifest), asOf: asOf, replacing: set.manifest)
+    guard let set = found(for: asOf), set.mark != nil else { return }
+    _ = try replace(wholeSet(set, asOf: asOf), asOf: asOf, replacing: set.manifest, isSameSet: true)
+  }
+
+  /// Puts a mark into a set that stands.
+  private func put(_ mark: StaleMark, into set: StandingSet, asOf: CivilDate) throws(ReportError) -> Int {
+    try replace(
+      marked(wholeSet(set, asOf: asOf), by: mark, asOf: asOf, over: set), asOf: asOf, replacing: set.manifest,
+      isSameSet: true)
   }
 
   /// What the set for `asOf` says of a failed night, whether it is otherwise as it was published or not.
-  private func mark(of asOf: CivilDate) -> StaleMark? {
-    read(SetManifest.fileName, of: asOf).flatMap { SetManifest(json: $0) }?.stale
-  }
+  private func mark(of asOf: CivilDate) -> StaleMark? { manifest(for: asOf)?.stale }
 
-  private func wholeSet(_ manifest: SetManifest) -> [(path: String, content: Content)] {
-    manifest.files.map { ($0.path, .kept) } + [(SetManifest.fileName, .bytes(manifest.json))]
+  /// What is there of a set, to be kept as it is.
+  private func wholeSet(_ set: StandingSet, asOf: CivilDate) -> [(path: String, content: Content)] {
+    let there = set.manifest.files.map(\.path).filter { path in
+      switch FileKind(of: "\(directory(for: asOf))/\(path)") {
+      case .missing, .directory: false
+      case .file, .link, .other: true
+      }
+    }
+    return there.map { ($0, .kept) } + [(SetManifest.fileName, .bytes(set.manifest.json))]
   }
 
   /// The files of a set, its manifest among them, with a mark.
@@ -140,17 +164,14 @@ extension OutputFolder {
       guard StaleMark.isMarked(file.path), let place = files.firstIndex(where: { $0.path == file.path }) else {
         continue
       }
-      let bytes: [UInt8]? =
-        if case .bytes(let bytes) = files[place].content {
-          bytes
-        } else {
-          set?.unmarked[file.path] ?? read(file.path, of: asOf)
-        }
+      var (bytes, isChanged) = (set?.unmarked[file.path] ?? read(file.path, of: asOf), set?.changed.contains(file.path))
+      if case .bytes(let new) = files[place].content { (bytes, isChanged) = (new, false) }
       guard let marked = bytes.flatMap({ mark.written(into: $0, path: file.path, asOf: asOf) }) else { continue }
       mark.files.append(file)
+      files[place].content = .bytes(marked)
+      if isChanged == true { continue }
       manifest.files[index].bytes = marked.count
       manifest.files[index].sha256 = ContentHash.sha256(marked)
-      files[place].content = .bytes(marked)
     }
     manifest.state = StaleMark.word
     manifest.stale = mark

@@ -1,7 +1,10 @@
 // The published sets on disk. A set is written whole beside the others under a name that nobody reads, brought to
 // disk, and then put in place by one rename; `latest` follows by another.
-// Invariant: whatever fails or is killed, `<as-of>` and `latest` name complete sets, and nothing outside is touched.
-// Source: renameat2(2), RENAME_EXCHANGE; LWN, "Ensuring data reaches disk", on fsync of directories.
+// Invariant: whatever fails or is killed, `<as-of>` and `latest` name complete sets, and nothing outside is touched. On a
+// disk that cannot exchange two names a kill may leave a date empty; whoever publishes or marks next puts its set back.
+// After each publication `latest` leads to the newest set that stands here, whichever was published.
+// The renames, and what killed runs leave, are elsewhere: OutputFolder+Exchange.
+// Source: LWN, "Ensuring data reaches disk", on fsync of directories.
 
 internal import FoundationEssentials
 internal import Glibc
@@ -12,6 +15,8 @@ internal import Workbook
 struct OutputFolder: Sendable {
   /// Its absolute path.
   let path: String
+  /// Exchanges two names in one step; gives 0 or the number of the error. Not every file system can.
+  var exchangeNames: @Sendable (String, String) -> Int32 = renameExchange
 
   /// What a file of a new set is made of.
   enum Content: Sendable {
@@ -21,8 +26,8 @@ struct OutputFolder: Sendable {
   }
 
   static let latestName = "latest"
-  private static let stagingPrefix = ".daybook-set-"
-  private static let linkPrefix = ".daybook-latest-"
+  static let stagingPrefix = ".daybook-set-"
+  static let linkPrefix = ".daybook-latest-"
 
   /// The path of the set for `asOf`.
   func directory(for asOf: CivilDate) -> String { "\(path)/\(asOf)" }
@@ -30,19 +35,28 @@ struct OutputFolder: Sendable {
   /// The manifest of the set for `asOf`, when there is a set that stands as it was published: every file is there,
   /// with its size.
   func intactManifest(for asOf: CivilDate) -> SetManifest? {
+    manifest(for: asOf).flatMap { changedFiles(of: $0, asOf: asOf).isEmpty ? $0 : nil }
+  }
+
+  /// The manifest of the set for `asOf`, whatever became of the set since.
+  func manifest(for asOf: CivilDate) -> SetManifest? {
+    guard FileKind(of: directory(for: asOf)) == .directory else { return nil }
+    return read(SetManifest.fileName, of: asOf).flatMap { SetManifest(json: $0) }
+  }
+
+  /// The files of a set that are not as its manifest says, or not there.
+  func changedFiles(of manifest: SetManifest, asOf: CivilDate) -> Set<String> {
     let directory = directory(for: asOf)
-    guard FileKind(of: directory) == .directory,
-      let bytes = try? readFile("\(directory)/\(SetManifest.fileName)"), let manifest = SetManifest(json: bytes)
-    else { return nil }
     let written = modified("\(directory)/\(SetManifest.fileName)")
-    let isIntact = manifest.files.allSatisfy { file in
+    let changed = manifest.files.filter { file in
       let path = "\(directory)/\(file.path)"
-      guard FileKind(of: path) == .file(bytes: file.bytes) else { return false }
-      // The manifest is written last: what is newer was touched by somebody, and may have as many bytes as before.
-      if let written, let own = modified(path), own <= written { return true }
-      return (try? readFile(path)).map(ContentHash.sha256) == file.sha256
+      guard FileKind(of: path) == .file(bytes: file.bytes) else { return true }
+      // When the manifest was written its set was as it says: what is newer was touched by somebody, and may have as
+      // many bytes as before.
+      if let written, let own = modified(path), own <= written { return false }
+      return (try? readFile(path)).map(ContentHash.sha256) != file.sha256
     }
-    return isIntact ? manifest : nil
+    return Set(changed.map(\.path))
   }
 
   /// When a file was last written, in nanoseconds since 1970.
@@ -52,9 +66,11 @@ struct OutputFolder: Sendable {
     return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 
-  /// The bytes of a file of the set for `asOf`.
+  /// The bytes of a file of the set for `asOf`; nil where no file stands there. Links are not followed.
   func read(_ file: String, of asOf: CivilDate) -> [UInt8]? {
-    try? readFile("\(directory(for: asOf))/\(file)")
+    let path = "\(directory(for: asOf))/\(file)"
+    guard case .file = FileKind(of: path) else { return nil }
+    return try? readFile(path)
   }
 
   /// What `latest` leads to, as it is written in the link.
@@ -66,9 +82,21 @@ struct OutputFolder: Sendable {
   var dates: [CivilDate] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     return names.compactMap { CivilDate($0) }.filter { date in
-      FileKind(of: "\(directory(for: date))/\(SetManifest.fileName)") != .missing
+      FileKind(of: directory(for: date)) == .directory
+        && FileKind(of: "\(directory(for: date))/\(SetManifest.fileName)") != .missing
     }.sorted()
   }
+
+  /// The date of the set that `latest` leads to; nil where it leads to none.
+  private var linked: CivilDate? {
+    latestTarget.flatMap { CivilDate($0) }.flatMap { FileKind(of: directory(for: $0)) == .directory ? $0 : nil }
+  }
+
+  /// The date of the set that readers find: the one that `latest` leads to, or where it leads to none the newest.
+  var current: CivilDate? { linked ?? dates.last }
+
+  /// The date of the newest set, whether `latest` leads to it or not.
+  var newest: CivilDate? { [linked, dates.last].compactMap(\.self).max() }
 
   // MARK: Publishing
 
@@ -77,14 +105,17 @@ struct OutputFolder: Sendable {
   /// - Parameters:
   ///   - files: paths inside the set, in any order; `.kept` ones are linked from the set that is replaced.
   ///   - previous: the manifest of the set that is replaced; files that it does not name are not ours and are kept.
+  ///   - isSameSet: that it is the set that stands there but for a mark. Its manifest then keeps its time, so that what
+  ///     somebody changed since it was published is still newer than that.
   /// - Returns: how many bytes were written.
-  func replace(_ files: [(path: String, content: Content)], asOf: CivilDate, replacing previous: SetManifest?)
-    throws(ReportError) -> Int
-  {
+  func replace(
+    _ files: [(path: String, content: Content)], asOf: CivilDate, replacing previous: SetManifest?,
+    isSameSet: Bool = false
+  ) throws(ReportError) -> Int {
     let target = directory(for: asOf)
     try refuseObstacles(target)
     // What is kept of a set is kept as it was published: a failed night may have marked it since it was looked at.
-    let unmarked = standing(for: asOf)?.unmarked ?? [:]
+    let unmarked = found(for: asOf)?.unmarked ?? [:]
     let files = files.map { path, content in
       if case .kept = content, let bytes = unmarked[path] { return (path: path, content: Content.bytes(bytes)) }
       return (path: path, content: content)
@@ -99,10 +130,11 @@ struct OutputFolder: Sendable {
     do throws(ReportError) {
       let written = try fill(staging, with: files, from: target)
       try carryOver(from: target, to: staging, ours: ours(files, previous))
+      if isSameSet { try keepTime(of: SetManifest.fileName, from: target, in: staging) }
       try synchronizeTree(staging)
-      try exchange(staging, target)
+      let replaced = try exchange(staging, for: asOf)
       try synchronize(path)
-      remove(staging)
+      if let replaced { remove(replaced) }
       return written
     } catch {
       remove(staging)
@@ -110,19 +142,13 @@ struct OutputFolder: Sendable {
     }
   }
 
-  /// Whether a set for `asOf` is the newest: `latest` leads to no set of a later date that exists.
-  func isNewest(_ asOf: CivilDate) -> Bool {
-    guard let current = latestTarget, let date = CivilDate(current), date > asOf else { return true }
-    return FileKind(of: "\(path)/\(current)") != .directory
-  }
-
-  /// Makes `latest` lead to the set for `asOf`, unless it leads to the set of a later date that exists.
+  /// Makes `latest` lead to the set for `asOf`.
   ///
   /// - Returns: whether it moved.
   func swapLatest(to asOf: CivilDate) throws(ReportError) -> Bool {
     let link = "\(path)/\(Self.latestName)"
     if let current = latestTarget {
-      if current == asOf.description || !isNewest(asOf) { return false }
+      if current == asOf.description { return false }
     } else if FileKind(of: link) != .missing {
       throw cannotWrite(link, "it is not a link", isInTheWay: true)
     }
@@ -165,28 +191,8 @@ struct OutputFolder: Sendable {
     }
   }
 
-  /// Removes what killed runs have left, and nothing that a living one holds.
-  func sweep() {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return }
-    for name in names {
-      let left = "\(path)/\(name)"
-      if name.hasPrefix(Self.linkPrefix) { unlink(left) }
-      guard name.hasPrefix(Self.stagingPrefix) else { continue }
-      let descriptor = open(left, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-      guard descriptor >= 0 else { continue }
-      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { remove(left) }
-      close(descriptor)
-    }
-  }
-
-  /// Makes the folder, and removes what killed runs have left.
-  func prepare() throws(ReportError) {
-    try makeAll(path)
-    sweep()
-  }
-
   /// Makes a folder and those above it. Foundation would do it, but its error does not keep what the system said.
-  private func makeAll(_ directory: String) throws(ReportError) {
+  func makeAll(_ directory: String) throws(ReportError) {
     if mkdir(directory, 0o755) == 0 { return }
     switch errno {
     case EEXIST:
@@ -268,24 +274,6 @@ struct OutputFolder: Sendable {
     }
   }
 
-  private func exchange(_ staging: String, _ target: String) throws(ReportError) {
-    if FileKind(of: target) == .missing {
-      guard rename(staging, target) == 0 else { throw failure(target) }
-      return
-    }
-    if exchangeNames(staging, target) == 0 { return }
-    guard errno == EINVAL || errno == ENOSYS else { throw failure(target) }
-    // A file system without an atomic exchange: the shortest way that leaves a complete set under some name.
-    let aside = "\(path)/\(Self.stagingPrefix)\(Self.uniqueSuffix())"
-    guard rename(target, aside) == 0 else { throw failure(target) }
-    guard rename(staging, target) == 0 else {
-      let error = failure(target)
-      _ = rename(aside, target)
-      throw error
-    }
-    remove(aside)
-  }
-
   // MARK: Single calls
 
   private func make(_ directory: String) throws(ReportError) {
@@ -315,30 +303,42 @@ struct OutputFolder: Sendable {
     try synchronize(directory)
   }
 
-  private func synchronize(_ directory: String) throws(ReportError) {
+  /// Gives a file of a new set the time of the one that it replaces.
+  private func keepTime(of file: String, from old: String, in new: String) throws(ReportError) {
+    var status = stat()
+    guard lstat("\(old)/\(file)", &status) == 0 else { throw failure("\(old)/\(file)") }
+    let descriptor = open("\(new)/\(file)", O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure("\(new)/\(file)") }
+    defer { close(descriptor) }
+    guard futimens(descriptor, [status.st_atim, status.st_mtim]) == 0, fsync(descriptor) == 0 else {
+      throw failure("\(new)/\(file)")
+    }
+  }
+
+  func synchronize(_ directory: String) throws(ReportError) {
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(directory) }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw failure(directory) }
   }
 
-  private func remove(_ directory: String) {
+  func remove(_ directory: String) {
     try? FileManager.default.removeItem(atPath: directory)
   }
 
-  private func failure(_ path: String) -> ReportError {
-    cannotWrite(path, String(cString: strerror(errno)))
+  func failure(_ path: String, _ code: Int32 = errno) -> ReportError {
+    cannotWrite(path, String(cString: strerror(code)))
   }
 
   private func cannotWrite(_ path: String, _ reason: String, isInTheWay: Bool = false) -> ReportError {
     let state =
-      latestTarget.map { "\(self.path)/latest leads to \($0), as before" }
+      linked.map { "\(self.path)/latest leads to \($0), as before" }
       ?? dates.last.map { "the newest set is that of \($0), as before, and no link leads to it" }
       ?? "nothing is published yet"
     return .cannotWrite(path: path, reason: reason, state: state, isInTheWay: isInTheWay)
   }
 
-  private static func uniqueSuffix() -> String {
+  static func uniqueSuffix() -> String {
     "\(getpid())-\(String(UInt32.random(in: .min ... .max), radix: 16))"
   }
 }
@@ -361,19 +361,6 @@ enum FileKind: Sendable, Hashable {
     default: self = .other
     }
   }
-}
-
-/// renameat2(2) with RENAME_EXCHANGE: both names change places in one step. The Glibc module does not declare it, so
-/// it is looked up in the library that is linked anyway.
-private func exchangeNames(_ a: String, _ b: String) -> Int32 {
-  typealias Call =
-    @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
-  guard let symbol = dlsym(nil, "renameat2") else {
-    errno = ENOSYS
-    return -1
-  }
-  let exchange: UInt32 = 1 << 1
-  return unsafeBitCast(symbol, to: Call.self)(AT_FDCWD, a, AT_FDCWD, b, exchange)
 }
 
 private func readFile(_ path: String) throws -> [UInt8] {

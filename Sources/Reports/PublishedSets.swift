@@ -19,11 +19,8 @@ public struct PublishedSets: Sendable {
   /// The dates of all sets, oldest first.
   public var dates: [CivilDate] { folder.dates }
 
-  /// What `latest` leads to, the last part of its path; nil when there is no such link.
-  public var latestName: String? { folder.latestTarget?.split(separator: "/").last.map(String.init) }
-
-  /// The date of the set that `latest` names.
-  public var latest: CivilDate? { latestName.flatMap { CivilDate($0) } }
+  /// The date of the set that readers find: the one that `latest` leads to, or where it leads to none the newest.
+  public var latest: CivilDate? { folder.current }
 
   /// The set of a date; nil when there is none that is as it was published.
   public func set(for asOf: CivilDate) -> PublishedSet? {

@@ -48,6 +48,7 @@ public struct ReportPublisher: Sendable {
   {
     try check(names)
     let folder = OutputFolder(path: project.output)
+    folder.recover()
     let standing = folder.standing(for: run.asOf)
     let previous = standing?.manifest
     let plan: SetPlan?

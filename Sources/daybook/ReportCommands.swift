@@ -217,13 +217,13 @@ struct ReportDiffCommand: Verb {
 extension PublishedSets {
   /// The set of a date, or of `latest`, or where that leads to none the newest; nil when nothing is published and no date was asked for.
   func chosen(_ asOf: CivilDate?, options: String) throws(StageFailure) -> PublishedSet? {
-    if asOf == nil, latest == nil, dates.isEmpty { return nil }
+    if asOf == nil, latest == nil { return nil }
     return try named(asOf?.description ?? "latest", options: options)
   }
 
   /// The set that a word names.
   func named(_ word: String, options: String) throws(StageFailure) -> PublishedSet {
-    let date = word == "latest" ? latest ?? dates.last : CivilDate(word)
+    let date = word == "latest" ? latest : CivilDate(word)
     if let date, let found = set(for: date) { return found }
     let known = dates
     let all = known.suffix(10).map(\.description).joined(separator: ", ")

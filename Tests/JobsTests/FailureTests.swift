@@ -78,10 +78,43 @@ import Views
     let day = try #require(CivilDate("2026-11-20"))
     let later = Publication.staying("2026-11-21", in: "/o", behind: day, today: CivilDate("2026-11-22"))
     #expect(later.severity == .note && later.fix == nil)
-    #expect(later.message == "Output/latest stays at 2026-11-21, which is later than this set of 2026-11-20")
+    #expect(later.message == "Output/latest leads to 2026-11-21, which is later than this set of 2026-11-20")
     let ahead = Publication.staying("2027-05-01", in: "/o", behind: day, today: CivilDate("2026-11-22"))
     #expect(ahead.severity == .warning && ahead.message.hasSuffix("and has not come yet"))
     #expect(ahead.fix?.contains("rm -r '/o/2027-05-01', then: daybook report --as-of 2026-11-20") == true)
+  }
+
+  @Test func aSetThatSomebodyChangedIsMarkedAndWhatWasChangedIsNamed() async throws {
+    let day = try #require(CivilDate("2026-11-20"))
+    try await TemporaryDirectory.with { directory in
+      let names = ["daybook.xlsx", "index.html", "run.html"]
+      let files = names.map { "{\"path\": \"\($0)\", \"bytes\": 9, \"sha256\": \"-\"}" }.joined(separator: ", ")
+      try directory.write(
+        """
+        {"schema_version": 1, "project": "p", "as_of": "2026-11-20", "state": "COMPLETE", "run_id": "r",
+         "generated_at": "g", "reports": [], "files": [\(files)]}
+        """, to: "2026-11-20/manifest.json")
+      try directory.write("<main></main>", to: "2026-11-20/index.html")
+      try directory.write("x", to: "2026-11-20/run.html")
+      let failure = StageFailure(PostgresError(.unreachable, "no answer"), stage: "ingest orders")
+      func mark() async -> (date: String?, finding: Diagnostic?) {
+        await Publication.markStale(
+          output: directory.path, asOf: day.adding(days: 1), failure: failure, run: nil, next: "daybook doctor",
+          at: .now())
+      }
+      let (date, finding) = await mark()
+      #expect(date == "2026-11-20")
+      #expect(
+        finding?.message
+          == "Output/2026-11-20 says that it is out of date, but it is not as it was published; changed or removed: "
+          + "daybook.xlsx, index.html, run.html; without the word: run.html")
+      #expect(finding?.fix == "put it right: daybook report --as-of 2026-11-20 --force")
+      #expect(try directory.read("latest/index.html").contains("<strong>STALE</strong>"))
+      // Nobody can tell what such a set consisted of.
+      try directory.write("{}", to: "2026-11-20/manifest.json")
+      let (none, unread) = await mark()
+      #expect(none == nil && unread?.message.contains("has no manifest that can be read") == true)
+    }
   }
 
   @Test func theNumbersOfTheExitCodesAreTheContract() {

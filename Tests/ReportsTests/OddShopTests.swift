@@ -103,7 +103,7 @@ import Views
       // A later night of the same date that failed is mended by a good one: nothing changed, and the set says so.
       _ = try await shop.publisher(asOf: shop.asOf.adding(days: 1)).publish()
       #expect(try String(contentsOfFile: first.indexPath, encoding: .utf8) == before)
-      try FileManager.default.removeItem(atPath: "\(shop.project.output)/latest")
+      try FileManager.default.removeItem(atPath: "\(shop.project.output)/\(shop.asOf.adding(days: 1))")
       _ = try await shop.publisher().publish()
       _ = try sets.markStale(
         failedAsOf: shop.asOf, at: moment, run: shop.run, reason: "no server", next: "daybook doctor")

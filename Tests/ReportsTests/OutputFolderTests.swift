@@ -231,6 +231,90 @@ private func publish(_ folder: OutputFolder, _ files: [(String, String)], on dat
     }
   }
 
+  @Test func aSetIsReplacedWhereNamesCannotBeExchanged() throws {
+    for code in [EINVAL, ENOSYS] {
+      try TemporaryDirectory.with { directory in
+        let folder = OutputFolder(path: directory.path, exchangeNames: { _, _ in code })
+        try publish(folder, [("index.html", "one"), ("data/x.csv", "a\n")])
+        let before = inode(directory.appending("2026-11-20/data/x.csv"))
+        try publish(folder, [("index.html", "two"), ("data/x.csv", "a\n")])
+        #expect(try directory.read("latest/index.html") == "two")
+        #expect(inode(directory.appending("2026-11-20/data/x.csv")) == before)
+        #expect(names(in: directory.path) == ["2026-11-20", "latest"])
+      }
+    }
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path, exchangeNames: { _, _ in EACCES })
+      try publish(folder, [("index.html", "one")])
+      let error = #expect(throws: ReportError.self) { try publish(folder, [("index.html", "two")]) }
+      #expect(error?.description.contains("Permission denied") == true)
+      #expect(try directory.read("latest/index.html") == "one")
+      #expect(names(in: directory.path) == ["2026-11-20", "latest"])
+    }
+  }
+
+  @Test func aSetThatAKilledRunPutAsideIsPutBackAndLatestStays() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      for days in -2 ... -1 { try publish(folder, [("index.html", "older")], on: day.adding(days: days)) }
+      try publish(folder, [("index.html", "one")])
+      // Killed between the two renames: the old set is aside, and the new one is not in its place.
+      try directory.write("half", to: ".daybook-set-1-dead/index.html")
+      _ = try folder.setAside(day)
+      #expect(FileKind(of: folder.directory(for: day)) == .missing)
+      // Whoever publishes another date next.
+      try publish(folder, [("index.html", "old")], on: day.adding(days: -3))
+      #expect(names(in: directory.path) == ["2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20", "latest"])
+      #expect(try directory.read("latest/index.html") == "one")
+      #expect(folder.intactManifest(for: day) != nil && folder.latestTarget == "2026-11-20")
+      // Whoever looks before it is published anew.
+      _ = try folder.setAside(day)
+      folder.recover()
+      #expect(folder.intactManifest(for: day) != nil)
+    }
+  }
+
+  @Test func aSetThatWasPutAsideGoesOnlyWhenItsDateStands() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, [("index.html", "one")])
+      _ = try folder.setAside(day)
+      let aside = names(in: directory.path).filter { $0 != "latest" }
+      // What somebody put in its place meanwhile is no set.
+      try directory.write("mine", to: "2026-11-20/notes.txt")
+      folder.sweep()
+      #expect(names(in: directory.path) == aside + ["2026-11-20", "latest"])
+      try directory.write("{}", to: "2026-11-20/manifest.json")
+      folder.sweep()
+      #expect(names(in: directory.path) == ["2026-11-20", "latest"])
+    }
+  }
+
+  @Test func whereLatestLeadsToNoSetTheNewestOneDecides() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      let older = day.adding(days: -1)
+      let slip = day.adding(days: 46)
+      for date in [older, day, slip] { try publish(folder, [("index.html", "\(date)")], on: date) }
+      #expect(folder.latestTarget == slip.description)
+      // What the program says to do about the slip, with what is published as it would be, and with something new.
+      try FileManager.default.removeItem(atPath: folder.directory(for: slip))
+      let unchanged = try folder.publishNewest(nil, asOf: older, replacing: folder.intactManifest(for: older))
+      #expect(unchanged.hasMoved && folder.latestTarget == "2026-11-20")
+      for wrong in [nil, "2027-01-05", "nowhere", "2026-11-19"] {
+        unlink(directory.appending("latest"))
+        if let wrong { symlink(wrong, directory.appending("latest")) }
+        #expect(folder.current == (wrong == "2026-11-19" ? older : day))
+        try publish(folder, [("index.html", "again \(wrong ?? "")")], on: older)
+        #expect(folder.latestTarget == "2026-11-20")
+      }
+      // A set that cannot be told from others by a manifest is still what readers had.
+      try FileManager.default.removeItem(atPath: directory.appending("2026-11-20/manifest.json"))
+      try publish(folder, [("index.html", "old")], on: older)
+      #expect(folder.latestTarget == "2026-11-20")
+    }
+  }
+
   @Test func damagedSetIsNotIntact() throws {
     try TemporaryDirectory.with { directory in
       let folder = OutputFolder(path: directory.path)

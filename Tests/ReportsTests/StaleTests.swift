@@ -156,8 +156,92 @@ private func contents(_ path: String) throws -> [String: Data] {
       // A backfill that fails says nothing about the newest night.
       #expect(try mark(folder, day.adding(days: -1)) == .newerSet("2026-11-20"))
       #expect(try mark(folder, day) == .marked("2026-11-20"))
-      try directory.write("x", to: "Output/2026-11-20/data/x.csv")
+      try directory.write("{}", to: "Output/2026-11-20/manifest.json")
       #expect(try mark(folder) == .damaged("2026-11-20"))
+    }
+  }
+
+  /// Whoever opens a CSV or the workbook and saves it must not keep the others from hearing of the failed night.
+  @Test func aFileThatSomebodySavedDoesNotSilenceTheOthers() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder)
+      // As many bytes as before: only its time and its hash tell.
+      try directory.write("a\n2\n", to: "2026-11-20/data/x.csv")
+      let before = try contents(folder.directory(for: day))
+      for failed in [next, day.adding(days: 2)] {
+        #expect(try mark(folder, failed) == .marked("2026-11-20", changed: ["data/x.csv"]))
+        for name in ["index.html", "sales.html", "definitions/sales.html", "report.json", "summary.txt"] {
+          #expect(try directory.read("latest/\(name)").contains("STALE"), "\(name)")
+        }
+        #expect(folder.manifest(for: day)?.state == "STALE")
+        #expect(try directory.read("latest/data/x.csv") == "a\n2\n")
+        // It is not taken for what was published only because a manifest was written since.
+        #expect(folder.intactManifest(for: day) == nil && folder.standing(for: day) == nil)
+      }
+      // The good night takes it away all the same.
+      #expect(try publish(folder, on: day.adding(days: 2)) == nil)
+      #expect(try contents(folder.directory(for: day)) == before)
+      #expect(folder.standing(for: day) == nil)
+    }
+  }
+
+  @Test func aPageThatSomebodyChangedSaysItWhereItHasAPlaceForIt() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder)
+      try directory.write("<main>my notes</main>", to: "2026-11-20/index.html")
+      try directory.write("nothing", to: "2026-11-20/sales.html")
+      try FileManager.default.removeItem(atPath: directory.appending("2026-11-20/report.json"))
+      let before = try contents(folder.directory(for: day))
+      let told = StaleOutcome.marked(
+        "2026-11-20", changed: ["index.html", "report.json", "sales.html"], silent: ["sales.html"])
+      for failed in [next, day.adding(days: 2)] {
+        #expect(try mark(folder, failed) == told)
+        let index = try directory.read("latest/index.html")
+        #expect(index.components(separatedBy: "STALE").count == 2 && index.hasSuffix("my notes</main>"))
+        #expect(folder.standing(for: day) == nil)
+      }
+      #expect(try publish(folder, on: day.adding(days: 2)) == nil)
+      #expect(try contents(folder.directory(for: day)) == before)
+    }
+  }
+
+  @Test func theNewestSetIsMarkedWhereLatestLeadsToNone() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder, on: day.adding(days: -1))
+      try publish(folder)
+      for link in [nil, "2027-01-05"] {
+        unlink(directory.appending("latest"))
+        if let link { symlink(link, directory.appending("latest")) }
+        #expect(try mark(folder) == .marked("2026-11-20"))
+        #expect(try folder.latestTarget == "2026-11-20" && directory.read("latest/index.html").contains("STALE"))
+      }
+      // Killed while it was replaced on a disk that cannot exchange names.
+      _ = try folder.setAside(day)
+      #expect(try mark(folder, at: "2026-11-21 05:00") == .marked("2026-11-20"))
+      #expect(try directory.read("latest/index.html").contains("and at 2026-11-21 05:00"))
+    }
+  }
+
+  @Test func aSetThatAKilledRunLeftWithoutItsLinkTakesOverTheMark() throws {
+    try TemporaryDirectory.with { directory in
+      let folder = OutputFolder(path: directory.path)
+      try publish(folder)
+      _ = try mark(folder, day.adding(days: 2))
+      unlink(directory.appending("latest"))
+      try publish(folder, on: next)
+      try folder.removeMark(from: next)
+      // As it was before the link followed.
+      unlink(directory.appending("latest"))
+      symlink("2026-11-20", directory.appending("latest"))
+      _ = try mark(folder, day.adding(days: 2), at: "2026-11-22 05:00")
+      #expect(try publish(folder, on: day.adding(days: -1)) == nil)
+      #expect(folder.latestTarget == "2026-11-21")
+      let index = try directory.read("latest/index.html")
+      #expect(index.contains("Since 2026-11-22 05:00 UTC, when the night of 22 Nov 2026 failed"))
+      #expect(try !directory.read("2026-11-20/index.html").contains("STALE"))
     }
   }
 
