@@ -41,7 +41,7 @@ public struct CheckRunner: Sendable {
       try await CheckLedger.forget(run: run, names: checks.map(\.name), on: connection)
       return (
         try await DataVersions.current(on: connection),
-        try await untoldFunctions(work.map(\.test).filter(\.isSteady).flatMap(\.calls), on: connection)
+        try await CalledFunctions.read(of: work.map(\.test).filter(\.isSteady).map(\.calling), on: connection)
       )
     }
     return try await inParallel(work, atMost: pool.maximum) { item in
@@ -49,24 +49,11 @@ public struct CheckRunner: Sendable {
         ProgressUpdate(stage: "check", name: item.check.name, done: 0, total: work.count, unit: "tests"))
       return try await pool.withConnection(label: "check \(item.check.name)") { connection in
         var test = item.test
-        if !functions.isDisjoint(with: test.calls) { test.isSteady = false }
+        // What somebody made may read what no text names, whatever it says of itself, and so may what is volatile.
+        if functions.called(by: test.calling).contains(where: { $0.isMade || $0.isUnsteady }) { test.isSteady = false }
         return try await outcome(of: test, item.check, versions: versions, run: run, on: connection)
       }
     }
-  }
-
-  /// Those of some names that a function has which may read what no text names: one that somebody made, whatever it
-  /// says of itself, or one of the server's own that calls itself volatile.
-  private nonisolated(nonsending) func untoldFunctions(
-    _ names: [String], on connection: PostgresConnection
-  ) async throws -> Set<String> {
-    if names.isEmpty { return [] }
-    let rows = try await connection.query(
-      """
-      select distinct p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-      where p.proname = any($1::name[]) and (n.nspname <> 'pg_catalog' or p.provolatile = 'v')
-      """, [.textArray(Set(names).sorted())])
-    return Set(try rows.map { try $0.decode(0, as: String.self) })
   }
 
   private nonisolated(nonsending) func outcome(

@@ -1,7 +1,7 @@
 // What a rollup stands on beside the rows of its feed: the columns that it reads, as they are declared, and the functions
 // of the database that it calls, as they are written. Where one of these is another than before, no journal tells how the
 // rows changed by it.
-// Invariant: it is read from the catalog; what a function calls in turn is not in the catalog and cannot be seen.
+// Invariant: it is read from the catalog; what CalledFunctions cannot see there changes unseen.
 
 internal import Definitions
 internal import Postgres
@@ -14,8 +14,8 @@ struct RollupFooting {
   let nullable: Set<String>
   /// For each column a number that is another once it was altered: rows may then have been rewritten, too.
   private let columns: [String: Int64]
-  /// The same for each function of some name, which is in lower case.
-  private let functions: [(name: String, number: Int64)]
+  /// The functions that its rollups may call.
+  let functions: CalledFunctions
 
   /// Reads what rollups over the table `source` stand on.
   nonisolated(nonsending) static func read(
@@ -40,30 +40,18 @@ struct RollupFooting {
       select exists (select from pg_inherits i join pg_class p on p.oid = i.inhparent
         where p.oid = to_regclass($1) and p.relkind = 'r')
       """, [.text(source.quoted)])
-    let words = Set(rollups.flatMap(\.words)).sorted()
-    var functions: [(name: String, number: Int64)] = []
-    if !words.isEmpty {
-      let written = try await connection.query(
-        """
-        select lower(p.proname), hashtextextended(concat_ws(' ', n.nspname, p.proargtypes, p.prosrc, p.probin,
-          p.prosqlbody, p.proargdefaults, p.proisstrict, p.proconfig), 0) as number
-        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where lower(p.proname) = any($1) and n.nspname not in ('pg_catalog', 'information_schema')
-        order by 1, 2
-        """, [.textArray(words)])
-      for row in written { functions.append((try row.decode(0), try row.decode(1))) }
-    }
     return RollupFooting(
-      hasChildren: try children.first?.decode(0) ?? false, nullable: nullable, columns: columns, functions: functions)
+      hasChildren: try children.first?.decode(0) ?? false, nullable: nullable, columns: columns,
+      functions: try await CalledFunctions.read(of: rollups.map(\.calling), on: connection))
   }
 
   /// What is recorded of it among the inputs of a rollup.
   func inputs(of rollup: RollupDefinition, over feed: FeedDefinition) -> [String: Int64] {
     func number(_ numbers: some Sequence<Int64>) -> Int64 { numbers.reduce(0) { $0 &* 1_000_003 &+ $1 } }
-    let words = Set(rollup.words)
+    let called = functions.called(by: rollup.calling).filter { !$0.isOwn }
     return [
       Self.columnsInput(feed.name): number(rollup.columns(of: feed).sorted().compactMap { columns[$0] }),
-      Self.functionsInput: number(functions.filter { words.contains($0.name) }.map(\.number)),
+      Self.functionsInput: number(called.map(\.number)),
       Self.childrenInput(feed.name): hasChildren ? 1 : 0,
     ]
   }

@@ -72,28 +72,32 @@ extension RollupDefinition {
   /// The first word by which a group or a condition depends on more than the row; images cannot tell what such a row
   /// counts for later.
   ///
-  /// - Parameter functions: those of the database that are known to depend on more.
-  func unsteadyWord(_ functions: Set<String>) -> String? {
+  /// - Parameter functions: those of the database that it may call.
+  func unsteadyWord(_ functions: CalledFunctions) -> String? {
     // A subquery reads other tables.
-    scannedWords.first { word, isCall in
+    Self.scannedWords(texts).first { word, isCall in
       word == "select" || (isCall || !UnsteadyWords.functions.contains(word)) && UnsteadyWords.all.contains(word)
-        || isCall && functions.contains(word)
     }?.word ?? texts.lazy.compactMap(UnsteadyWords.moment).first
+      ?? functions.called(by: calling).first(where: \.isUnsteady)?.word
   }
 
   /// The columns of a feed that it reads, and other names and words among them.
   func columns(of feed: FeedDefinition) -> Set<String> {
     var columns = Set(groups.compactMap(\.source.column) + measures.flatMap(\.function.columns))
     if measures.contains(where: \.isEndpoint) { columns.formUnion(feed.key) }
-    return columns.union(scannedWords.map(\.word))
+    return columns.union(Self.scannedWords(texts).map(\.word))
   }
 
-  /// The words of groups and conditions that may be functions, in lower case.
-  var words: [String] { scannedWords.filter(\.isCall).map(\.word) }
+  /// What functions it may call: its groups, conditions and derived figures.
+  var calling: CallingText {
+    let texts = texts + derived.map(\.expression)
+    return CallingText(
+      words: Set(Self.scannedWords(texts).filter(\.isCall).map(\.word)), sql: texts.joined(separator: "\n"))
+  }
 
-  /// The words of groups and conditions that are SQL, in lower case, and whether each stands before a parenthesis, or
-  /// before a comment, behind which there may be one.
-  private var scannedWords: [(word: String, isCall: Bool)] {
+  /// The words of SQL in lower case, and whether each stands before a parenthesis, or before a comment, behind which there
+  /// may be one.
+  private static func scannedWords(_ texts: [String]) -> [(word: String, isCall: Bool)] {
     texts.flatMap { text in
       text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map { word in
         let rest = text[word.endIndex...].drop { $0.isWhitespace || $0 == "\"" }

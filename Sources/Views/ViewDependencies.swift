@@ -1,5 +1,6 @@
 // What a materialized view reads, as PostgreSQL itself has it: tables and other views, through views made by hand.
-// What such views say counts, too: that they were replaced is seen though nothing they read has moved.
+// What such views say counts, too, and what the functions say that it calls: that one was replaced is seen though nothing
+// they read has moved.
 // Invariant: nothing is guessed; what a function reads inside is not in the catalog and cannot be found, so that the
 // function itself is named instead.
 
@@ -9,12 +10,13 @@ internal import Postgres
 enum ViewDependencies {
   /// What each materialized view of a schema reads: names of relations of that schema, and of others as `schema.name`.
   ///
-  /// A plain view is looked through, unless it is one of `views`. A function that is not the server's own and does not say
-  /// that it is immutable is among them, with `()` behind its name; so is what such a view asks of the moment, with the
-  /// view's name.
+  /// A plain view is looked through, unless it is one of `views` or the server's own description of itself. A function that
+  /// is not the server's own and does not say that it is immutable is among them, with `()` behind its name; one that
+  /// somebody made and that says so is, too, as `texts` names it. So is what such a view asks of the moment or of the
+  /// server's catalogs, with the view's name, and what those of `suspects` do: looking at rules takes time.
   /// Source: PostgreSQL 15 manual, pg_depend and pg_rewrite.
   static func read(
-    schema: String, views: [String], on connection: PostgresConnection
+    schema: String, views: [String], suspects: [String], on connection: PostgresConnection
   ) async throws(PostgresError) -> [String: Set<String>] {
     let rows = try await connection.query(
       """
@@ -24,41 +26,57 @@ enum ViewDependencies {
         join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
           and d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
       ), readers as (
-        select c.oid as root, c.relname as name, c.oid as reader
+        select c.oid as root, c.relname::text collate "C" as name, c.oid as reader, false as is_defined
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = $1 and c.relkind = 'm' and c.relname = any($2)
         union
-        select readers.root, readers.name, through.oid
+        -- One of `views` is followed for the functions of its figures alone, which no version of it counts.
+        select readers.root, readers.name, through.oid,
+          readers.is_defined or n.nspname = $1 and through.relname = any($2)
         from readers join reads on reads.reader = readers.reader
         join pg_class through on through.oid = reads.relation and through.relkind = 'v'
         join pg_namespace n on n.oid = through.relnamespace
-        where not (n.nspname = $1 and through.relname = any($2))
-      )
+        where n.nspname not in ('pg_catalog', 'information_schema')
+      ), \(CalledFunctions.behind(Self.ruleObjects))
       select readers.name, case when n.nspname = $1 then c.relname else n.nspname || '.' || c.relname end
-      from readers join reads on reads.reader = readers.reader
+      from readers join reads on reads.reader = readers.reader and not readers.is_defined
       join pg_class c on c.oid = reads.relation
       join pg_namespace n on n.oid = c.relnamespace
       union
-      select readers.name, case when n.nspname = $1 then '' else n.nspname || '.' end || p.proname || '()'
-      from readers join pg_rewrite r on r.ev_class = readers.reader
-      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
-      join pg_proc p on p.oid = d.refobjid and p.provolatile <> 'i'
+      select behind.root, case when p.provolatile = 'i' then \(Self.functionName) else \(Self.calledName) end
+      from behind join pg_proc p on behind.class = 'pg_proc'::regclass and p.oid = behind.object
       join pg_namespace n on n.oid = p.pronamespace
       where n.nspname not in ('pg_catalog', 'information_schema')
+        and (p.provolatile <> 'i' or not \(CalledFunctions.isOfExtension))
       union
       select readers.name, asked.word || ' in ' || case when n.nspname = $1 then '' else n.nspname || '.' end || c.relname
-      from readers join pg_class c on c.oid = readers.reader and c.relkind = 'v'
-      join pg_namespace n on n.oid = c.relnamespace and n.nspname not in ('pg_catalog', 'information_schema')
+      from readers join pg_class c on c.oid = readers.reader and not readers.is_defined
+        and (c.relkind = 'v' or c.relname = any($4))
+      join pg_namespace n on n.oid = c.relnamespace
       join pg_rewrite r on r.ev_class = c.oid
-      cross join lateral (\(RuleWords.unsteady("$3", ofAll: false))) as asked
+      cross join lateral (\(RuleWords.unsteady("$3"))) as asked
       """,
-      [.text(schema), .textArray(views), RuleWords.stable])
+      [.text(schema), .textArray(views), RuleWords.stable, .textArray(suspects)])
     var found: [String: Set<String>] = [:]
     for row in rows {
       found[try row.decode(0, as: String.self), default: []].insert(try row.decode(1, as: String.self))
     }
     return found
   }
+
+  /// What the rules of `readers` depend on, as the start of `CalledFunctions.behind`.
+  private static let ruleObjects = """
+    select readers.name, d.refclassid, d.refobjid
+    from readers join pg_rewrite r on r.ev_class = readers.reader
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+    where d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass)
+    """
+
+  /// How the function `p` of the schema `n` is named; all functions of one name have one.
+  private static let calledName = "case when n.nspname = $1 then '' else n.nspname || '.' end || p.proname || '()'"
+  /// The same for one that says that it is immutable, so that what it says is a number in `texts`. No relation's name has a
+  /// blank.
+  private static let functionName = "'the function ' || \(calledName)"
 
   /// What each view of the database reads itself, among views: made by hand, too, and through nothing.
   static func steps(schema: String, on connection: PostgresConnection) async throws -> [String: Set<String>] {
@@ -81,8 +99,8 @@ enum ViewDependencies {
     return found
   }
 
-  /// For each plain view that is none of `views` a number that is another when it says something else, under the name that
-  /// `read` gives it.
+  /// For each plain view that is none of `views`, and for each immutable function that somebody made, a number that is
+  /// another when it says something else, under the name that `read` gives it.
   ///
   /// No change of data is counted for what is made by hand, and what reads it through its old text would stay as it is.
   static func texts(
@@ -95,6 +113,12 @@ enum ViewDependencies {
       from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_rewrite r on r.ev_class = c.oid
       where c.relkind = 'v' and n.nspname not in ('pg_catalog', 'information_schema', 'daybook')
         and not (n.nspname = $1 and c.relname = any($2))
+      group by 1
+      union all
+      select \(functionName), hashtextextended(string_agg((\(CalledFunctions.number))::text, ' ' order by p.oid), 0)
+      from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where p.provolatile = 'i' and n.nspname not in ('pg_catalog', 'information_schema', 'daybook')
+        and not \(CalledFunctions.isOfExtension)
       group by 1
       """,
       [.text(schema), .textArray(views)])

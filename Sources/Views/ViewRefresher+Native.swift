@@ -87,11 +87,11 @@ extension ViewRefresher {
     return error
   }
 
-  /// Whether a change of what stands under this name in the catalog is counted: feeds and views are, and what neither is
-  /// theirs nor the server's own may change unseen.
+  /// Whether a change of what stands under this name in the catalog is counted: feeds and views are, and what is neither
+  /// may change unseen.
   private func isCounted(_ name: String) -> Bool {
     project.feed(named: name) != nil || project.views.contains { $0.name == name }
-      || name == ViewDefinition.closedMonths || name.hasPrefix("information_schema.")
+      || name == ViewDefinition.closedMonths
   }
 
   /// Why a view may say something else though nothing that is counted has moved, or nil.
@@ -100,7 +100,8 @@ extension ViewRefresher {
   ) -> String? {
     if !untold.isEmpty { return "nobody counts changes of \(untold.joined(separator: ", "))" }
     if let word = native.unsteadyWord { return "\"\(word)\" in its SQL is more than what it reads tells" }
-    return known.isEmpty ? "it reads nothing of which changes are counted" : nil
+    // That a function is written as before says nothing of what it reads.
+    return known.allSatisfy { $0.contains(" ") } ? "it reads nothing of which changes are counted" : nil
   }
 
   /// One line on why a view was made and not refreshed.

@@ -41,12 +41,10 @@ extension ViewRefresher {
     let version = versions[feed.name] ?? 0
     guard views.allSatisfy({ states[$0.name]?.inputVersions[feed.name] == version }) else { return nil }
     let rollups = views.compactMap(\.rollup)
-    let functions = try await unsteadyFunctions(of: rollups, on: connection)
-    // What asks for the moment or reads elsewhere may have another answer, though its feed stands still.
-    if rollups.contains(where: { $0.unsteadyWord(functions) != nil }) { return nil }
-    let table = try await number(ofTable: feed.name, on: connection)
     let footing = try await footing(of: views, over: feed, on: connection)
-    if footing.hasChildren { return nil }
+    // What asks for the moment or reads elsewhere may have another answer, though its feed stands still.
+    if footing.hasChildren || rollups.contains(where: { $0.unsteadyWord(footing.functions) != nil }) { return nil }
+    let table = try await number(ofTable: feed.name, on: connection)
     let existing = try await existing(views, states: states, on: connection)
     var outcomes: [RefreshOutcome] = []
     for view in views {
@@ -91,12 +89,11 @@ extension ViewRefresher {
     let clock = ContinuousClock()
     var start = clock.now
     try await connection.execute("select set_config('search_path', $1, true)", [.text(searchPath)])
-    var members = try await members(views, full: full, on: connection)
+    let footing = try await footing(of: views, over: feed, on: connection)
+    var members = try await members(views, over: footing, full: full, on: connection)
     let newest = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
     var versions = try await DataVersions.current(on: connection)
     let table = try await number(ofTable: feed.name, on: connection)
-    let footing = try await footing(of: views, over: feed, on: connection)
-    for index in members.indices { members[index].sql.nullable = footing.nullable }
     func inputs(of member: RollupMember) -> [String: Int64] {
       rollupInputs(member.view, of: feed, versions: versions, table: table, footing: footing)
     }
@@ -173,16 +170,17 @@ extension ViewRefresher {
   // MARK: What there is to do
 
   private nonisolated(nonsending) func members(
-    _ views: [ViewDefinition], full: Bool, on connection: PostgresConnection
+    _ views: [ViewDefinition], over footing: RollupFooting, full: Bool, on connection: PostgresConnection
   ) async throws -> [RollupMember] {
     let states = try await ViewStates.current(on: connection)
-    let functions = try await unsteadyFunctions(of: views.compactMap(\.rollup), on: connection)
     let existing = try await existing(views, states: states, on: connection)
     let altered = try await ViewRelations.altered(views, schema: project.database.schema, on: connection)
     var members: [RollupMember] = []
     for view in views {
       guard case .rollup(let rollup) = view.kind else { continue }
-      var member = RollupMember(view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord(functions))
+      var member = RollupMember(
+        view: view, sql: try rollupSQL(rollup, of: view), word: rollup.unsteadyWord(footing.functions))
+      member.sql.nullable = footing.nullable
       let exists = existing.contains(view.name)
       member.exists = exists && states[view.name]?.definitionHash == view.definitionHash
       member.isRedefined = exists && !member.exists
@@ -196,20 +194,11 @@ extension ViewRefresher {
     return members
   }
 
-  /// The functions by which definitions depend on more than the row: those that do not say they are immutable.
-  /// Functions of the server's own that are stable depend on the session's settings, which do not change.
+  /// The functions by which definitions may depend on more than the row.
   nonisolated(nonsending) func unsteadyFunctions(
     of rollups: [RollupDefinition], on connection: PostgresConnection
-  ) async throws -> Set<String> {
-    let words = Set(rollups.flatMap(\.words)).sorted()
-    if words.isEmpty { return [] }
-    let rows = try await connection.query(
-      """
-      select distinct lower(p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-      where lower(p.proname) = any($1)
-        and p.provolatile = any(case when n.nspname = 'pg_catalog' then '{v}' else '{s,v}' end::"char"[])
-      """, [.textArray(words)])
-    return Set(try rows.map { try $0.decode(0, as: String.self) })
+  ) async throws -> CalledFunctions {
+    try await CalledFunctions.read(of: rollups.map(\.calling), on: connection)
   }
 
   /// Chooses for each member how it is brought up to date.
@@ -257,19 +246,23 @@ extension ViewRefresher {
       followers.append(member.sql)
       first = min(first, after)
     }
-    guard let feed = followers.first?.feed.name else { return nil }
+    guard let feed = followers.first?.feed else { return nil }
     let followed = batches.filter { $0.batchID > first }
     func readTable(because reason: String) {
       for index in members.indices where members[index].work.isDelta { members[index].work = .rebuild(reason: reason) }
     }
-    guard try await isWhole(journalOf: feed, after: first, followed, on: connection) else {
-      readTable(because: "the journal of \(feed) does not hold the images of its batches")
+    guard try await isWhole(journalOf: feed.name, after: first, followed, on: connection) else {
+      readTable(because: "the journal of \(feed.name) does not hold the images of its batches")
       return nil
     }
-    if let column = try await roundedColumn(ofJournalOf: feed, on: connection) {
-      readTable(because: "the journal of \(feed) keeps \(column) in another type than the table")
-      return nil
+    let odd = try await oddColumns(ofJournalOf: feed.name, on: connection)
+    for index in members.indices where members[index].work.isDelta {
+      let read = members[index].sql.rollup.columns(of: feed)
+      guard let (column, how) = odd.first(where: { read.contains($0.column) }) else { continue }
+      members[index].work = .rebuild(reason: "the journal of \(feed.name) keeps \(column) \(how)")
     }
+    followers = members.filter(\.work.isDelta).map(\.sql)
+    if followers.isEmpty { return nil }
     let images = RollupImages(of: followers, after: first, through: newest)
     if let create = images.create {
       do {
@@ -278,27 +271,38 @@ extension ViewRefresher {
           try await createStep("daybook_images", create, statistics: images.grouped, on: connection)
         }
       } catch let error as PostgresError where error.isOverValues {
-        readTable(because: "over the images of \(feed) the server says: \(error.message)")
+        readTable(because: "over the images of \(feed.name) the server says: \(error.message)")
         return nil
       }
     }
     return images
   }
 
-  /// The first column that the journal of a feed keeps in another type than its table, so that an image may be rounded.
-  private nonisolated(nonsending) func roundedColumn(
+  /// The columns that the journal of a feed keeps otherwise than its table: in another type, so that an image may be rounded;
+  /// in another collation, by which other texts are first, or equal; or by one for which different texts are equal, where
+  /// an image may show another one of them than the state.
+  private nonisolated(nonsending) func oddColumns(
     ofJournalOf feed: String, on connection: PostgresConnection
-  ) async throws -> String? {
+  ) async throws -> [(column: String, how: String)] {
     let table = QualifiedName(schema: project.database.schema, name: feed)
     let rows = try await connection.query(
       """
-      select t.attname::text from pg_attribute t join pg_attribute j using (attname)
+      select t.attname::text, how
+      from pg_attribute t join pg_attribute j using (attname)
+      cross join lateral (
+        select case
+          when (t.atttypid, t.atttypmod) <> (j.atttypid, j.atttypmod)
+            and not array[t.atttypid, j.atttypid] <@ array['text'::regtype, 'varchar'::regtype]::oid[]
+          then 'in another type than the table'
+          when t.attcollation <> j.attcollation then 'in another collation than the table'
+          when exists (select from pg_collation c where c.oid = t.attcollation and not c.collisdeterministic)
+          then 'by a collation for which different texts are equal' end
+      ) as kept (how)
       where t.attrelid = to_regclass($1) and j.attrelid = to_regclass($2) and t.attnum > 0 and j.attnum > 0
-        and (t.atttypid, t.atttypmod) <> (j.atttypid, j.atttypmod)
-        and not array[t.atttypid, j.atttypid] <@ array['text'::regtype, 'varchar'::regtype]::oid[]
-      order by t.attnum limit 1
+        and how is not null
+      order by t.attnum
       """, [.text(table.quoted), .text(JournalTable.name(of: feed).quoted)])
-    return try rows.first?.decode(0)
+    return try rows.map { (try $0.decode(0), try $0.decode(1)) }
   }
 
   /// Whether the journal has the images that the ledger says it has: somebody may have taken some away, or the table.

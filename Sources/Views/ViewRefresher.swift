@@ -149,8 +149,12 @@ public struct ViewRefresher: Sendable {
   }
 
   nonisolated(nonsending) func dependencies(on connection: PostgresConnection) async throws -> [String: Set<String>] {
+    // Catalogs are named by their names.
+    let suspects = project.views.filter {
+      if case .native(let native) = $0.kind { native.sql.lowercased().contains("pg_") } else { false }
+    }
     let found = try await ViewDependencies.read(
-      schema: project.database.schema, views: project.views.map(\.name), on: connection)
+      schema: project.database.schema, views: project.views.map(\.name), suspects: suspects.map(\.name), on: connection)
     return found.mapValues { names in
       let hasJournal = names.contains { $0.hasPrefix("daybook.journal_") }
       return Set(names.compactMap { input($0, besideJournal: hasJournal) })

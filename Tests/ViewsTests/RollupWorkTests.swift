@@ -140,6 +140,8 @@ import Testing
     let view = Shop.rollup(
       "v", groups: [], measures: [RollupMeasure(name: "n", function: .count, condition: condition)])
     guard case .rollup(let rollup) = view.kind else { return }
-    #expect(rollup.unsteadyWord(["margin"]) == word)
+    let margin = CalledFunctions.Function(
+      word: "margin", isOwn: false, isOfExtension: false, volatility: "s", number: 1)
+    #expect(rollup.unsteadyWord(CalledFunctions(functions: [margin])) == word)
   }
 }
