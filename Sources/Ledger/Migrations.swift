@@ -26,6 +26,7 @@ enum Migrations {
     Migration(version: 7, name: "timings", sql: String(decoding: PackageResources.ledger_0007_sql, as: UTF8.self)),
     Migration(version: 8, name: "cache", sql: String(decoding: PackageResources.ledger_0008_sql, as: UTF8.self)),
     Migration(version: 9, name: "identity", sql: String(decoding: PackageResources.ledger_0009_sql, as: UTF8.self)),
+    Migration(version: 10, name: "keepsakes", sql: String(decoding: PackageResources.ledger_0010_sql, as: UTF8.self)),
   ]
 
   /// The key of the advisory lock under which steps are applied; "daybookM" in ASCII.
