@@ -3,6 +3,7 @@
 -- since_last_close tells changes of what was last reported from those that a later close contains already.
 -- The amounts of a month behind its last close add up to the differences of restatements.sql, but for TRUNCATE and statements
 -- of more than 100,000 rows by hand in a watched table: they leave no images of rows, and are not here.
+-- Months are those of the project's time zone, which cannot change while months are closed.
 -- unique: period, batch_id, type, currency
 with first_close as (
   select distinct on (p.period)

@@ -1,7 +1,7 @@
 -- Revenue by month as it is reported: a closed month as it was when it was closed, an open one as it is, and in each month
 -- what was posted to it from closed ones. With `late: adjust` the sum over all months is the true sum to the cent, unless a
--- closed month was changed by hand or under another rule, and no month that was reported ever changes; otherwise, and with
--- another rule, restatements.sql holds what is missing here.
+-- closed month was changed by hand or under another rule, and no month that was reported ever changes (nor does the time
+-- zone while months are closed); otherwise, and with another rule, restatements.sql holds what is missing here.
 -- gross, refunds, fees, chargebacks and net are those of revenue_monthly, with what was posted to the month in them;
 -- net_adjustments is how much of net was posted from closed months, and is_closed whether the month is one.
 -- unique: business_month, currency

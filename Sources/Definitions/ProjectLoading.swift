@@ -34,13 +34,28 @@ extension Project {
   public static func settings(
     root: String, environment: [String: String]
   ) -> (output: String, timeZone: String)? {
-    let root = absolute(root)
     let findings = Findings()
+    guard let settings = ownFile(root: absolute(root), environment: environment, findings: findings) else { return nil }
+    return findings.hasErrors ? nil : (settings.output, settings.calendar.timeZone)
+  }
+
+  /// The full path of a project's folder and where its database is, whatever else is wrong with its definitions; nil when
+  /// its own file cannot be read.
+  public static func place(
+    root: String, environment: [String: String]
+  ) -> (root: String, database: DatabaseLocation)? {
+    let root = absolute(root)
+    guard let settings = ownFile(root: root, environment: environment, findings: Findings()) else { return nil }
+    return (root, settings.database.url)
+  }
+
+  private static func ownFile(
+    root: String, environment: [String: String], findings: Findings
+  ) -> ProjectSettings? {
     guard let source = SourceText.read(ProjectReader.file, root: root, findings: findings),
       let node = NodeComposer(source: source, environment: environment, findings: findings).compose()
     else { return nil }
-    let settings = ProjectReader(root: root, findings: findings).read(node)
-    return findings.hasErrors ? nil : (settings.output, settings.calendar.timeZone)
+    return ProjectReader(root: root, findings: findings).read(node)
   }
 
   private static func absolute(_ path: String) -> String {

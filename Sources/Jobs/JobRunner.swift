@@ -97,6 +97,7 @@ public struct JobRunner: Sendable {
       }
       try await session.ledger.startRun(record)
       progress.report.runID = record.runID
+      try await session.requireZoneOfClosedMonths()
       progress.counters = try await session.ledger.serverCounters()
     } catch {
       progress.fail(explained(error, stage: ""))

@@ -29,11 +29,23 @@ extension Session {
     let closing = PeriodClosing(project: project, pool: pool, actor: actor)
     let result = await outcome {
       switch request {
-      case .close(let state): try await closing.close(month, state, today: today)
-      case .reopen(let isHard): try await closing.reopen(month, isHard: isHard)
+      case .close(let state):
+        try await requireZoneOfClosedMonths()
+        return try await closing.close(month, state, today: today)
+      case .reopen(let isHard): return try await closing.reopen(month, isHard: isHard)
       }
     }
     try await ledger.releaseRunLock()
     return try result.get()
+  }
+
+  /// Makes sure that the project is in the time zone in which its closed months were closed.
+  ///
+  /// - Throws: `StageFailure`, with the way out.
+  func requireZoneOfClosedMonths() async throws {
+    let found = try await pool.withConnection(label: "close") { connection in
+      try await PeriodClosing.otherZone(of: project, on: connection)
+    }
+    if let found { throw StageFailure(exitCode: .badDefinition, errorClass: found.code, diagnostics: [found]) }
   }
 }

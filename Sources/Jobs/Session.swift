@@ -93,7 +93,10 @@ public struct Session: Sendable {
   }
 
   /// Where Daybook keeps what is not the person's: the embedded cluster, the mirror of runs.
-  public static func stateDirectory(_ project: Project) -> String { "\(project.root)/.daybook" }
+  public static func stateDirectory(_ project: Project) -> String { stateDirectory(in: project.root) }
+
+  /// The same of a project's folder, given by its full path.
+  public static func stateDirectory(in root: String) -> String { "\(root)/.daybook" }
 
   /// Sessions speak the project's time zone, and find its tables by their bare names.
   ///

@@ -156,6 +156,11 @@ struct RoomWork: StageWork {
         part.status = .skipped
         part.skipReason = reason
       }
+      if let finding = outcome.finding {
+        part.status = .warning
+        whole.findings.append(finding)
+        part.detail = "\(outcome.detail); not put back: \(outcome.lost.joined(separator: ", "))"
+      }
       whole.parts[outcome.view] = part
     }
     return whole

@@ -27,6 +27,7 @@ enum Migrations {
     Migration(version: 8, name: "cache", sql: String(decoding: PackageResources.ledger_0008_sql, as: UTF8.self)),
     Migration(version: 9, name: "identity", sql: String(decoding: PackageResources.ledger_0009_sql, as: UTF8.self)),
     Migration(version: 10, name: "slices", sql: String(decoding: PackageResources.ledger_0010_sql, as: UTF8.self)),
+    Migration(version: 11, name: "keepsakes", sql: String(decoding: PackageResources.ledger_0011_sql, as: UTF8.self)),
   ]
 
   /// The key of the advisory lock under which steps are applied; "daybookM" in ASCII.

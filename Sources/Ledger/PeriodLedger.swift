@@ -28,10 +28,13 @@ public struct ClosedMonth: Sendable, Hashable {
   public var closedBy: String
   /// The rows of figures that were frozen.
   public var figures: Int
+  /// The time zone that moments had their month by when it was closed; nil where an older program closed it.
+  public var timeZone: String?
 
   /// Creates a month.
   public init(
-    period: CivilDate, state: State, version: Int, closedAt: Moment, closedBy: String, figures: Int
+    period: CivilDate, state: State, version: Int, closedAt: Moment, closedBy: String, figures: Int,
+    timeZone: String? = nil
   ) {
     self.period = period
     self.state = state
@@ -39,6 +42,7 @@ public struct ClosedMonth: Sendable, Hashable {
     self.closedAt = closedAt
     self.closedBy = closedBy
     self.figures = figures
+    self.timeZone = timeZone
   }
 }
 
@@ -49,7 +53,7 @@ public enum PeriodLedger {
     let rows = try await connection.query(
       """
       SELECT p.period, p.state, p.version, p.closed_at, p.closed_by,
-        (SELECT count(*) FROM daybook.period_figure f WHERE f.period = p.period AND f.version = p.version)
+        (SELECT count(*) FROM daybook.period_figure f WHERE f.period = p.period AND f.version = p.version), p.time_zone
       FROM daybook.period p ORDER BY p.period
       """)
     var months: [ClosedMonth] = []
@@ -58,7 +62,7 @@ public enum PeriodLedger {
         ClosedMonth(
           period: try row.date(0), state: try row.decode(1, as: String.self) == "hard" ? .hard : .soft,
           version: try row.decode(2), closedAt: try row.moment(3), closedBy: try row.decode(4),
-          figures: try row.decode(5)))
+          figures: try row.decode(5), timeZone: try row.decode(6)))
     }
     return months
   }
@@ -91,27 +95,35 @@ public enum PeriodLedger {
 
   /// Closes an open month.
   ///
-  /// - Parameter batches: for each feed the last batch that the figures contain.
+  /// - Parameters:
+  ///   - timeZone: the zone in which moments have their month.
+  ///   - batches: for each feed the last batch that the figures contain.
   /// - Returns: the number of this closing, under which its figures are kept.
   public static func close(
-    _ period: CivilDate, _ state: ClosedMonth.State, by actor: String, batches: [String: Int64],
+    _ period: CivilDate, _ state: ClosedMonth.State, by actor: String, in timeZone: String, batches: [String: Int64],
     on connection: PostgresConnection
   ) async throws(PostgresError) -> Int {
     let feeds = batches.sorted { $0.key < $1.key }
     let rows = try await connection.query(
       """
-      INSERT INTO daybook.period (period, state, version, closed_by, batches)
-      SELECT $1, $2, 1 + (SELECT count(*) FROM daybook.period_log WHERE period = $1 AND action = 'close'), $3,
-        (SELECT coalesce(jsonb_object_agg(f, b), '{}') FROM unnest($4::text[], $5::bigint[]) AS t(f, b))
+      INSERT INTO daybook.period (period, state, version, closed_by, time_zone, batches)
+      SELECT $1, $2, 1 + (SELECT count(*) FROM daybook.period_log WHERE period = $1 AND action = 'close'), $3, $4,
+        (SELECT coalesce(jsonb_object_agg(f, b), '{}') FROM unnest($5::text[], $6::bigint[]) AS t(f, b))
       RETURNING version
       """,
       [
-        .date(period), .text(state.rawValue), .text(actor), .textArray(feeds.map(\.key)),
+        .date(period), .text(state.rawValue), .text(actor), .text(timeZone), .textArray(feeds.map(\.key)),
         .int8Array(feeds.map(\.value)),
       ])
     guard let row = rows.first else { throw PostgresError(.decoding, "closing a month returned no version") }
     try await log(period, "close", by: actor, on: connection)
     return try row.decode(0)
+  }
+
+  /// Writes down the time zone of a project for months that were closed when nobody did.
+  public static func adopt(_ timeZone: String, on connection: PostgresConnection) async throws(PostgresError) {
+    try await connection.execute(
+      "UPDATE daybook.period SET time_zone = $1 WHERE time_zone IS NULL", [.text(timeZone)])
   }
 
   /// Makes a soft close a hard one; the figures stay those that were reported.

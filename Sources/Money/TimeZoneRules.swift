@@ -59,6 +59,11 @@ public struct TimeZoneRules: Sendable, Hashable {
     self.lastYear = lastYear
   }
 
+  /// Whether a clock here always shows what one there shows.
+  public func isSameClock(as other: TimeZoneRules) -> Bool {
+    transitions == other.transitions && offsets == other.offsets && lastYear == other.lastYear
+  }
+
   private static func year(of instant: Int64) -> Int {
     CivilDate(daysSince1970: Int(floorDivide(instant, 86_400))).year
   }

@@ -125,7 +125,8 @@ public struct PeriodClosing: Sendable {
       batches[feed.name] = try await BatchLedger.lastNumber(of: feed.name, on: connection) ?? 0
     }
     try await requireCurrent(figures, month, on: connection)
-    let version = try await PeriodLedger.close(month, state, by: actor, batches: batches, on: connection)
+    let version = try await PeriodLedger.close(
+      month, state, by: actor, in: project.calendar.timeZone, batches: batches, on: connection)
     for figure in figures {
       try await connection.execute(
         figure.freeze(schema: project.database.schema),
@@ -211,6 +212,40 @@ public struct PeriodClosing: Sendable {
   }
 
   // MARK: What must be so
+
+  /// What is wrong where months are closed by another time zone than the project's: rows near midnight belong to another
+  /// month by it, and what was reported and posted would tie with nothing any more. Nil when nothing is, also where no
+  /// feed's month depends on a zone.
+  ///
+  /// - Throws: `PostgresError`.
+  public static func otherZone(
+    of project: Project, on connection: PostgresConnection
+  ) async throws -> Diagnostic? {
+    let isByZone = project.feeds.contains { feed in
+      feed.periodColumn.flatMap { feed.column(named: $0) }?.type == .timestamptz
+    }
+    guard isByZone else { return nil }
+    let closed = try await PeriodLedger.closed(on: connection)
+    let zone = project.calendar.timeZone
+    if closed.contains(where: { $0.timeZone == nil }) { try await PeriodLedger.adopt(zone, on: connection) }
+    let rules = TimeZoneRules(named: zone)
+    let others = closed.filter { month in
+      guard let name = month.timeZone, name != zone else { return false }
+      guard let rules, let other = TimeZoneRules(named: name) else { return true }
+      return !rules.isSameClock(as: other)
+    }
+    guard let last = others.last, let before = last.timeZone else { return nil }
+    let name = Self.name(last.period)
+    return Diagnostic(
+      .error, code: "time_zone_of_closed_months", at: SourcePosition(file: "Jobs/daybook.yaml"),
+      "time_zone is \(zone), and "
+        + (others.count == 1 ? "\(name) was" : "\(others.count) months, the last of them \(name), were")
+        + " closed when it was \(before): what was reported then would tie with nothing",
+      notes: ["a row near midnight belongs to another month by another zone; nothing was changed"],
+      fix: "write time_zone: \(before) again; or open "
+        + (others.count == 1 ? "it" : "them, from the last to the first") + ", and close again behind the next run: "
+        + (last.state == .hard ? "daybook close --hard --reopen \(name)" : "daybook close --reopen \(name)"))
+  }
 
   private func table(of feed: String) -> String {
     QualifiedName(schema: project.database.schema, name: feed).quoted

@@ -25,6 +25,8 @@ public struct RefreshOutcome: Sendable, Hashable {
   public var wall: Duration
   /// How it was done and why, for example `by delta: 3 images of 1 batch onto 2 groups`.
   public var detail: String
+  /// What somebody made on the view that went with the old one and could not be put back, each with the reason.
+  public var lost: [String] = []
 
   /// Creates an outcome.
   public init(view: String, status: Status, rows: Int?, wall: Duration, detail: String) {
@@ -33,6 +35,16 @@ public struct RefreshOutcome: Sendable, Hashable {
     self.rows = rows
     self.wall = wall
     self.detail = detail
+  }
+
+  /// What is to be told about things that could not be put back; nil where all that somebody made is there.
+  public var finding: Diagnostic? {
+    if lost.isEmpty { return nil }
+    return Diagnostic(
+      .warning, code: "not_put_back",
+      "view \(view) was made anew, and this could not be put back on it: \(lost.joined(separator: ", "))",
+      notes: ["its SQL is kept in daybook.view_keepsake"],
+      fix: "make it again where it is still wanted, and delete its rows there")
   }
 
   /// Whether the view changed.

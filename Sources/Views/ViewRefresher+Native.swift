@@ -23,8 +23,8 @@ extension ViewRefresher {
         on: connection)
       let exists = condition == .sound || condition == .broken
       let catalog = try await dependencies(on: connection)[view.name] ?? []
-      let lost = exists ? state.map { self.lost(view, known: catalog, state: $0, full: full) } ?? [] : []
-      let isSameDefinition = exists && state?.definitionHash == view.definitionHash && lost.isEmpty
+      let renamed = exists ? state.map { self.lost(view, known: catalog, state: $0, full: full) } ?? [] : []
+      let isSameDefinition = exists && state?.definitionHash == view.definitionHash && renamed.isEmpty
       func inputs(_ names: some Sequence<String>) -> [String: Int64] {
         var inputs = Dictionary(uniqueKeysWithValues: names.map { ($0, versions[$0] ?? 0) })
         // SQL may ask for the day of a moment; the sessions of a project are in its time zone.
@@ -49,28 +49,51 @@ extension ViewRefresher {
           view: view.name, status: .skipped(reason: reason), rows: nil, wall: clock.now - start, detail: reason)
       }
       try await requireInputs(view.inputs, of: view, on: connection)
-      let rows = try await connection.withTransaction { connection in
+      let (rows, lost) = try await connection.withTransaction { connection in
         try await connection.execute(
           "select set_config('search_path', $1, true), set_config('TimeZone', $2, true)",
           [.text(searchPath), .text(project.calendar.timeZone)])
-        let rows = try await build(
+        let built = try await build(
           native, of: view, as: isSameDefinition ? condition : .missing, on: connection)
         try await DataVersions.bump(view.name, on: connection)
         let read = try await dependencies(on: connection)[view.name] ?? []
         try await ViewStates.record(
           view.name, ViewState(definitionHash: view.definitionHash, inputVersions: inputs(read)), on: connection)
-        return rows
+        return built
       }
-      return RefreshOutcome(
+      var outcome = RefreshOutcome(
         view: view.name, status: isSameDefinition ? .refreshed : .created, rows: rows, wall: clock.now - start,
         detail: condition == .broken && isSameDefinition
           ? "refreshed, readers wait: it held no data, or its unique index was gone"
           : isSameDefinition
             ? detail(native, inputs: inputs(known), unsteady: unsteady, state: state, full: full)
-            : reasonOfMaking(view, condition, state: state, lost: lost))
+            : reasonOfMaking(view, condition, state: state, lost: renamed))
+      outcome.lost = lost
+      return outcome
     } catch let error as PostgresError where error.kind == .server {
-      throw ViewError.server(view: view.name, at: view.position, Self.explained(error, native, of: view))
+      var error = Self.explained(error, native, of: view)
+      if error.sqlState == "42501", error.hint == nil {
+        error.hint = try await hint(aboutOwnerOf: view, on: connection)
+      }
+      throw ViewError.server(view: view.name, at: view.position, error)
     }
+  }
+
+  /// What to do where a view may not be refreshed because somebody owns it who may not read what it reads, or whom
+  /// Daybook's role may not act for; nil where its owner is that role.
+  private nonisolated(nonsending) func hint(
+    aboutOwnerOf view: ViewDefinition, on connection: PostgresConnection
+  ) async throws -> String? {
+    let name = QualifiedName(schema: project.database.schema, name: view.name)
+    let rows = try await connection.query(
+      """
+      select quote_ident(r.rolname), quote_ident(current_user) from pg_class c join pg_roles r on r.oid = c.relowner
+      where c.oid = to_regclass($1) and c.relkind = 'm' and r.rolname <> current_user
+      """, [.text(name.quoted)])
+    guard let row = rows.first else { return nil }
+    let (owner, role): (String, String) = (try row.decode(0), try row.decode(1))
+    return "it is refreshed by the rights of \(owner), who owns it: alter materialized view \(name.quoted) "
+      + "owner to \(role), or grant \(owner) what it lacks; then: daybook refresh \(view.name)"
   }
 
   /// Rows that share a key are told with where the key is declared. The server says it by one code when the index is made,
@@ -133,8 +156,9 @@ extension ViewRefresher {
   private nonisolated(nonsending) func build(
     _ native: NativeViewDefinition, of view: ViewDefinition, as condition: ViewRelations.Condition,
     on connection: PostgresConnection
-  ) async throws -> Int {
+  ) async throws -> (rows: Int, lost: [String]) {
     let name = QualifiedName(schema: project.database.schema, name: view.name)
+    var lost: [String] = []
     if condition != .missing {
       let concurrently = native.uniqueKey.isEmpty || condition == .broken ? "" : "concurrently "
       try await connection.execute("refresh materialized view \(concurrently)\(name.quoted)")
@@ -144,6 +168,7 @@ extension ViewRefresher {
         try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: name))
       }
       try await mendIndexes(native, of: view, on: connection)
+      try await markIndexes(native, on: name, connection)
     } else {
       try await makeJournals(readBy: native, inputs: view.inputs, on: connection)
       // Beside what readers see, which is taken away last.
@@ -154,15 +179,16 @@ extension ViewRefresher {
         try await connection.execute(Self.uniqueIndex(native.uniqueKey, on: next))
       }
       for columns in native.indexes { try await connection.execute(Self.index(columns, on: next)) }
+      try await markIndexes(native, on: next, connection)
       try await connection.execute(Self.mark(next))
       try await connection.execute("analyze \(next.quoted)")
       try await ViewRelations.drop(view, with: project.views, schema: name.schema, on: connection)
       try await connection.execute("alter materialized view \(next.quoted) rename to \(quoteIdentifier(name.name))")
       try await nameIndexes(of: name, madeAs: next, on: connection)
-      try await ViewGrants.restore(name, on: connection)
+      lost = try await ViewKeepsakes.restore(name, on: connection)
     }
     let counted = try await connection.query("select count(*) from \(name.quoted)")
-    return try counted.first?.decode(0, as: Int.self) ?? 0
+    return (try counted.first?.decode(0, as: Int.self) ?? 0, lost)
   }
 
   /// Makes the indexes of the definition that somebody dropped; that of the unique columns is not among them.
@@ -188,6 +214,29 @@ extension ViewRefresher {
 
   private static func index(_ columns: [String], on name: QualifiedName) -> String {
     "create index on \(name.quoted) (\(columns.map(quoteIdentifier).joined(separator: ", ")))"
+  }
+
+  /// Has the indexes that the definition declares say so: all others are somebody's, and are kept when the view goes.
+  private nonisolated(nonsending) func markIndexes(
+    _ native: NativeViewDefinition, on name: QualifiedName, _ connection: PostgresConnection
+  ) async throws {
+    let key: [(columns: [String], isUnique: Bool)] = native.uniqueKey.isEmpty ? [] : [(native.uniqueKey, true)]
+    for (columns, isUnique) in key + native.indexes.map({ ($0, false) }) {
+      let rows = try await connection.query(
+        """
+        select i.indexrelid::regclass::text from pg_index i
+        where i.indrelid = to_regclass($1) and i.indisunique = $3 and i.indpred is null
+          and obj_description(i.indexrelid, 'pg_class') is null
+          and $2::text[] = array(select coalesce(a.attname::text, '')
+            from unnest(i.indkey::smallint[]) with ordinality as k (number, place)
+            left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number order by place)
+        """, [.text(name.quoted), .textArray(columns), .bool(isUnique)])
+      for row in rows {
+        let index: String = try row.decode(0)
+        try await connection.execute(
+          "comment on index \(index) is \(quoteLiteral(ViewKeepsakes.indexMark))")
+      }
+    }
   }
 
   private static func mark(_ name: QualifiedName) -> String {

@@ -145,10 +145,14 @@ extension ViewRefresher {
     }
     let altered = members.filter(\.isAltered)
     try await lock(rebuilt, andAltered: altered, on: connection)
-    for member in altered {
-      try await ViewRelations.putBack(member.view, member.sql, with: project.views, on: connection)
+    func tell(_ lost: [String], of view: ViewDefinition) {
+      if let index = outcomes.firstIndex(where: { $0.view == view.name }) { outcomes[index].lost += lost }
     }
-    for member in rebuilt { try await swap(member, on: connection) }
+    for member in altered {
+      tell(
+        try await ViewRelations.putBack(member.view, member.sql, with: project.views, on: connection), of: member.view)
+    }
+    for member in rebuilt { tell(try await swap(member, on: connection), of: member.view) }
     for member in rebuilt {
       for reader in try readersByValues(of: member.view) where !views.contains(where: { $0.name == reader.name }) {
         try await ViewStates.distrust(reader.name, on: connection)

@@ -86,6 +86,22 @@ extension ViewRefresher {
     try await ViewRelations.requireFree(
       [sql.nextState, sql.oldState] + sql.distinctValues.map(\.nextTable), and: member.exists ? [] : wanted,
       for: member.view, on: connection)
+    do {
+      return try await build(sql, on: connection)
+    } catch let error as PostgresError where ["42704", "42883"].contains(error.sqlState) {
+      throw Self.explained(error)
+    }
+  }
+
+  /// A type without an order, or without equality, is told with what to write; the server's own hint is about an index.
+  private static func explained(_ error: PostgresError) -> PostgresError {
+    guard error.message.contains("operator class") || error.message.contains("equality operator") else { return error }
+    var error = error
+    error.hint = "its values have no order to group or count by: write a text of it, such as column::text"
+    return error
+  }
+
+  private nonisolated(nonsending) func build(_ sql: RollupSQL, on connection: PostgresConnection) async throws -> Int {
     let rows = try await connection.execute(sql.buildNextState)
     let left = try await groupsWithLongKeys(sql, on: connection)
     if let index = sql.indexNextState(leaving: left) { try await connection.execute(index) }
@@ -148,7 +164,11 @@ extension ViewRefresher {
   }
 
   /// Puts a next state in the place of the one that readers see, behind the lock of that one.
-  nonisolated(nonsending) func swap(_ member: RollupMember, on connection: PostgresConnection) async throws {
+  ///
+  /// - Returns: what somebody made on the view and could not be put back.
+  nonisolated(nonsending) func swap(
+    _ member: RollupMember, on connection: PostgresConnection
+  ) async throws -> [String] {
     let sql = member.sql
     let values = sql.distinctValues.flatMap { values in
       [
@@ -165,10 +185,13 @@ extension ViewRefresher {
       "alter table \(sql.nextState.quoted) rename to \(quoteIdentifier(sql.state.name))",
     ]
     do {
+      // Whoever owns the view may be somebody who reads the state by what was granted on it.
+      if member.exists { try await ViewGrants.keep(sql.state, on: connection) }
       try await execute(values + states, on: connection)
+      try await ViewGrants.restore(sql.state, on: connection)
       try await ViewRelations.makeView(sql, on: connection)
       try await connection.execute("drop table if exists \(sql.oldState.quoted)")
-      if !member.exists { try await ViewGrants.restore(sql.view, on: connection) }
+      return member.exists ? [] : try await ViewKeepsakes.restore(sql.view, on: connection)
     } catch let error as PostgresError where error.sqlState == "2BP01" {
       throw ViewError.foreignDependents(
         view: member.view.name, dependents: ViewRelations.foreignNames(in: error.detail ?? error.message),

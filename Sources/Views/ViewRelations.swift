@@ -91,7 +91,7 @@ enum ViewRelations {
     fileprivate let kind: Kind
     /// The view that it is of.
     let view: ViewDefinition
-    /// Whether another one will have its name, and who may read it is kept for that one.
+    /// Whether another one will have its name, and what was made on it is kept for that one.
     let isReplaced: Bool
   }
 
@@ -120,13 +120,14 @@ enum ViewRelations {
         doomed.append(
           Doomed(
             name: QualifiedName(schema: schema, name: relation.name), kind: relation.kind, view: owner,
-            isReplaced: relation.name == owner.name))
+            isReplaced: relation.name == owner.name
+              || relations(of: owner).contains { $0.name == relation.name && $0.kind == relation.kind }))
       }
     }
     return doomed
   }
 
-  /// Drops what `view` dooms. Who may read it is kept for what is made in its place.
+  /// Drops what `view` dooms. What somebody made on it, and who may read it, is kept for what is made in its place.
   ///
   /// - Throws: `ViewError.foreignDependents` when something else depends on them; the transaction must be rolled back.
   static func drop(
@@ -136,7 +137,7 @@ enum ViewRelations {
     let doomed = try await doomed(by: view, with: views, schema: schema, keepingState: isStateKept, on: connection)
     try await connection.lockPatiently(doomed.map(\.name))
     for relation in doomed {
-      if relation.isReplaced { try await ViewGrants.keep(relation.name, on: connection) }
+      if relation.isReplaced { try await ViewKeepsakes.keep(relation.name, on: connection) }
       try await drop(relation.kind, relation.name, of: relation.view, on: connection)
     }
   }
@@ -187,22 +188,33 @@ enum ViewRelations {
       """
       select c.relname::text, case c.relkind when 'v' then 'view' when 'm' then 'materialized view'
         when 'i' then 'index' when 'S' then 'sequence' when 'f' then 'foreign table' when 'c' then 'type' else 'table' end,
-        c.relkind in ('m', 'r') and obj_description(c.oid, 'pg_class') is not null
+        c.relkind in ('m', 'r') and obj_description(c.oid, 'pg_class') is not null, is_like_ours
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where n.nspname = any($1) and c.relname = any($2) order by 1 limit 1
+      cross join lateral (select c.relkind = 'r' and obj_description(c.oid, 'pg_class') is not null
+        and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname in ('__n', '__value')
+          and not a.attisdropped) as is_like_ours) as l
+      where n.nspname = any($1) and c.relname = any($2)
+      -- Where a table of Daybook's has somebody's comment, its view only seems to be somebody's.
+      order by is_like_ours desc, 1 limit 1
       """, [.textArray(names.map(\.schema)), .textArray(names.map(\.name))])
     guard let row = rows.first, let name = names.first(where: { $0.name == (try? row.decode(0, as: String.self)) })
     else { return }
     let kind = try row.decode(1, as: String.self)
-    var error = PostgresError(
-      .server, "the \(kind) \(name) has a name that Daybook needs to make \(view.name), and is not Daybook's",
-      sqlState: "42P07")
     // A comment is all that tells whose a table is.
     let mayBeOurs = try wanted.contains(name) && row.decode(2, as: Bool.self)
+    let isLikeOurs = try mayBeOurs && row.decode(3, as: Bool.self)
+    var error = PostgresError(
+      .server,
+      "the \(kind) \(name) has a name that Daybook needs to make \(view.name), and "
+        + (isLikeOurs ? "says in its comment that it is somebody's" : "is not Daybook's"), sqlState: "42P07")
+    let next = "then: daybook refresh \(view.name)"
+    let rename = "alter \(kind) \(name.quoted) rename to another name"
+    let uncomment =
+      "if Daybook made it and somebody gave it its comment: comment on \(kind) \(name.quoted) is null"
     error.hint =
-      "alter \(kind) \(name.quoted) rename to another name, or drop it, then: daybook refresh \(view.name)"
-      + (mayBeOurs
-        ? "; if Daybook made it and somebody gave it its comment: comment on \(kind) \(name.quoted) is null" : "")
+      isLikeOurs
+      ? "\(uncomment); if it is somebody's: \(rename); \(next)"
+      : "\(rename), or drop it, \(next)" + (mayBeOurs ? "; \(uncomment)" : "")
     throw error
   }
 
@@ -239,7 +251,7 @@ enum ViewRelations {
   ///
   /// - Throws: `PostgresError`; with 42P17 when a derived figure is more than its row tells.
   static func makeView(_ sql: RollupSQL, on connection: PostgresConnection) async throws {
-    try await connection.execute(sql.createView)
+    try await ViewKeepsakes.withOptions(of: sql.view, on: connection) { try await connection.execute(sql.createView) }
     if !sql.rollup.derived.isEmpty, let more = try await RuleWords.more(thanRowsIn: sql.view, on: connection) {
       var error = PostgresError(
         .server, "a derived figure is made of the groups and measures of its row alone, and \(more) is more than that",
@@ -255,18 +267,21 @@ enum ViewRelations {
   }
 
   /// Makes a rollup's view anew over the state that is there, behind the lock of what that takes away.
+  ///
+  /// - Returns: what somebody made on it and could not be put back.
   static func putBack(
     _ view: ViewDefinition, _ sql: RollupSQL, with views: [ViewDefinition], on connection: PostgresConnection
-  ) async throws {
+  ) async throws -> [String] {
     try await connection.execute("savepoint daybook_view")
     do {
       try await makeView(sql, on: connection)
+      return []
     } catch let error as PostgresError where error.sqlState == "42P16" {
       // Columns that were added by hand, or are of other types, cannot be replaced.
       try await connection.execute("rollback to savepoint daybook_view")
       try await drop(view, with: views, schema: sql.view.schema, keepingState: true, on: connection)
       try await makeView(sql, on: connection)
-      try await ViewGrants.restore(sql.view, on: connection)
+      return try await ViewKeepsakes.restore(sql.view, on: connection)
     }
   }
 

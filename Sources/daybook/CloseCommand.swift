@@ -98,9 +98,11 @@ struct CloseCommand: Verb {
   }
 
   private func show(_ session: Session, _ console: Console) async throws -> ExitStatus {
-    let months = try await session.pool.withConnection(label: "close") { connection in
-      try await PeriodLedger.closed(on: connection)
+    let (months, otherZone) = try await session.pool.withConnection(label: "close") { connection in
+      let otherZone = try await PeriodClosing.otherZone(of: session.project, on: connection)
+      return (try await PeriodLedger.closed(on: connection), otherZone)
     }
+    if let otherZone { console.show([otherZone]) }
     for month in months {
       console.data(
         "\(PeriodClosing.name(month.period))  \(month.state.rawValue)  version \(month.version)  "
@@ -114,6 +116,7 @@ struct CloseCommand: Verb {
             "period": .string(PeriodClosing.name(month.period)), "state": .string(month.state.rawValue),
             "version": .integer(month.version), "figures": .integer(month.figures),
             "closed_at": .string(month.closedAt.description), "closed_by": .string(month.closedBy),
+            "time_zone": .optional(month.timeZone),
           ]
         })
     ])

@@ -37,8 +37,12 @@ struct DatabaseStopCommand: Verb {
   @OptionGroup var global: GlobalOptions
 
   func perform(_ invocation: Invocation) async throws -> ExitStatus {
-    let project = try invocation.loadProject()
-    let wasRunning = try await embeddedServer(of: project).stop(force: force)
+    // A server is to be stopped whatever is wrong with the definitions of feeds and views.
+    guard let place = Project.place(root: invocation.options.project, environment: invocation.environment) else {
+      _ = try invocation.loadProject()
+      return .badDefinition
+    }
+    let wasRunning = try await embeddedServer(at: place.database, in: place.root).stop(force: force)
     invocation.console.note(wasRunning ? "stopped" : "it was not running")
     invocation.console.json(["status": "stopped", "exit_code": 0, "was_running": .bool(wasRunning)])
     return .ok
@@ -132,10 +136,14 @@ struct DatabasePsqlCommand: Verb {
 
 /// The project's own server.
 private func embeddedServer(of project: Project) throws(StageFailure) -> EmbeddedServer {
-  guard project.database.url == .embedded else {
+  try embeddedServer(at: project.database.url, in: project.root)
+}
+
+private func embeddedServer(at location: DatabaseLocation, in root: String) throws(StageFailure) -> EmbeddedServer {
+  guard location == .embedded else {
     throw StageFailure(
       .usage, "usage", "the project's database is a server of its own; Daybook neither starts nor stops it",
       fix: "leave DATABASE_URL unset to use the embedded server")
   }
-  return EmbeddedServer(stateDirectory: Session.stateDirectory(project))
+  return EmbeddedServer(stateDirectory: Session.stateDirectory(in: root))
 }

@@ -137,6 +137,32 @@ extension GoldenCase {
           fix: use one of: monday, tuesday, wednesday, thursday, friday, saturday, sunday
         """),
     GoldenCase(
+      name: "a time zone that is no place's",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        calendar: { time_zone: right/Europe/Paris }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:24: "right/Europe/Paris" is no time zone that is the same everywhere
+          fix: write Europe/Paris
+        """),
+    GoldenCase(
+      name: "a time zone that each machine has its own of",
+      files: [
+        "Jobs/daybook.yaml": """
+        project: shop
+        calendar: { time_zone: localtime }
+
+        """
+      ],
+      says: """
+        error: Jobs/daybook.yaml:2:24: "localtime" is no time zone that is the same everywhere
+          fix: write a name such as Europe/Paris or UTC
+        """),
+    GoldenCase(
       name: "a retention that is none",
       files: [
         "Jobs/daybook.yaml": """

@@ -34,6 +34,17 @@ import Testing
     }
   }
 
+  @Test func theServerIsStoppedWhateverIsWrongWithADefinition() async throws {
+    try await TemporaryDirectory.with { directory in
+      let project = try NightProject(copying: NightProject.repository, into: directory)
+      #expect(try await project.daybook("db", "start").status == 0)
+      try Data("viw: x\n".utf8).write(to: URL(filePath: project.root + "/Jobs/views/wrong.yaml"))
+      #expect(try await project.daybook("check").status == 78)
+      let stopped = try await project.daybook("db", "stop")
+      #expect(stopped.status == 0 && stopped.stderr.contains("stopped"), "\(stopped.stderr)")
+    }
+  }
+
   @Test func sampleReplacesDeliveredFilesOnlyWhenAsked() async throws {
     try await TemporaryDirectory.with { directory in
       let project = try NightProject(copying: NightProject.repository, into: directory)

@@ -42,7 +42,7 @@ import Testing
   ) async throws {
     let first = try #require(CivilDate("\(month)-01"))
     try await fixture.pool.withConnection { connection in
-      _ = try await PeriodLedger.close(first, state, by: "test", batches: [:], on: connection)
+      _ = try await PeriodLedger.close(first, state, by: "test", in: "America/New_York", batches: [:], on: connection)
     }
   }
 

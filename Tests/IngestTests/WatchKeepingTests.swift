@@ -55,6 +55,9 @@ import Testing
 
   @Test(arguments: [
     "alter table finance.goods disable trigger daybook_watch_update",
+    "alter table finance.goods disable trigger daybook_watch_update; update finance.goods set n = 2; "
+      + "alter table finance.goods enable trigger daybook_watch_update",
+    "begin; alter table finance.goods disable trigger all; alter table finance.goods enable trigger all; commit",
     "drop trigger daybook_watch_delete on finance.goods",
     "drop function daybook.watch_goods() cascade",
     "drop trigger daybook_watch_update on finance.goods; create trigger daybook_watch_update "
@@ -72,6 +75,35 @@ import Testing
       try await fixture.database.psql("update finance.goods set n = 3", "delete from finance.goods")
       let batches = try await fixture.query(Self.batches)
       #expect(batches == "rebuild, rebuild, delta by hand, delta by hand")
+    }
+  }
+
+  @Test func upkeepOfTheServerIsNotTakenForASwitch() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("goods_1.csv", Self.header + "1,1\n")
+      _ = try await fixture.ingest(Self.goods("1"))
+      let upkeep = [
+        "vacuum (full, freeze) pg_trigger", "vacuum (full, freeze) pg_depend", "vacuum (full, analyze) finance.goods",
+        "create index by_n on finance.goods (n)", "alter table finance.goods cluster on by_n", "cluster finance.goods",
+        "alter table finance.goods rename to other", "alter table finance.other rename to goods",
+        "comment on trigger daybook_watch_update on finance.goods is 'not mine'", "reindex table pg_trigger",
+      ]
+      for statement in upkeep { try await fixture.database.psql(statement) }
+      _ = try await fixture.ingest(Self.goods("1"))
+      let batches = try await fixture.query(Self.batches)
+      #expect(batches == "rebuild")
+    }
+  }
+
+  @Test func theNightAfterASwitchPutsThemBackOnce() async throws {
+    try await FeedFixture.with { fixture in
+      try fixture.deliver("goods_1.csv", Self.header + "1,1\n")
+      _ = try await fixture.ingest(Self.goods("1"))
+      try await fixture.database.psql(
+        "alter table finance.goods disable trigger user", "alter table finance.goods enable trigger user")
+      for _ in 0..<2 { _ = try await fixture.ingest(Self.goods("1")) }
+      let batches = try await fixture.query(Self.batches)
+      #expect(batches == "rebuild, rebuild")
     }
   }
 

@@ -105,14 +105,23 @@ import Testing
     ),
   ]
 
-  @Test func aTableThatWasGivenAnotherNameIsTheFeedsNoMore() async throws {
+  @Test func whatHappensUnderAnotherNameIsToldAsARebuildWithoutImages() async throws {
     try await Self.loaded { fixture in
       try await fixture.database.psql(
-        "alter table finance.payments rename to payments_2025; delete from finance.payments_2025 where id < 9")
-      #expect(try await fixture.query(Self.byHand) == "")
+        "alter table finance.payments rename to payments_2025; delete from finance.payments_2025 where id < 9",
+        "delete from finance.payments_2025 where id < 9")
+      #expect(try await fixture.query(Self.byHand) == "rebuild 0 0")
+      let images = try await fixture.query("select count(*) from daybook.journal_payments where _daybook_weight < 0")
+      #expect(images == "0")
       try await fixture.database.psql(
         "alter table finance.payments_2025 rename to payments; delete from finance.payments where id = 20")
-      #expect(try await fixture.query(Self.byHand) == "delta 0 1")
+      #expect(try await fixture.query(Self.byHand) == "rebuild 0 0, delta 0 1")
+      try await fixture.database.psql(
+        """
+        create schema lab; begin; alter table finance.payments set schema lab; alter table lab.payments drop column amount;
+        update lab.payments set kind = 'fee' where id = 21; alter table lab.payments set schema finance; commit
+        """)
+      #expect(try await fixture.query(Self.byHand) == "rebuild 0 0, delta 0 1, rebuild 0 0")
     }
   }
 

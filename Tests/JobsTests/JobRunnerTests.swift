@@ -13,7 +13,7 @@ import Views
 @testable import Jobs
 
 /// Work that answers as it is told, and remembers what it was asked.
-private final class ScriptedWork: StageWork {
+final class ScriptedWork: StageWork {
   typealias Answer = @Sendable (_ attempt: Int) async throws -> UnitOutcome
   private let answers: [String: Answer]
   private let asked = Mutex<[String]>([])

@@ -93,7 +93,8 @@ import Testing
         try await shop.pool.withConnection { connection in
           let last = try await BatchLedger.lastNumber(of: "sales", on: connection) ?? 0
           _ = try await PeriodLedger.close(
-            try #require(CivilDate("2026-01-01")), .soft, by: "test", batches: ["sales": last], on: connection)
+            try #require(CivilDate("2026-01-01")), .soft, by: "test", in: "UTC", batches: ["sales": last],
+            on: connection)
         }
       }
       try await insert(1)

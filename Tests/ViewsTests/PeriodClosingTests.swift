@@ -66,6 +66,7 @@ import Views
       #expect(outcome.action == .closed)
       #expect(outcome.month?.figures == 3)
       #expect(outcome.month?.closedBy == "ann@desk")
+      #expect(outcome.month?.timeZone == "America/New_York")
       #expect(try await shop.difference(Self.frozen(1), Self.shown) == 0)
       #expect(try await shop.rows("select distinct view from daybook.period_figure") == ["monthly"])
       // A variance has more digits than any floating-point number.

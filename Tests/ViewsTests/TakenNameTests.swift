@@ -87,6 +87,21 @@ import Views
     }
   }
 
+  @Test func ofAStateWithSomebodysCommentTheStateIsNamedAndNotItsView() async throws {
+    try await Shop.with(views: Self.views("1")) { shop in
+      try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")
+      _ = try await shop.refresher.refresh(.all)
+      try await shop.run("comment on table shop.by_kind__state is 'large, see wiki'")
+      let error = await #expect(throws: ViewError.self) { try await shop.refresher.refresh(.all) }
+      let text = error?.description ?? ""
+      #expect(text.contains("the table shop.by_kind__state has a name that Daybook needs"), "\(text)")
+      #expect(text.contains("fix: if Daybook made it and somebody gave it its comment: comment on table"), "\(text)")
+      try await shop.run("comment on table shop.by_kind__state is null")
+      _ = try await shop.refresher.refresh(.all)
+      #expect(try await shop.rows("select n from shop.by_kind") == ["1"])
+    }
+  }
+
   @Test func theViewOfAStateThatSomebodyRenamedIsMadeAnew() async throws {
     try await Shop.with(views: Self.views("1")) { shop in
       try await shop.change("insert into shop.sales values (1, 1, 'payment', 5, 1, '2026-01-01')")

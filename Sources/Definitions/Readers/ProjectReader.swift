@@ -177,7 +177,12 @@ struct ProjectReader {
         at: project.keyPosition(of: "calendar"), findings: findings)
     else { return calendar }
     if let zone = reader.scalar("time_zone") {
-      if TimeZoneRules(named: zone.text) != nil {
+      if let fix = TimeZoneNames.fixOfUnfit(zone.text) {
+        findings.error(
+          "unknown_time_zone", at: reader.position(of: "time_zone"),
+          "\"\(zone.shown)\" is no time zone that is the same everywhere",
+          fix: zone.usesEnvironment ? "write a name such as Europe/Paris or UTC" : fix)
+      } else if TimeZoneRules(named: zone.text) != nil {
         calendar.timeZone = zone.text
       } else {
         let fix =
@@ -203,6 +208,13 @@ enum TimeZoneNames {
   private static let folder = "/usr/share/zoneinfo"
 
   static var hasDatabase: Bool { access(folder, R_OK) == 0 }
+
+  /// What to write where a name of the machine's database is no zone: `right/` counts leap seconds, which no server does,
+  /// `posix/` is the database again, and three names mean what each machine takes them for. Nil for all others.
+  static func fixOfUnfit(_ name: String) -> String? {
+    for folder in ["right/", "posix/"] where name.hasPrefix(folder) { return "write \(name.dropFirst(folder.count))" }
+    return ["Factory", "localtime", "posixrules"].contains(name) ? "write a name such as Europe/Paris or UTC" : nil
+  }
 
   /// The names of `zone1970.tab`, for suggestions; empty when the machine has no such table.
   static func names() -> [String] {

@@ -113,12 +113,12 @@ struct WatchTriggers: Sendable {
         number bigint;
         plus bigint := 0;
         minus bigint := 0;
+        -- Triggers go with a table that is given another name. It may be given its own again, and the journal may have
+        -- no column for what it has become meanwhile: that something changed is told, and no image.
+        is_moved boolean := tg_table_schema <> \(quoteLiteral(design.table.schema))
+          or tg_table_name <> \(quoteLiteral(feed));
         is_bulk boolean := tg_op = 'TRUNCATE';
       begin
-        -- Triggers go with a table that is given another name, and with it go its rows out of the feed.
-        if tg_table_schema <> \(quoteLiteral(design.table.schema)) or tg_table_name <> \(quoteLiteral(feed)) then
-          return null;
-        end if;
         if current_setting(\(quoteLiteral(Self.setting)), true) = \(quoteLiteral(feed))
           and \(Self.actsFor("current_user")) then
           return null;
@@ -132,7 +132,7 @@ struct WatchTriggers: Sendable {
         if _daybook_watch.plus + _daybook_watch.minus = 0 and not _daybook_watch.is_bulk then
           return null;
         end if;
-        if greatest(_daybook_watch.plus, _daybook_watch.minus) > \(Self.rowsMaximum) then
+        if _daybook_watch.is_moved or greatest(_daybook_watch.plus, _daybook_watch.minus) > \(Self.rowsMaximum) then
           _daybook_watch.is_bulk := true;
         end if;
         if _daybook_watch.is_bulk then
@@ -166,12 +166,16 @@ struct WatchTriggers: Sendable {
     /// The triggers are there and lead to what another definition or program made, or to a journal that is gone: writers
     /// are refused until it is there again, and nothing went by.
     case outdated
-    /// Changes may have gone by: a trigger is missing, switched off or not as it was made.
+    /// Changes may have gone by: a trigger is missing, switched off, not as it was made, or was so for a while.
     case open
     /// They are there and are not wanted.
     case unwanted
   }
 
+  /// A trigger's row is written anew when it is switched off and when it is switched on; that it depends on its function
+  /// was written with it and never after. Neither VACUUM nor anything done to the table touches one of them, and a
+  /// trigger that is made again has both of that moment.
+  ///
   /// - Complexity: one query of the catalog.
   nonisolated(nonsending) func state(on connection: PostgresConnection) async throws -> State {
     let rows = try await connection.query(
@@ -179,7 +183,9 @@ struct WatchTriggers: Sendable {
       select to_regclass($4) is not null and f.prosrc = $3 and f.prosecdef and f.proconfig = '{"search_path=pg_catalog, pg_temp"}'
           and \(Self.actsFor("f.proowner")),
         t.tgname::text, t.tgtype::integer,
-        t.tgenabled = 'O' and t.tgqual is null and t.tgattr::text = '' and t.tgnargs = 0,
+        t.tgenabled = 'O' and t.tgqual is null and t.tgattr::text = '' and t.tgnargs = 0
+          and exists (select from pg_depend d where d.classid = 'pg_trigger'::regclass and d.objid = t.oid
+            and d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid and d.xmin = t.xmin),
         t.tgoldtable::text, t.tgnewtable::text
       from pg_proc f left join pg_trigger t on t.tgfoid = f.oid and t.tgrelid = to_regclass($1) and not t.tgisinternal
       where f.oid = (\(Self.functionOID("$2")))
@@ -214,8 +220,9 @@ struct WatchTriggers: Sendable {
     case .outdated: for statement in functionCreation { try await connection.execute(statement) }
     case .open:
       for statement in functionCreation { try await connection.execute(statement) }
+      // Those that went along with a table of another name would tell of its rows.
+      _ = try await dropTriggers(of: nil, on: connection)
       if isNew { return (creations, false) }
-      _ = try await dropTriggers(of: design.table, on: connection)
       for statement in creations { try await connection.execute(statement) }
       return ([], true)
     case .unwanted:
