@@ -56,13 +56,10 @@ public struct RefreshCost: Sendable, Hashable {
     if let rest = Self.median(deltas.map { $0.wall - $0.units * perImage }) { perDelta = max(0, rest) }
   }
 
-  /// What a delta of so many images is expected to cost.
+  /// What a delta of so many images is expected to cost beyond the least.
   public func ofDelta(images: Int) -> Double {
-    max(leastDelta, min(perDelta + Double(images) * perImage, Double(images) * perImageMaximum))
+    min(perDelta + Double(images) * perImage, Double(images) * perImageMaximum)
   }
-
-  /// What reading so many rows anew is expected to cost.
-  public func ofRebuild(rows: Int) -> Double { max(leastRebuild, Double(rows) * perRow) }
 
   private static func divided(
     _ records: [(units: Double, wall: Double)], at way: ViewTimings.Way

@@ -50,13 +50,14 @@ enum RollupWork: Equatable {
     guard let readRows else {
       return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: nil)
     }
-    let (byDelta, byReading) = (cost.ofDelta(images: images), cost.ofRebuild(rows: readRows))
-    if byDelta > byReading {
-      return .rebuild(
-        reason: "\(images) images would take \(seconds(byDelta)), \(readRows) rows \(seconds(byReading))")
+    let (byDelta, byReading) = (cost.ofDelta(images: images), Double(readRows) * cost.perRow)
+    // What each way takes however little there is decides nothing alone: a rebuild costs its readers more than its time.
+    let (delta, reading) = (max(byDelta, cost.leastDelta), max(byReading, cost.leastRebuild))
+    if byDelta > byReading, delta > reading {
+      return .rebuild(reason: "\(images) images would take \(seconds(delta)), \(readRows) rows \(seconds(reading))")
     }
     // Where both are nothing to wait for, there is nothing to explain.
-    let why = byReading >= 100_000 ? "\(seconds(byDelta)) expected, \(seconds(byReading)) for a rebuild" : nil
+    let why = reading >= 100_000 ? "\(seconds(delta)) expected, \(seconds(reading)) for a rebuild" : nil
     return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: why)
   }
 

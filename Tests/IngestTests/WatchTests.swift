@@ -119,7 +119,7 @@ import Testing
       try await fixture.database.psql(
         """
         create schema lab; begin; alter table finance.payments set schema lab; alter table lab.payments drop column amount;
-        update lab.payments set kind = 'fee' where id = 21; alter table lab.payments set schema finance; commit
+        update lab.payments set kind = 'refund' where id = 21; alter table lab.payments set schema finance; commit
         """)
       #expect(try await fixture.query(Self.byHand) == "rebuild 0 0, delta 0 1, rebuild 0 0")
     }

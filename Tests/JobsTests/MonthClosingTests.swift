@@ -1,6 +1,7 @@
 // Closing as a command: never beside a run, and what is refused leaves the lock behind for the next.
 
 import Definitions
+import Finding
 import Ledger
 import Money
 import TestSupport

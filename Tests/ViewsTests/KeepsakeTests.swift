@@ -87,7 +87,7 @@ import Views
         let outcomes = try await new.refresher.refresh(.all, full: full)
         #expect(outcomes.allSatisfy { $0.isChanged || number == 3 } && outcomes.flatMap(\.lost).isEmpty, "\(outcomes)")
         #expect(try await shop.rows(Self.standing) == before, "\(number) \(full)")
-        #expect(try await shop.rows("select * from shop.by_kind") == ["1|5.00|payment"])
+        #expect(try await shop.rows("select * from shop.by_kind") == ["1|payment|5.00"])
       }
       #expect(try await shop.rows("table daybook.view_keepsake") == [])
       #expect(try await shop.rows("select 1 as a from pg_class where relname like 'grants %'") == [])
@@ -116,7 +116,7 @@ import Views
       let outcomes = try await new.refresher.refresh(.all)
       #expect(
         outcomes.map(\.lost) == [
-          [#"the comment on column n (column "n" of relation "by_kind" does not exist)"#],
+          [#"the comment on column n (column "n" of relation "shop.by_kind" does not exist)"#],
           [#"index by_twice (column "twice" does not exist)"#],
         ])
       #expect(outcomes[1].finding?.message.contains("this could not be put back on it: index by_twice") == true)
@@ -124,8 +124,8 @@ import Views
         "select view, statement from daybook.view_keepsake where refused is not null order by keepsake_id")
       #expect(
         kept == [
-          #"by_kind|comment on column "shop"."by_kind".n is 'how many'"#,
           "doubled|CREATE INDEX by_twice ON shop.doubled USING btree (twice)",
+          #"by_kind|comment on column "shop"."by_kind".n is 'how many'"#,
         ])
       let names = "select indexname::text from pg_indexes where tablename = 'doubled' order by 1"
       #expect(try await shop.rows(names) == ["by_kind_too", "doubled_kind_idx"])

@@ -71,14 +71,19 @@ import Testing
   @Test func whatSmallRefreshesTakeIsExpectedOfTheNext() {
     let small = RefreshCost(
       deltas: [(700, 90_000), (3, 110_000), (20, 800_000)], rebuilds: [(8_000, 250_000), (8_100, 900_000)])
-    #expect(small.ofDelta(images: 730) == 110_000 && small.ofRebuild(rows: 8_472) == 900_000)
-    #expect(choose(images: 730, rows: 8_472, cost: small).isDelta)
+    #expect(small.leastDelta == 110_000 && small.leastRebuild == 900_000)
+    #expect(
+      choose(images: 2_695, rows: 8_472, cost: small)
+        == .delta(
+          after: 1, through: 7, batches: 1, images: 2_695, why: "about 0.11 s expected, about 0.90 s for a rebuild"))
     // Neither tells what an image or a row costs, and two deltas tell nothing yet.
     #expect(small.perImage == 7 && small.perRow == 0.7)
     #expect(RefreshCost(deltas: [(700, 90_000), (3, 110_000)], rebuilds: []) == RefreshCost())
-    // Once a rebuild is known to take less, it is taken.
     let other = RefreshCost(deltas: Array(repeating: (10, 90_000), count: 3), rebuilds: [(900, 20_000)])
-    #expect(choose(images: 10, rows: 900, cost: other).isRebuild)
+    #expect(
+      choose(images: 2_695, rows: 8_472, cost: other)
+        == .rebuild(reason: "2695 images would take about 0.09 s, 8472 rows about 0.02 s"))
+    #expect(choose(images: 10, rows: 900, cost: other).isDelta)
   }
 
   @Test func theCostIsTheMedianOfTheLastLargeRefreshes() async throws {
