@@ -50,6 +50,18 @@ import Views
 
   private static let plain = amounts("kind = 'fee'")
 
+  /// A shop with journaled sales and a rollup of them, refreshed.
+  private func withAmounts(_ condition: String, _ body: (Shop) async throws -> Void) async throws {
+    try await Shop.with(views: [Self.amounts(condition)]) { shop in
+      try await shop.keepJournal()
+      try await shop.run(Self.made)
+      try await shop.batch(
+        "insert into shop.sales select i, 1, 'fee', i, 1, '2026-03-02' from generate_series(1, 100) i")
+      _ = try await shop.refresher.refresh(.all)
+      try await body(shop)
+    }
+  }
+
   private func dissent(_ condition: String, in shop: Shop) async throws -> Int {
     try await shop.difference(
       "select currency, n, part from shop.amounts",
@@ -63,12 +75,7 @@ import Views
     ("shop.is_big(amount, kind)", "is_big"),
   ])
   func aRollupWithAnOperatorThatReadsMoreIsReadAnewEachNight(_ condition: String, _ word: String) async throws {
-    try await Shop.with(views: [Self.amounts(condition)]) { shop in
-      try await shop.keepJournal()
-      try await shop.run(Self.made)
-      try await shop.batch(
-        "insert into shop.sales select i, 1, 'fee', i, 1, '2026-03-02' from generate_series(1, 100) i")
-      _ = try await shop.refresher.refresh(.all)
+    try await withAmounts(condition) { shop in
       let qualified = condition.replacing(">>>", with: "operator(shop.>>>)")
       for (bound, isMore) in [(80, true), (20, false)] {
         try await shop.run("update shop.bounds set bound = \(bound)")
@@ -85,12 +92,7 @@ import Views
 
   @Test(arguments: ["(amount %%> 1) > 10", "shop.whole(amount) > 10"])
   func aRollupWhoseOperatorSaysSomethingElseIsReadAnew(_ condition: String) async throws {
-    try await Shop.with(views: [Self.amounts(condition)]) { shop in
-      try await shop.keepJournal()
-      try await shop.run(Self.made)
-      try await shop.batch(
-        "insert into shop.sales select i, 1, 'fee', i, 1, '2026-03-02' from generate_series(1, 100) i")
-      _ = try await shop.refresher.refresh(.all)
+    try await withAmounts(condition) { shop in
       #expect(try await shop.refresher.refresh(.all).allSatisfy { !$0.isChanged })
       try await shop.run(Self.replaced)
       #expect(
