@@ -57,7 +57,7 @@ enum RollupWork: Equatable {
       return .rebuild(reason: "\(images) images would take \(seconds(delta)), \(readRows) rows \(seconds(reading))")
     }
     // Where both are nothing to wait for, there is nothing to explain.
-    let why = reading >= 100_000 ? "\(seconds(delta)) expected, \(seconds(reading)) for a rebuild" : nil
+    let why = byReading >= 100_000 ? "\(seconds(delta)) expected, \(seconds(reading)) for a rebuild" : nil
     return .delta(after: absorbed, through: last.batchID, batches: batches.count, images: images, why: why)
   }
 
