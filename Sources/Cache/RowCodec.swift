@@ -8,18 +8,22 @@ public import Postgres
 public struct ResultRows: Sendable, Hashable {
   /// The names of the columns.
   public var columns: [String]
+  /// What the columns hold by their types, as many as there are columns.
+  public var kinds: [PostgresColumnKind]
   /// The rows, each with as many values as there are columns.
   public var rows: [[PostgresValue]]
 
-  /// Creates a result.
-  public init(columns: [String], rows: [[PostgresValue]]) {
+  /// Creates a result; of columns of text unless told.
+  public init(columns: [String], kinds: [PostgresColumnKind]? = nil, rows: [[PostgresValue]]) {
     self.columns = columns
+    self.kinds = kinds ?? columns.map { _ in .other }
     self.rows = rows
   }
 
   /// Takes a result out of the server's reply.
   public init(_ rows: PostgresRows) throws(PostgresError) {
     columns = rows.columnNames
+    kinds = rows.columnKinds
     self.rows = []
     self.rows.reserveCapacity(rows.count)
     for row in rows {
@@ -34,7 +38,7 @@ public struct ResultRows: Sendable, Hashable {
 /// The compact binary form of results.
 public enum RowCodec {
   /// Raised whenever the same bytes would mean other rows.
-  private static let version: UInt8 = 2
+  private static let version: UInt8 = 3
 
   private enum Tag: UInt8 {
     case null, no, yes, int4, int8, float8, text, bytes, numeric, date, timestamp, timestamptz, uuid, json
@@ -48,7 +52,10 @@ public enum RowCodec {
     var bytes: [UInt8] = [version]
     append(day.map { .date(daysSince1970: $0) } ?? .null, to: &bytes)
     append(count: result.columns.count, to: &bytes)
-    for name in result.columns { append(text: name, to: &bytes) }
+    for (name, kind) in zip(result.columns, result.kinds) {
+      append(text: name, to: &bytes)
+      bytes.append(kind.rawValue)
+    }
     append(count: result.rows.count, to: &bytes)
     for row in result.rows {
       for value in row { append(value, to: &bytes) }
@@ -66,9 +73,13 @@ public enum RowCodec {
       else { return nil }
       let day: Int32? = if case .date(let days) = asked { days } else { nil }
       var columns: [String] = []
+      var kinds: [PostgresColumnKind] = []
       for _ in 0..<columnCount {
-        guard let name = reader.text() else { return nil }
+        guard let name = reader.text(), let kind = reader.byte().flatMap(PostgresColumnKind.init(rawValue:)) else {
+          return nil
+        }
         columns.append(name)
+        kinds.append(kind)
       }
       guard let rowCount = reader.rowCount(columns: columnCount) else { return nil }
       var rows: [[PostgresValue]] = []
@@ -82,7 +93,7 @@ public enum RowCodec {
         }
         rows.append(row)
       }
-      return reader.isAtEnd ? (ResultRows(columns: columns, rows: rows), day) : nil
+      return reader.isAtEnd ? (ResultRows(columns: columns, kinds: kinds, rows: rows), day) : nil
     }
   }
 

@@ -44,12 +44,32 @@ public enum FigureFormat: Sendable, Hashable {
     }
   }
 
+  /// As `spelled`, with all its digits where rounding would make zero of what is not: a difference that is not zero is
+  /// never written as zero.
+  public func exactlySpelled(_ value: ExactDecimal) -> String {
+    guard isLost(value) else { return spelled(value) }
+    if case .percent = self { return value.multiplied(by: 100).map { FigureFormat.plain.spelled($0) + "%" } ?? "n/m" }
+    return FigureFormat.plain.spelled(value)
+  }
+
+  /// Whether rounding to the decimals that are shown makes zero of a value that is not.
+  private func isLost(_ value: ExactDecimal) -> Bool {
+    let decimals: Int
+    switch self {
+    case .money(let places), .decimal(let places): decimals = places
+    case .integer: decimals = 0
+    case .percent(let places): decimals = places + 2
+    case .plain: return false
+    }
+    return !value.isZero && value.rounded(scale: decimals)?.isZero == true
+  }
+
   /// A change with an explicit sign, for comparatives: `+12.5%`, `−3.1%`.
   public func signed(_ value: ExactDecimal?) -> String {
     guard let value else { return "" }
     if value.isZero { return "±0" }
     let magnitude = value.isNegative ? -value : value
-    return (value.isNegative ? "−" : "+") + text(magnitude)
+    return (value.isNegative ? "−" : "+") + exactlySpelled(magnitude)
   }
 
   private func parenthesized(_ value: ExactDecimal, decimals: Int, suffix: String) -> String {
@@ -66,8 +86,10 @@ public enum ChangeRatio: Sendable, Hashable {
   case missing
   /// The base is zero or negative, so a ratio would mislead.
   case notMeaningful
-  /// (value − base) / base, rounded to six decimals.
+  /// (value − base) / base, rounded to six decimals; zero only where nothing changed.
   case ratio(ExactDecimal)
+  /// There is a change, and too little of it for the one decimal of the percents that are shown.
+  case slight(isNegative: Bool)
 
   /// The change from `base` to `value`.
   public init(from base: ExactDecimal?, to value: ExactDecimal?) {
@@ -75,21 +97,51 @@ public enum ChangeRatio: Sendable, Hashable {
       self = .missing
       return
     }
-    guard !base.isNegative, !base.isZero, let change = value.subtracting(base),
+    guard let change = value.subtracting(base) else {
+      self = .notMeaningful
+      return
+    }
+    if change.isZero {
+      self = .ratio(.zero)
+      return
+    }
+    guard !base.isNegative, !base.isZero,
       let ratio = change.divided(by: base, scale: 6, rounding: .halfAwayFromZero)
     else {
       self = .notMeaningful
       return
     }
-    self = .ratio(ratio)
+    let shown = ratio.rounded(scale: Self.shownDecimals + 2)
+    self = shown?.isZero == true ? .slight(isNegative: change.isNegative) : .ratio(ratio)
   }
 
-  /// `+12.5%`, `n/m`, or empty when missing.
+  /// How many decimals a change in percent is shown with.
+  private static let shownDecimals = 1
+
+  /// "up 12.5%", "down 3.0%", "up less than 0.1%", "unchanged", "n/m".
+  public var words: String {
+    switch self {
+    case .missing: return "no figure"
+    case .notMeaningful: return "n/m"
+    case .slight(let isNegative): return (isNegative ? "down " : "up ") + Self.slightText
+    case .ratio(let ratio):
+      if ratio.isZero { return "unchanged" }
+      return (ratio.isNegative ? "down " : "up ") + Self.percent.spelled(ratio.isNegative ? -ratio : ratio)
+    }
+  }
+
+  private static let percent = FigureFormat.percent(decimals: shownDecimals)
+  private static var slightText: String {
+    "less than " + ((ExactDecimal(coefficient: 1, scale: shownDecimals + 2)).map(percent.spelled) ?? "")
+  }
+
+  /// `+12.5%`, `less than 0.1%`, `n/m`, or empty when missing.
   public var text: String {
     switch self {
     case .missing: ""
     case .notMeaningful: "n/m"
-    case .ratio(let ratio): FigureFormat.percent(decimals: 1).signed(ratio)
+    case .slight: Self.slightText
+    case .ratio(let ratio): Self.percent.signed(ratio)
     }
   }
 }
@@ -126,7 +178,9 @@ func abbreviated(_ value: ExactDecimal) -> String {
     // Beyond thousands of billions: the first digits and the power of ten.
     let digits = Array(text.utf8)
     let fraction = String(decoding: digits[1...2], as: UTF8.self)
-    let head = String(decoding: digits[...0], as: UTF8.self) + (fraction == "00" ? "" : "." + fraction)
+    let head =
+      String(decoding: digits[...0], as: UTF8.self)
+      + (fraction == "00" ? "" : FigureNotation.current.decimalMark + fraction)
     return "\(sign)\(head)e\(digits.count - 1)"
   }
   let units: [(suffix: String, exponent: Int)] = [("T", 12), ("B", 9), ("M", 6), ("K", 3)]
@@ -146,18 +200,29 @@ func tenTo(_ exponent: Int) -> Int128 {
   return result
 }
 
-/// Dates as a reader writes them.
+/// Dates in headings, sentences and along axes: as the project writes dates where it says how, else with the name of the
+/// month.
 public struct DateText: Sendable {
   /// Short names of the months, January first.
-  static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+  private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-  /// `20 Nov 2026`.
+  /// `20 Nov 2026`, or `20.11.2026`.
   public static func day(_ date: CivilDate) -> String {
+    FigureNotation.current.part(of: date, without: nil) ?? named(date)
+  }
+
+  /// `20 Nov 2026`, whatever the project says: for what is written and looked for again under any notation.
+  public static func named(_ date: CivilDate) -> String {
     "\(date.day) \(months[date.month - 1]) \(date.year)"
   }
 
-  /// `Nov 2026`.
+  /// `Nov 2026`, or `11.2026`.
   public static func month(_ date: CivilDate) -> String {
-    "\(months[date.month - 1]) \(date.year)"
+    FigureNotation.current.part(of: date, without: "dd") ?? "\(months[date.month - 1]) \(date.year)"
+  }
+
+  /// `20 Nov`, or `20.11`: for days of which no two lie a year apart.
+  static func dayOfMonth(_ date: CivilDate) -> String {
+    FigureNotation.current.part(of: date, without: "yyyy") ?? "\(date.day) \(months[date.month - 1])"
   }
 }

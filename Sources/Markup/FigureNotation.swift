@@ -11,14 +11,15 @@ public struct FigureNotation: Sendable, Hashable {
   public var decimalMark: String
   /// Between groups of three digits; empty for none.
   public var groupingMark: String
-  /// How a date is written, with `yyyy`, `MM` and `dd`.
-  public var datePattern: String
+  /// How a date is written, with `yyyy`, `MM` and `dd` and one mark between them. Nil where the project says nothing:
+  /// dates of tables are then `2026-11-20`, and those of headings and sentences name the month.
+  public var datePattern: String?
   /// Whose clock and calendar points in time are shown by; nil for UTC.
   public var timeZone: TimeZoneRules?
 
   /// Creates a notation; `1,234.50`, `2026-11-20` and UTC unless told.
   public init(
-    decimalMark: String = ".", groupingMark: String = ",", datePattern: String = "yyyy-MM-dd",
+    decimalMark: String = ".", groupingMark: String = ",", datePattern: String? = nil,
     timeZone: TimeZoneRules? = nil
   ) {
     self.decimalMark = decimalMark
@@ -31,12 +32,17 @@ public struct FigureNotation: Sendable, Hashable {
   @TaskLocal public static var current = FigureNotation()
 
   /// A date by the pattern.
-  public func date(_ date: CivilDate) -> String {
-    let parts = date.description.split(separator: "-", omittingEmptySubsequences: false)
-    // Years before 0 and after 9999 have another form; they stay as they are.
-    guard parts.count == 3, parts[0].utf8.count == 4 else { return date.description }
-    return datePattern.replacing("yyyy", with: parts[0]).replacing("MM", with: parts[1])
-      .replacing("dd", with: parts[2])
+  public func date(_ date: CivilDate) -> String { part(of: date, without: nil) ?? date.description }
+
+  /// A date by the pattern, less one of its parts; nil where there is no pattern, or none for such a year: those before 0
+  /// and after 9999 have another form.
+  func part(of date: CivilDate, without left: String?) -> String? {
+    let digits = date.description.split(separator: "-", omittingEmptySubsequences: false)
+    guard let datePattern, digits.count == 3, digits[0].utf8.count == 4,
+      let mark = datePattern.first(where: { !$0.isLetter })
+    else { return nil }
+    return datePattern.split(separator: mark).filter { $0 != left ?? "" }
+      .map { $0 == "yyyy" ? digits[0] : $0 == "MM" ? digits[1] : digits[2] }.joined(separator: String(mark))
   }
 
   /// Digits with a point, with the notation's mark in its place.

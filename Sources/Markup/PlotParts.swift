@@ -79,42 +79,62 @@ extension PlotArea {
     return abbreviated(tick)
   }
 
-  /// Labels under the plot: at most eight, the first and the last always among them.
+  /// Labels under the plot: at most nine, none over another, the newest position always among them. On a phone the
+  /// outermost are left, where both have room.
   func positionLabels(_ axis: ChartAxis, center: (Int) -> Double) -> [Node] {
-    labelledPositions(axis).enumerated().map { order, index in
-      let x = center(index)
-      let isFirst = index == 0 && axis.count > 1
-      let isLast = index == axis.count - 1 && axis.count > 1
-      let anchor = isFirst && x < left + 30 ? "start" : isLast && x > width - right - 30 ? "end" : "middle"
-      let position = isFirst && x < left + 30 ? min(x, left) : isLast && anchor == "end" ? width - right : x
+    var labels: [AxisLabel] = []
+    for label in labelled(axis, center: center).reversed() {
+      guard let next = labels.last else {
+        labels.append(label)
+        continue
+      }
+      let isFar = label.index == 0 || next.x - label.x >= plotWidth / 7.2
+      if isFar, !label.meets(next, letter: Self.tickLetter) { labels.append(label) }
+    }
+    labels.reverse()
+    let hasBothOnAPhone =
+      if let first = labels.first, let last = labels.last { !first.meets(last, letter: Self.letter - 2) } else { true }
+    return labels.enumerated().map { order, label in
+      let isLast = order == labels.count - 1
+      let isOutermost = isLast || order == 0 && hasBothOnAPhone
       return SVG.text(
-        .class(isFirst || isLast ? "tick" : order % 2 == 0 ? "tick minor" : "tick minor-wide"),
-        .x(position), .y(height - bottom + 20), .textAnchor(anchor)
-      ) { shortLabel(axis, index) }
+        .class(isOutermost ? "tick" : order % 2 == 0 ? "tick minor" : "tick minor-wide"),
+        .x(label.x), .y(height - bottom + 20), .textAnchor(label.anchor.rawValue)
+      ) { label.text }
     }
   }
 
-  private func labelledPositions(_ axis: ChartAxis) -> [Int] {
-    let count = axis.count
-    guard count > 7 else { return Array(0..<count) }
-    if case .days(let dates) = axis, count > 45 {
-      // Quarter or month starts, thinned to at most seven, so that labels fall on round dates.
-      let starts = dates.indices.dropFirst().filter { dates[$0].startOfMonth != dates[$0 - 1].startOfMonth }
-      let step = max(1, (starts.count + 6) / 7)
-      return starts.enumerated().filter { $0.offset % step == 0 }.map(\.element)
-    }
-    let step = (count + 6) / 7
-    // Counted from the end, so that the newest position always has its label.
-    return stride(from: count - 1, through: 0, by: -step).reversed()
-  }
+  /// The size of the letters of labels where there is room.
+  private static let tickLetter = 12.0
 
-  private func shortLabel(_ axis: ChartAxis, _ index: Int) -> String {
+  /// Every position that may have a label: of very many days the first ones of months, so that labels are round dates.
+  private func labelled(_ axis: ChartAxis, center: (Int) -> Double) -> [AxisLabel] {
+    var places = Array(0..<axis.count)
+    var text: (Int) -> String = { axis.label($0) }
     switch axis {
     case .days(let dates):
-      let date = dates[index]
-      return axis.count > 45 ? DateText.month(date) : "\(date.day) \(DateText.months[date.month - 1])"
-    case .months(let dates): return DateText.month(dates[index])
-    case .categories(let names): return fitted(names[index], ems: 6.5)
+      let starts = dates.indices.dropFirst().filter { dates[$0].startOfMonth != dates[$0 - 1].startOfMonth }
+      if dates.count > 45, starts.count > 1 {
+        places = Array(starts)
+        text = { DateText.month(dates[$0]) }
+      } else if let first = dates.first, let last = dates.last, last.daysSince1970 - first.daysSince1970 < 365 {
+        text = { DateText.dayOfMonth(dates[$0]) }
+      }
+    case .months: break
+    case .categories(let names): text = { fitted(names[$0], ems: 6.5) }
+    }
+    return places.map { index in
+      let (x, words) = (center(index), text(index))
+      let half = ems(words) * (Self.letter - 2) / 2
+      let isFirst = index == 0 && axis.count > 1
+      let isLast = index == axis.count - 1 && axis.count > 1
+      if isFirst && x < left + 30 || x < half {
+        return AxisLabel(index: index, text: words, x: min(x, left), anchor: .start)
+      }
+      if isLast && x > width - right - 30 || x + half > width {
+        return AxisLabel(index: index, text: words, x: max(x, width - right), anchor: .end)
+      }
+      return AxisLabel(index: index, text: words, x: x, anchor: .middle)
     }
   }
 
@@ -145,6 +165,31 @@ extension PlotArea {
         return swatch + [SVG.text(.class("legend"), .x(place.x + (lines ? 33 : 20)), .y(y + 5)) { name }]
       }
   }
+}
+
+/// A label under a plot.
+private struct AxisLabel {
+  enum Anchor: String {
+    case start, middle, end
+  }
+
+  var index: Int
+  var text: String
+  var x: Double
+  var anchor: Anchor
+
+  /// Whether it comes too near to one that is further right, in letters of this size.
+  func meets(_ next: AxisLabel, letter: Double) -> Bool { end(letter) + letter / 2 > next.start(letter) }
+
+  private func start(_ letter: Double) -> Double {
+    switch anchor {
+    case .start: x
+    case .middle: x - ems(text) * letter / 2
+    case .end: x - ems(text) * letter
+    }
+  }
+
+  private func end(_ letter: Double) -> Double { start(letter) + ems(text) * letter }
 }
 
 extension FigureFormat {

@@ -70,7 +70,8 @@ public struct Waterfall: Sendable, Hashable {
     guard let difference else { return "Whether it ties cannot be said: a figure is missing or too long." }
     return difference.isZero
       ? "Opening and steps make the closing: difference \(format.spelled(.zero))."
-      : "Opening and steps do not make the closing: difference \(figure(difference))."
+      : "Opening and steps do not make the closing: difference "
+        + "\(format.exactlySpelled(difference))\(unit.isEmpty ? "" : " \(unit)")."
   }
 
   /// From where to where, the largest step each way, and the tie.
@@ -182,7 +183,7 @@ private struct WaterfallPlot: Sendable {
   }
 
   private var untied: String {
-    waterfall.difference.map { "! does not tie, difference \(waterfall.format.spelled($0))" }
+    waterfall.difference.map { "! does not tie, difference \(waterfall.format.exactlySpelled($0))" }
       ?? "! cannot be tied: a figure is missing or too long"
   }
 

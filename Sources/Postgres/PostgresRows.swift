@@ -16,6 +16,8 @@ public final class PostgresRows: Sendable, RandomAccessCollection {
 
   /// The names of the columns, in order.
   public var columnNames: [String] { columns.names }
+  /// What the columns hold by their types, in order; also where every value is null.
+  public var columnKinds: [PostgresColumnKind] { columns.types.map(PostgresColumnKind.init(type:)) }
   /// Zero.
   public var startIndex: Int { 0 }
   /// How many rows there are.
@@ -24,6 +26,24 @@ public final class PostgresRows: Sendable, RandomAccessCollection {
   public subscript(position: Int) -> PostgresRow {
     precondition(position >= 0 && position < endIndex, "row \(position) of \(endIndex)")
     return PostgresRow(result: result, columns: columns, index: position)
+  }
+}
+
+/// What a column holds by the type that the server gives it.
+public enum PostgresColumnKind: UInt8, Sendable, Hashable {
+  /// Text, and whatever is neither of the others.
+  case other
+  /// Numbers, whole or not.
+  case number
+  /// Days.
+  case date
+
+  init(type: UInt32) {
+    switch type {
+    case TypeOID.int2, TypeOID.int4, TypeOID.int8, TypeOID.numeric, TypeOID.float4, TypeOID.float8: self = .number
+    case TypeOID.date: self = .date
+    default: self = .other
+    }
   }
 }
 

@@ -17,6 +17,8 @@ struct ChartPoints {
   let seriesCount: Int
   /// The one currency of all figures where no series says it, or empty.
   var unit = ""
+  /// Whether there are amounts of more than one currency.
+  let isOfSeveralCurrencies: Bool
   /// How figures are written where a series does not say otherwise.
   var format: FigureFormat
   /// How many figures have a place that another row has too; only the last is drawn.
@@ -64,6 +66,7 @@ struct ChartPoints {
     let common = kind.figureFormat(currency: names.only)
     format = common
     unit = names.isNamedByCurrency ? "" : names.only ?? ""
+    isOfSeveralCurrencies = Set(currencies.values).count > 1
     seriesCount = found.count
     if found.count > limit {
       let sizes = found.map { name in
@@ -131,12 +134,28 @@ struct ChartFinding {
   let series: [ChartSeries]
   let format: FigureFormat
   let unit: String
+  /// Whether the figures of all series may be weighed against each other.
+  var areOfOneUnit = true
+
+  /// How many series are told where there are more.
+  private static let mostTold = 3
 
   var text: String {
-    let sentences = series.prefix(3).compactMap(sentence)
+    let sentences = told.compactMap(sentence)
     if sentences.isEmpty { return "No data." }
-    let rest = series.count - 3
-    return (sentences + (rest > 0 ? ["\(rest) more series."] : [])).joined(separator: " ")
+    let rest = series.count - told.count
+    return (sentences + (rest > 0 ? ["\(rest) smaller series."] : [])).joined(separator: " ")
+  }
+
+  /// The series that are told: of one unit the largest, in the order of the picture. Amounts of several currencies cannot
+  /// be weighed against each other, so that all of them are.
+  private var told: [ChartSeries] {
+    guard areOfOneUnit, series.count > Self.mostTold else { return series }
+    let sizes = series.map { series in
+      series.values.compactMap(\.self).reduce(ExactDecimal.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
+    }
+    let largest = Set(series.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }.prefix(Self.mostTold))
+    return series.indices.filter(largest.contains).map { series[$0] }
   }
 
   private func label(_ index: Int) -> String { isolated(shortened(axis.label(index), to: 60)) }

@@ -88,7 +88,7 @@ struct DataQualityPage {
   private func freshness(_ reach: [PageContext.FeedReach]) async throws -> Dataset {
     let (rows, rowsSQL) = try await queries.told(
       """
-      SELECT d.feed, l.name, to_char(l.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), l.as_of, t.through,
+      SELECT d.feed, l.name, date_trunc('minute', l.recorded_at AT TIME ZONE 'UTC'), l.as_of, t.through,
         $1::date - t.through
       FROM unnest($2::text[], $3::text[]) AS d(feed, through)
       CROSS JOIN LATERAL (SELECT CASE WHEN d.through ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' THEN d.through::date END) t(through)

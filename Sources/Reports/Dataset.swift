@@ -77,10 +77,14 @@ struct Dataset: Sendable {
 
   /// Makes a dataset from named rows: described columns first, then the others as they come.
   ///
-  /// - Parameter newestBy: a column of days. Where it holds nothing else, and there are more rows than are shown, those
-  ///   of the last days are kept, whole days only, in place of the first.
+  /// - Parameters:
+  ///   - kinds: what the server says that the columns hold, so that one without a value this night is written as it is
+  ///     in others; without them its first value tells.
+  ///   - newestBy: a column of days. Where it holds nothing else, and there are more rows than are shown, those of the
+  ///     last days are kept, whole days only, in place of the first.
   init(
-    names: [String], rows: [[Figure]], described: [ColumnFormat], shown: Int, newestBy: String? = nil, csvPath: String
+    names: [String], kinds: [PostgresColumnKind] = [], rows: [[Figure]], described: [ColumnFormat], shown: Int,
+    newestBy: String? = nil, csvPath: String
   ) throws {
     let places = Self.places(of: names, described: described)
     let formats = Dictionary(described.map { ($0.column, $0) }, uniquingKeysWith: { first, _ in first })
@@ -89,7 +93,8 @@ struct Dataset: Sendable {
       DatasetColumn(
         name: name, label: formats[name]?.label ?? ColumnFormat.label(forColumn: name),
         format: Self.format(
-          formats[name]?.kind, name: name, sample: rows.lazy.map { $0[place] }.first { $0 != .missing } ?? .missing
+          formats[name]?.kind, name: name, type: place < kinds.count ? kinds[place] : .other,
+          sample: rows.lazy.map { $0[place] }.first { $0 != .missing } ?? .missing
         ) { ordered.firstIndex(of: $0) }, better: formats[name]?.better)
     }
     for (index, place) in places.enumerated() where columns[index].format == .date {
@@ -200,9 +205,10 @@ struct Dataset: Sendable {
   }
 
   private static func write(_ row: [Figure], _ columns: [DatasetColumn], into writer: inout CSVWriter) throws {
-    for figure in row {
+    for (figure, column) in zip(row, columns) {
       // Only numbers begin with a sign that is theirs; a day before the year 0 does, too, and is text to a spreadsheet.
       switch figure {
+      case .text(let text) where column.format == .sparkline && numbers(text) != nil: try writer.field(text)
       case .missing, .number, .numeral: try writer.field(figure.plainText)
       case .text, .date, .moment, .clock: try writer.field(figure.plainText, formulaGuard: true)
       }
@@ -211,7 +217,7 @@ struct Dataset: Sendable {
   }
 
   private static func format(
-    _ kind: ColumnFormat.Kind?, name: String, sample: Figure, index: (String) -> Int?
+    _ kind: ColumnFormat.Kind?, name: String, type: PostgresColumnKind, sample: Figure, index: (String) -> Int?
   ) -> CellFormat {
     switch kind {
     case .money(let currency): return .money(currencyColumn: index(currency))
@@ -224,10 +230,10 @@ struct Dataset: Sendable {
     case nil: break
     }
     if name == "id" || name.hasSuffix("_id") { return .identifier }
-    switch sample {
-    case .number, .numeral: return .plain
-    case .date: return .date
-    default: return .text
+    switch (type, sample) {
+    case (.number, _), (.other, .number), (.other, .numeral): return .plain
+    case (.date, _), (.other, .date): return .date
+    case (.other, _): return .text
     }
   }
 
@@ -253,13 +259,8 @@ struct Dataset: Sendable {
     switch row[column] {
     case .number(let number): values = [number]
     case .text(let text):
-      let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-        String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-      }
-      values = parts.map { part in PostgresNumeric(part).flatMap { ExactDecimal(nearest: $0) } }
-      guard zip(parts, values).allSatisfy({ $0.0.isEmpty || $0.1 != nil }), values.contains(where: { $0 != nil }) else {
-        return nil
-      }
+      guard let numbers = Self.numbers(text) else { return nil }
+      values = numbers
     default: return nil
     }
     let owner = owner(ofSparkline: column) ?? column
@@ -267,6 +268,18 @@ struct Dataset: Sendable {
     return Sparkline(
       label: columns[column].label, values: values, format: columns[owner].format.figureFormat(currency: currency),
       unit: currency ?? "")
+  }
+
+  /// The numbers of a list, nil for each that is missing; nil when the text is no list of numbers, or there is none.
+  private static func numbers(_ text: String) -> [ExactDecimal?]? {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+    let values = parts.map { part in PostgresNumeric(part).flatMap { ExactDecimal(nearest: $0) } }
+    guard zip(parts, values).allSatisfy({ $0.0.isEmpty || $0.1 != nil }), values.contains(where: { $0 != nil }) else {
+      return nil
+    }
+    return values
   }
 
   /// The numeric column whose name and `_` a sparkline's name begins with; the longest of several.

@@ -153,13 +153,6 @@ enum CellFormat: Sendable, Hashable {
     }
   }
 
-  /// `2026-11-20 04:15`, the date as readers write it.
-  private static func minutesOfDay(_ reading: Moment) -> String {
-    let text = minutes(reading)
-    guard let space = text.firstIndex(of: " "), CivilDate(String(text[..<space])) != nil else { return text }
-    return FigureNotation.current.date(reading.dayInUTC) + text[space...]
-  }
-
   /// The name in `report.json`.
   var name: String {
     switch self {
@@ -171,15 +164,6 @@ enum CellFormat: Sendable, Hashable {
     case .text: "text"
     case .identifier: "identifier"
     case .sparkline: "sparkline"
-    }
-  }
-
-  /// Whether a number that is not zero would be written as zero.
-  private static func isLost(_ number: ExactDecimal, in format: FigureFormat) -> Bool {
-    switch format {
-    case .money(let decimals), .decimal(let decimals):
-      !number.isZero && number.rounded(scale: decimals, rounding: .halfAwayFromZero)?.isZero == true
-    case .integer, .percent, .plain: false
     }
   }
 
@@ -195,12 +179,10 @@ enum CellFormat: Sendable, Hashable {
     case (.missing, _): ""
     case (.number(let number), .identifier), (.number(let number), .text): number.description
     case (.number(let number), .difference), (.number(let number), .rowDifference):
-      // A difference that rounding would make nothing of is shown with all its digits.
-      Self.isLost(number, in: figureFormat(currency: currency))
-        ? FigureFormat.plain.spelled(number) : figureFormat(currency: currency).spelled(number)
+      figureFormat(currency: currency).exactlySpelled(number)
     case (.number(let number), _): figureFormat(currency: currency).text(number)
     case (.moment, .date), (.clock, .date): figure.day.map { FigureNotation.current.date($0) } ?? ""
-    case (.moment, _), (.clock, _): figure.reading.map(Self.minutesOfDay) ?? ""
+    case (.moment, _), (.clock, _): figure.reading.map { readable(minutes: minutes($0)) } ?? ""
     case (.date(let date), .month): DateText.month(date)
     case (.date(let date), _): FigureNotation.current.date(date)
     case (.numeral(let text), _), (.text(let text), _): text
@@ -243,6 +225,12 @@ extension Moment {
     let (local, overflow) = microsecondsSince1970.addingReportingOverflow(zone.offset(at: second) * 1_000_000)
     return overflow ? self : Moment(microsecondsSince1970: local)
   }
+}
+
+/// `2026-11-20 04:15` with the date as readers write it; another text stays as it is.
+func readable(minutes text: String) -> String {
+  guard let space = text.firstIndex(of: " "), let date = CivilDate(String(text[..<space])) else { return text }
+  return FigureNotation.current.date(date) + text[space...]
 }
 
 /// `2026-11-20 04:15`, in UTC.

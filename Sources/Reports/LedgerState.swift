@@ -142,7 +142,7 @@ struct PageFingerprints: Sendable {
         Self.rendererVersion, state.identity, session, project.name, asOf.description, project.calendar.timeZone,
         project.database.schema,
         String(project.calendar.fiscalYearStartMonth), project.calendar.weekStart.rawValue, String(state.rejectedRows),
-        project.locale.decimalMark, project.locale.groupingMark, project.locale.datePattern,
+        project.locale.decimalMark, project.locale.groupingMark, project.locale.datePattern ?? "",
       ] + pages.flatMap { [$0.name, $0.title] } + state.draftReasons(project)
   }
 

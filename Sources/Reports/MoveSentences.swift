@@ -37,6 +37,38 @@ struct FigureChange: Sendable, Hashable {
   }
 }
 
+extension Dataset {
+  /// The columns that a figure is compared with: those named like its own with `_prior…`, `_previous…` or `_last…`
+  /// behind. Their labels say what they are.
+  func comparisons(of column: Int) -> [Int] {
+    columns.indices.filter { Self.isComparison(columns[$0].name, of: columns[column].name) }
+  }
+
+  static func isComparison(_ name: String, of base: String) -> Bool {
+    ["_prior", "_previous", "_last"].contains { name.hasPrefix(base + $0) }
+  }
+
+  /// A figure of a row against all that it is compared with.
+  func compared(_ index: Int, in row: [Figure]) -> [Tile.Comparison] {
+    let (column, currency) = (columns[index], currency(of: index, in: row))
+    return comparisons(of: index).map { other in
+      let change = FigureChange(
+        from: row[other].number, to: row[index].number, format: column.format, currency: currency,
+        better: column.better)
+      // Of two currencies one is said, and nothing is reckoned.
+      let foreign = self.currency(of: other, in: row).flatMap { $0 == currency ? nil : $0 }
+      let format = column.format.figureFormat(currency: foreign ?? currency)
+      let base = row[other].number.map(format.spelled) ?? row[other].plainText
+      if foreign != nil || row[index].isUncountable || row[other].isUncountable {
+        return Tile.Comparison(
+          label: columns[other].label, base: base + (foreign.map { " \($0)" } ?? ""), change: .notMeaningful)
+      }
+      return Tile.Comparison(
+        label: columns[other].label, base: base, change: change.ratio, delta: change.delta, judgement: change.judgement)
+    }
+  }
+}
+
 /// The sentences of a `moves:` section.
 struct MoveSentences {
   let definition: MovesDefinition
@@ -86,10 +118,10 @@ struct MoveSentences {
     guard let difference = change.difference, !difference.isZero else {
       return "\(head) did not move: \(format.spelled(value))\(unit), as in \(definition.against)."
     }
-    let size = format.spelled(difference.isNegative ? -difference : difference)
+    let size = format.exactlySpelled(difference.isNegative ? -difference : difference)
     let proportion =
       switch change.ratio {
-      case .ratio: change.ratio.text
+      case .ratio, .slight: change.ratio.text
       case .notMeaningful, .missing: "n/m"
       }
     let verdict = change.judgement.isEmpty ? "" : ": \(change.judgement)"

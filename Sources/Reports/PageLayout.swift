@@ -139,7 +139,8 @@ struct PageLayout: Sendable {
         }
       },
       HTML.p {
-        "– is zero, blank is missing, (1.00) is negative, n/m: no meaningful base. Run "
+        "– is zero, blank is missing, \(FigureFormat.money(decimals: 2).text(-1)) is negative, "
+        "n/m: no meaningful base. Run "
         HTML.code { context.runID }
       },
     ])
@@ -340,7 +341,11 @@ struct PageLayout: Sendable {
       isHeader ? HTML.th(.scope(.row), .class(name), content: content) : HTML.td(.class(name), content: content)
     }
     if column.format.isNumeric, row[index].number != nil || row[index] == .missing {
-      return made(text.hasPrefix("(") ? "n neg" : "n") { text }
+      let changes = dataset.comparisons(of: index).isEmpty ? [] : dataset.compared(index, in: row)
+      return made(text.hasPrefix("(") ? "n neg" : "n") {
+        text
+        changes.compactMap(\.line).map { line in HTML.small(.class("change")) { line } }
+      }
     }
     if column.format == .sparkline, let line = dataset.sparkline(row, index) { return made("t") { line.svg() } }
     switch row[index] {

@@ -36,6 +36,7 @@ enum PageStyle {
     h3 { margin: 1.25rem 0 .5rem; font-size: .95rem; color: var(--muted); overflow-wrap: anywhere; }
     header.page { padding: 1.75rem 0 0; }
     .project { margin: 0 0 .2rem; color: var(--muted); font-weight: 600; font-size: .9rem; overflow-wrap: anywhere; }
+    .change { display: block; white-space: nowrap; color: var(--muted); }
     .lead { margin: .35rem 0 .9rem; color: var(--muted); max-width: 46rem; }
     .facts { display: flex; flex-wrap: wrap; gap: .6rem 2.25rem; margin: 1rem 0 0; padding: 0; list-style: none; }
     .facts li { min-width: 0; font-size: .92rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }

@@ -35,6 +35,47 @@ extension ReportContent {
   }
 }
 
+extension ReportContent {
+  /// Says of each section whose amounts have more digits than their currency that they are rounded.
+  mutating func tellRoundedAmounts() {
+    for index in blocks.indices {
+      guard let dataset = blocks[index].dataset else { continue }
+      let rounded = dataset.columns.indices.filter { column in
+        guard case .money = dataset.columns[column].format else { return false }
+        return dataset.rows.contains { row in
+          let currency = dataset.currency(of: column, in: row)
+          guard case .money(let decimals) = dataset.columns[column].format.figureFormat(currency: currency) else {
+            return false
+          }
+          return row[column].number.map { $0.scale > decimals && $0.normalized.scale > decimals } ?? false
+        }
+      }
+      if rounded.isEmpty { continue }
+      let labels = rounded.map { isolated(shortened(dataset.columns[$0].label, to: 60)) }.joined(separator: ", ")
+      let place = dataset.isWritten ? "; all digits in \(dataset.csvPath)" : ""
+      let words = "Rounded to the digits of the currency: \(labels)\(place)."
+      blocks[index].lead = [blocks[index].lead, words].filter { !$0.isEmpty }.joined(separator: " ")
+    }
+  }
+
+  /// Says of each picture that shows some of the page's currencies and not all, which ones it leaves out and where they
+  /// are.
+  mutating func tellLeftOutCurrencies() {
+    let all = blocks.reduce(into: Set<String>()) { $0.formUnion($1.dataset?.currencies ?? []) }
+    func isWhole(_ block: ContentBlock) -> Bool { block.dataset?.currencies == all && !block.title.isEmpty }
+    let whole = blocks.first { isWhole($0) && $0.isTable } ?? blocks.first(where: isWhole)
+    for index in blocks.indices where blocks[index].isPicture {
+      guard let shown = blocks[index].dataset?.currencies, !shown.isEmpty, shown != all else { continue }
+      func named(_ currencies: Set<String>) -> String {
+        currencies.sorted().map { isolated(shortened($0, to: 20)) }.joined(separator: ", ")
+      }
+      let place = whole.map { "; all are under \"\($0.title)\"" } ?? ""
+      let words = "Here in \(named(shown)) only, without \(named(all.subtracting(shown)))\(place)."
+      blocks[index].lead = [words, blocks[index].lead].filter { !$0.isEmpty }.joined(separator: " ")
+    }
+  }
+}
+
 /// One section of a page.
 struct ContentBlock: Sendable {
   enum Body: Sendable {
@@ -70,6 +111,16 @@ struct ContentBlock: Sendable {
   var isTiles: Bool {
     if case .tiles = body { return true }
     return false
+  }
+
+  fileprivate var isTable: Bool { if case .table = body { true } else { false } }
+
+  /// Whether it is a chart, or several.
+  fileprivate var isPicture: Bool {
+    switch body {
+    case .chart, .panels: true
+    default: false
+    }
   }
 
   /// Whether its rows stand on the page as they are.
@@ -156,21 +207,22 @@ struct Tile: Sendable, Hashable {
       return base.isEmpty ? "\(shown) for \(label)" : "\(shown) on \(base) \(label)\(verdict)"
     }
 
-    /// "up 12.5%", "down 3.0%", "unchanged", "n/m".
-    var words: String {
-      switch change {
-      case .missing: return "no figure"
-      case .notMeaningful: return "n/m"
-      case .ratio(let ratio):
-        if ratio.isZero { return "unchanged" }
-        let magnitude = ratio.isNegative ? -ratio : ratio
-        return (ratio.isNegative ? "down " : "up ") + FigureFormat.percent(decimals: 1).spelled(magnitude)
-      }
+    /// The change without its base: `up 12.5% (+1,234.00) on the month before, favourable`; nil when a figure is missing.
+    var line: String? {
+      if case .missing = change { return nil }
+      let shown = delta.isEmpty ? "" : " (\(delta))"
+      return "\(words)\(shown) on \(label)" + (judgement.isEmpty ? "" : ", \(judgement)")
     }
 
+    /// "up 12.5%", "down 3.0%", "unchanged", "n/m".
+    var words: String { change.words }
+
     var isUp: Bool? {
-      guard case .ratio(let ratio) = change, !ratio.isZero else { return nil }
-      return !ratio.isNegative
+      switch change {
+      case .ratio(let ratio): ratio.isZero ? nil : !ratio.isNegative
+      case .slight(let isNegative): !isNegative
+      case .missing, .notMeaningful: nil
+      }
     }
   }
 
@@ -183,12 +235,7 @@ struct Tile: Sendable, Hashable {
 
   /// The figure with its changes in one line.
   var line: String {
-    let changes = comparisons.compactMap { comparison -> String? in
-      if case .missing = comparison.change { return nil }
-      let delta = comparison.delta.isEmpty ? "" : " (\(comparison.delta))"
-      let judgement = comparison.judgement.isEmpty ? "" : ", \(comparison.judgement)"
-      return "\(comparison.words)\(delta) on \(comparison.label)\(judgement)"
-    }
+    let changes = comparisons.compactMap(\.line)
     let figure = value.isEmpty ? "no figure" : unit.isEmpty ? value : "\(value) \(unit)"
     return "\(label): \(figure)" + (changes.isEmpty ? "" : " – " + changes.joined(separator: "; "))
   }

@@ -56,7 +56,8 @@ struct ReportQueries: Sendable {
     try SectionRendering.check(section, of: report, among: rows.columns)
     let figures = rows.rows.map { $0.map(Figure.init) }
     var dataset = try Dataset(
-      names: rows.columns, rows: figures, described: section.columns, shown: SectionRendering.keptRows(section),
+      names: rows.columns, kinds: rows.kinds, rows: figures, described: section.columns,
+      shown: SectionRendering.keptRows(section),
       newestBy: SectionRendering.axis(section), csvPath: csvPath)
     if let folder = extracts, let path = dataset.extractPath {
       let places = Dataset.places(of: rows.columns, described: section.columns)
@@ -204,7 +205,8 @@ struct ReportQueries: Sendable {
   static func dataset(_ rows: PostgresRows, described: [ColumnFormat], shown: Int, csvPath: String) throws -> Dataset {
     let names = rows.columnNames
     let figures = try rows.map { row in try names.indices.map { Figure(try row.value(at: $0)) } }
-    return try Dataset(names: names, rows: figures, described: described, shown: shown, csvPath: csvPath)
+    return try Dataset(
+      names: names, kinds: rows.columnKinds, rows: figures, described: described, shown: shown, csvPath: csvPath)
   }
 
   private func statement(_ section: ReportSection, of report: ReportDefinition) throws(ReportError)

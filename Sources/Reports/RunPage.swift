@@ -62,7 +62,8 @@ struct RunPage {
         wrapped: ["outcome"]))
     return ReportContent(
       name: Self.name, title: Self.title,
-      description: "What the run \(run.job) did and what it cost. It started at \(minutes(run.startedAt)) UTC.",
+      description: "What the run \(run.job) did and what it cost. It started at "
+        + "\(readable(minutes: minutes(run.startedAt))) UTC.",
       blocks: blocks)
   }
 

@@ -8,6 +8,7 @@ internal import Cache
 internal import Definitions
 internal import Finding
 internal import Ledger
+internal import Markup
 internal import Money
 internal import Postgres
 
@@ -20,7 +21,7 @@ struct SectionCache: Sendable {
   let tables: [String: String]
 
   /// Raised whenever the same definition would make other statements, or other figures of the same rows' values.
-  static let codeVersion = "report rows 4"
+  static let codeVersion = "report rows 5"
 
   /// Reads how the session is set; to be called inside the transaction of the set, when its settings are in place.
   ///
@@ -100,8 +101,8 @@ struct StaleFigures: Sendable, Hashable {
 
   /// What is said to readers of the page and of the set.
   var sentence: String {
-    let day = asOf.map { " for \($0)" } ?? ""
-    return "Stale: \(section) shows the figures\(day) of \(minutes(since)) UTC, because asking again failed: "
-      + "\(visible(reason))."
+    let day = asOf.map { " for \(DateText.day($0))" } ?? ""
+    return "Stale: \(section) shows the figures\(day) of \(readable(minutes: minutes(since))) UTC, because asking "
+      + "again failed: \(visible(reason))."
   }
 }

@@ -73,18 +73,8 @@ struct SectionRendering {
 
   // MARK: Tiles
 
-  /// A column that is named like another one with `_prior…`, `_previous…` or `_last…` behind it is what the other
-  /// one compares to; its label says what it is.
-  private func comparisons(of column: DatasetColumn, in dataset: Dataset) -> [Int] {
-    dataset.columns.indices.filter { Self.isComparison(dataset.columns[$0].name, of: column.name) }
-  }
-
-  static func isComparison(_ name: String, of base: String) -> Bool {
-    ["_prior", "_previous", "_last"].contains { name.hasPrefix(base + $0) }
-  }
-
   private func tiles(_ dataset: Dataset) -> [TileGroup] {
-    let compared = Set(dataset.columns.flatMap { comparisons(of: $0, in: dataset) })
+    let compared = Set(dataset.columns.indices.flatMap(dataset.comparisons))
     let lines = dataset.columns.indices.filter { dataset.columns[$0].format == .sparkline }
     let named = dataset.columns.indices.filter { index in
       !dataset.columns[index].format.isNumeric && !lines.contains(index)
@@ -102,9 +92,19 @@ struct SectionRendering {
           }
         }
       // Each word an island, so that a date beside a name from right to left is still that date.
-      let words = named.map { dataset.text(row, $0) }.filter { !$0.isEmpty }
+      let words = named.map { word($0, row: row, dataset: dataset) }.filter { !$0.isEmpty }
       let name = words.map { isolated(shortened($0, to: 100)) }.joined(separator: ", ")
       return TileGroup(name: name, tiles: tiles)
+    }
+  }
+
+  /// What a column that is no figure says of a row: a text itself, a date or a time with what it is.
+  private func word(_ index: Int, row: [Figure], dataset: Dataset) -> String {
+    let (column, text) = (dataset.columns[index], dataset.text(row, index))
+    switch (column.format, row[index]) {
+    case (.date, .missing), (.month, .missing): return "\(column.label): no date"
+    case (.date, _), (.month, _), (_, .moment), (_, .clock): return "\(column.label): \(text)"
+    default: return text
     }
   }
 
@@ -112,23 +112,10 @@ struct SectionRendering {
     let column = dataset.columns[index]
     let currency = dataset.currency(of: index, in: row)
     return Tile(
-      label: column.label, value: column.format.text(row[index], currency: currency), unit: currency ?? "",
-      comparisons: comparisons(of: column, in: dataset).map { other in
-        let change = FigureChange(
-          from: row[other].number, to: row[index].number, format: column.format, currency: currency,
-          better: column.better)
-        // Of two currencies one is said, and nothing is reckoned.
-        let foreign = dataset.currency(of: other, in: row).flatMap { $0 == currency ? nil : $0 }
-        let format = column.format.figureFormat(currency: foreign ?? currency)
-        let base = row[other].number.map(format.spelled) ?? row[other].plainText
-        if foreign != nil || row[index].isUncountable || row[other].isUncountable {
-          return Tile.Comparison(
-            label: dataset.columns[other].label, base: base + (foreign.map { " \($0)" } ?? ""), change: .notMeaningful)
-        }
-        return Tile.Comparison(
-          label: dataset.columns[other].label, base: base, change: change.ratio, delta: change.delta,
-          judgement: change.judgement)
-      },
+      label: column.label,
+      value: row[index].number.map(column.format.figureFormat(currency: currency).spelled) ?? row[index].plainText,
+      unit: currency ?? "",
+      comparisons: dataset.compared(index, in: row),
       sparkline: lines.first { dataset.owner(ofSparkline: $0) == index }.flatMap { dataset.sparkline(row, $0) })
   }
 
@@ -174,7 +161,10 @@ struct SectionRendering {
     guard
       let chart = Chart(
         identifier: "\(report.name)-\(index + 1)", title: section.title,
-        finding: ChartFinding(axis: points.axis, series: points.series, format: format, unit: unit).text,
+        finding: ChartFinding(
+          axis: points.axis, series: points.series, format: format, unit: unit,
+          areOfOneUnit: !points.isOfSeveralCurrencies
+        ).text,
         axis: points.axis, series: points.series, format: format, unit: unit)
     else { return ContentBlock(title: section.title, body: .table, dataset: dataset) }
     let kind: Chart.Kind =

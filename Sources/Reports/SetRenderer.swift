@@ -137,7 +137,9 @@ struct SetRenderer: Sendable {
     let shownPages = pages.filter { project.report(named: $0.name)?.outputs.contains(.html) ?? true }
     var context = PageContext(
       project: project.name, asOf: run.asOf, timeZone: project.calendar.timeZone, runID: run.runID.description,
-      job: run.job, generatedAt: time.utc, generatedLocal: time.local, feeds: reach, pages: shownPages,
+      job: run.job, generatedAt: readable(minutes: time.utc), generatedLocal: readable(minutes: time.local),
+      feeds: reach,
+      pages: shownPages,
       draftReasons: state.draftReasons(project)
         + [(try? totals.get()).flatMap { ReconciliationPage.draftReason(views: $0.views) }].compactMap(\.self),
       rejectedRows: state.rejectedRows)
@@ -340,6 +342,8 @@ struct SetRenderer: Sendable {
         saying.headlines.append(block)
       }
     }
+    saying.content.tellLeftOutCurrencies()
+    saying.content.tellRoundedAmounts()
     return saying
   }
 

@@ -42,9 +42,9 @@ struct StaleMark: Sendable, Hashable, Codable {
 
   /// Since when, why, and what to do, in one sentence.
   func sentence(of asOf: CivilDate) -> String {
-    let night = CivilDate(failedAsOf).map(DateText.day) ?? failedAsOf
+    let night = CivilDate(failedAsOf).map(DateText.named) ?? failedAsOf
     let last = failedAt == since ? "when" : "and at \(failedAt)"
-    let figures = failedAsOf == asOf.description ? "from before" : "of \(DateText.day(asOf))"
+    let figures = failedAsOf == asOf.description ? "from before" : "of \(DateText.named(asOf))"
     let text =
       "Since \(since) UTC, \(last) the night of \(night) failed (\(reason)): these are still the figures \(figures); to "
       + "mend it type: \(next)"

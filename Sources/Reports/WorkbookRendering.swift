@@ -51,7 +51,7 @@ struct WorkbookRendering: Sendable {
 
   /// Excel's code for dates as readers write them; its own `/` is that of the reader's machine.
   static var dateCode: String {
-    FigureNotation.current.datePattern.replacing("MM", with: "mm").replacing("/", with: "\\/")
+    (FigureNotation.current.datePattern ?? "yyyy-MM-dd").replacing("MM", with: "mm").replacing("/", with: "\\/")
   }
 
   /// Reads a finished workbook back.

@@ -249,7 +249,7 @@ extension Dataset {
   fileprivate mutating func nameComparisons() {
     let named = columns
     for index in columns.indices {
-      let bases = named.filter { SectionRendering.isComparison(named[index].name, of: $0.name) }
+      let bases = named.filter { Dataset.isComparison(named[index].name, of: $0.name) }
       guard let base = bases.max(by: { $0.name.utf8.count < $1.name.utf8.count }) else { continue }
       columns[index].label = "\(base.label), \(named[index].label)"
     }

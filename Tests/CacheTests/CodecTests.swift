@@ -24,7 +24,8 @@ import Testing
     ].compactMap { PostgresNumeric($0).map { .numeric($0) } }
 
   @Test func everyValueComesBackEqual() throws {
-    let result = ResultRows(columns: ["a", "b b", ""], rows: Self.values.map { [$0, .null, $0] })
+    let result = ResultRows(
+      columns: ["a", "b b", ""], kinds: [.number, .date, .other], rows: Self.values.map { [$0, .null, $0] })
     let bytes = try #require(RowCodec.encode(result))
     #expect(RowCodec.decode(bytes)?.rows == result)
     let empty = ResultRows(columns: ["a"], rows: [])
@@ -50,9 +51,9 @@ import Testing
         _ = RowCodec.decode(damaged)
       }
     }
-    #expect(RowCodec.decode([]) == nil && RowCodec.decode([2, 0, 0]) == nil)
+    #expect(RowCodec.decode([]) == nil && RowCodec.decode([3, 0, 0]) == nil)
     // Counts that no memory would hold.
-    #expect(RowCodec.decode([2, 0, 1, 1, 97] + Array(repeating: 0xFF, count: 17) + [3]) == nil)
+    #expect(RowCodec.decode([3, 0, 1, 1, 97, 0] + Array(repeating: 0xFF, count: 17) + [3]) == nil)
   }
 
   @Test func rowsOfTheServerComeBackEqual() async throws {

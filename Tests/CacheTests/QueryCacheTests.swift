@@ -63,7 +63,7 @@ import Testing
       #expect(
         first
           == ResultRows(
-            columns: ["id", "amount"],
+            columns: ["id", "amount"], kinds: [.number, .number],
             rows: (1...3).map {
               [.int4(Int32($0)), .numeric(PostgresNumeric(coefficient: Int128($0 * 110), scale: 2))]
             }))

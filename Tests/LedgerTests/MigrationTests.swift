@@ -18,7 +18,7 @@ import Testing
       #expect(applied.contains("1 ledger"))
       let tables = try await database.psql(
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'daybook'")
-      #expect(tables.contains("32"))
+      #expect(tables.contains("33"))
     }
   }
 

@@ -58,6 +58,56 @@ private func chart(
     try expectGolden(renderer.render(svg) + "\n", "columns.svg")
   }
 
+  /// Dates, how many labels their axis may have, and words that have to be among them.
+  private static let axes: [(String, [CivilDate], Set<String>)] = [
+    (
+      "year ends", (2015...2024).compactMap { CivilDate(year: $0, month: 12, day: 31) }, ["31 Dec 2024"]
+    ),
+    (
+      "the same day of two years", [CivilDate("2025-03-03"), CivilDate("2026-03-03")].compactMap(\.self),
+      ["3 Mar 2025", "3 Mar 2026"]
+    ),
+    (
+      "month ends",
+      (0..<30).compactMap { CivilDate(year: 2024 + $0 / 12, month: $0 % 12 + 1, day: 1)?.adding(days: -1) },
+      ["31 May 2026"]
+    ),
+    (
+      "a long pause", [CivilDate("2025-01-10")].compactMap(\.self) + days(9, from: "2026-02-21"),
+      ["10 Jan 2025", "1 Mar 2026"]
+    ),
+    ("a week", days(7, from: "2026-02-21"), ["21 Feb", "27 Feb"]),
+    ("a year of days", days(400, from: "2025-10-17"), ["Nov 2026"]),
+    (
+      "sixty days after a pause", [CivilDate("2021-01-10")].compactMap(\.self) + days(60, from: "2026-01-05"),
+      ["Mar 2026"]
+    ),
+  ]
+
+  @Test(arguments: axes.indices, [Chart.Kind.line, .bar])
+  func labelsOfDatesTellTheYearWhereTheyMustAndNoneIsPrintedOverAnother(place: Int, kind: Chart.Kind) throws {
+    let (name, dates, words) = Self.axes[place]
+    let svg = renderer.render(
+      try chart(.days(dates), [ChartSeries(name: "", values: dates.indices.map { ExactDecimal($0) })]).svg(kind))
+    let found = svg.matches(
+      of: /<text class="(tick[^"]*)" x="([0-9.]+)" y="([0-9.]+)" text-anchor="([a-z]+)">([^<]*)<\/text>/)
+    let lowest = found.compactMap { Double($0.3) }.max()
+    for (letter, isPhone) in [(12.0, false), (22.0, true)] {
+      let labels = found.filter { Double($0.3) == lowest && (!isPhone || $0.1 == "tick") }
+        .map { label -> (text: String, from: Double, to: Double) in
+          let (x, text) = (Double(label.2) ?? 0, String(label.5))
+          let width = ems(text) * letter
+          let from = label.4 == "start" ? x : label.4 == "end" ? x - width : x - width / 2
+          return (text, from, from + width)
+        }
+      #expect(!labels.isEmpty && labels.count < 10, "\(name)")
+      #expect(Set(labels.map(\.text)).count == labels.count, "\(name): \(labels)")
+      for (label, next) in zip(labels, labels.dropFirst()) { #expect(label.to < next.from, "\(name): \(labels)") }
+      #expect(labels.allSatisfy { $0.from >= 0 && $0.to <= 640 }, "\(name): \(labels)")
+      if !isPhone, kind == .line { #expect(words.isSubset(of: labels.map(\.text)), "\(name): \(labels)") }
+    }
+  }
+
   @Test func stackedBarsPutNegativesBelow() throws {
     let months = (1...3).compactMap { CivilDate(year: 2026, month: $0, day: 1) }
     let svg = try chart(

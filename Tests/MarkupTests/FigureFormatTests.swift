@@ -2,9 +2,10 @@
 // Tables of a figure and its text, zero, missing and negative among them.
 // What machines read (CSV, JSON) is tested with the reports.
 
-import Markup
 import Money
 import Testing
+
+@testable import Markup
 
 private let figures: [(FigureFormat, String?, String)] = [
   (FigureFormat.money(decimals: 2), "1234567.5", "1,234,567.50"), (.money(decimals: 2), "-1234.5", "(1,234.50)"),
@@ -18,7 +19,9 @@ private let figures: [(FigureFormat, String?, String)] = [
 
 private let changes: [(String?, String?, String)] = [
   ("100", "112.5", "+12.5%"), ("100", "90", "−10.0%"), ("100", "100", "±0"), ("0", "5", "n/m"), ("-4", "5", "n/m"),
-  ("3", "4", "+33.3%"), (nil, "4", ""), ("4", nil, ""),
+  ("0", "0", "±0"), ("-4", "-4", "±0"),
+  ("3", "4", "+33.3%"), (nil, "4", ""), ("4", nil, ""), ("2000000000.00", "2000000900.00", "less than 0.1%"),
+  ("1000", "1000.4", "less than 0.1%"), ("1000", "1000.5", "+0.1%"),
 ]
 
 @Suite struct FigureFormatTests {
@@ -58,6 +61,42 @@ private let changes: [(String?, String?, String)] = [
     let change = ChangeRatio(
       from: try base.map { try #require(ExactDecimal($0)) }, to: try value.map { try #require(ExactDecimal($0)) })
     #expect(change.text == text)
+  }
+
+  @Test(arguments: [
+    ("2000000900.00", "up less than 0.1%"), ("1999999100.00", "down less than 0.1%"), ("2000000000.00", "unchanged"),
+    ("2250000000.00", "up 12.5%"), ("1940000000.00", "down 3.0%"),
+  ])
+  func onlyWhatDidNotChangeIsUnchanged(value: String, words: String) throws {
+    let base = try #require(ExactDecimal("2000000000"))
+    #expect(ChangeRatio(from: base, to: ExactDecimal(value)).words == words)
+  }
+
+  @Test(arguments: [
+    (FigureFormat.money(decimals: 2), "-0.001", "(0.001)"), (.money(decimals: 0), "0.4", "0.4"),
+    (.integer, "0.2", "0.2"),
+    (.percent(decimals: 1), "0.0001", "0.01%"), (.money(decimals: 2), "0.005", "0.01"),
+    (.money(decimals: 2), "0", "0.00"),
+  ])
+  func aDifferenceThatIsNotZeroIsNeverWrittenAsZero(format: FigureFormat, value: String, text: String) throws {
+    let difference = try #require(ExactDecimal(value))
+    #expect(format.exactlySpelled(difference) == text)
+    #expect(difference.isZero || format.signed(difference).hasSuffix(text.filter { !"()".contains($0) }))
+  }
+
+  @Test func datesOfHeadingsAndAxesFollowTheNotationThatIsBound() throws {
+    let date = try #require(CivilDate("2026-02-09"))
+    let patterns = [
+      ("dd.MM.yyyy", "09.02.2026", "02.2026", "09.02"), ("MM/dd/yyyy", "02/09/2026", "02/2026", "02/09"),
+      ("yyyy-MM-dd", "2026-02-09", "2026-02", "02-09"),
+    ]
+    for (pattern, day, month, short) in patterns {
+      FigureNotation.$current.withValue(FigureNotation(datePattern: pattern)) {
+        #expect([DateText.day(date), DateText.month(date), DateText.dayOfMonth(date)] == [day, month, short])
+        #expect(DateText.named(date) == "9 Feb 2026")
+      }
+    }
+    #expect(DateText.dayOfMonth(date) == "9 Feb")
   }
 
   @Test func datesReadAsPeopleWriteThem() throws {

@@ -173,7 +173,7 @@ import Testing
       #expect(!stale.staleSections.isEmpty)
       #expect(
         stale.staleSections.allSatisfy { $0.hasPrefix("Stale: report customers, ") && $0.contains("lock timeout") })
-      #expect(stale.staleSections.contains { $0.contains(" shows the figures for 2026-11-20 of ") })
+      #expect(stale.staleSections.contains { $0.contains(" shows the figures for 20 Nov 2026 of ") })
       let page = try String(contentsOfFile: "\(stale.directory)/customers.html", encoding: .utf8)
       #expect(page.contains("STALE") && page.contains("because asking again failed"))
       #expect(markupDefect(page) == nil)
@@ -205,7 +205,7 @@ import Testing
           return try await other.publisher(asOf: night, cache: cache).publish()
         }
       }
-      #expect(stale.staleSections.contains { $0.contains("shows the figures for 2026-11-20 of ") })
+      #expect(stale.staleSections.contains { $0.contains("shows the figures for 20 Nov 2026 of ") })
       #expect(stale.staleSections.last?.hasPrefix("The proof was not made, because asking failed: ") == true)
       let page = try String(contentsOfFile: "\(stale.directory)/reconciliation.html", encoding: .utf8)
       #expect(page.contains("STALE") && page.contains("not known") && !page.contains("difference 0"))

@@ -53,11 +53,38 @@ import Views
       try await insert([
         ("payment", "100.00", "USD", "2025-11-10"), ("refund", "40.00", "USD", "2026-10-05"),
         ("payment", "60.00", "USD", "2026-11-10"), ("payment", "500", "JPY", "2026-11-20"),
+        ("payment", "7.00", "USD", "2025-11-25"), ("payment", "50.00", "GBP", "2026-10-05"),
       ])
+      try await shop.run(
+        """
+        INSERT INTO daybook.period VALUES ('2026-10-01', 'soft', 1, now(), 'test', '{}');
+        INSERT INTO daybook.period_figure (period, version, view, key, figures) VALUES ('2026-10-01', 1,
+          'revenue_monthly', '{"business_month": "2026-10-01", "currency": "USD"}', '{"net": -30.00}')
+        """)
+      try await shop.refresh()
       let two = try await publish()
       let tiles = try two.rows("revenue", "Month to date")
       let yen = try #require(tiles.first { $0["currency"] as? String == "JPY" })
-      #expect(yen["net"] as? String == "500.00" && yen["net_prior_month"] is NSNull && yen["net_prior_year"] is NSNull)
+      #expect(yen["net"] as? String == "500.00" && yen["payments_prior_month"] as? Int == 0)
+      #expect(yen["net_prior_month"] as? String == "0" && yen["net_prior_year"] as? String == "0")
+      // Nothing yet this month is nought, and a fall; the year before has the same days everywhere.
+      let pounds = try #require(tiles.first { $0["currency"] as? String == "GBP" })
+      #expect(pounds["net"] as? String == "0" && pounds["payments"] as? Int == 0)
+      #expect(
+        try two.text("summary.txt").contains(
+          "Revenue: Month to date, GBP, months before restated since their close: 2026-10\n"
+            + "  Net revenue: 0.00 GBP – down 100.0% (−50.00) on the month before, adverse; unchanged on the year before\n"
+        ))
+      let november = try two.csv("revenue_months").filter { $0["business_month"] == "2026-11-01" }
+      #expect(
+        november.map { $0["net_year_before"] } == ["", "100.00"] && november.allSatisfy { $0["state"] == "so far" })
+      #expect(try two.csv("revenue_against_year_before").last?["net_year_before"] == "100.00")
+      // The picture of one currency says which it leaves out; a month that moved after its close is told beside it.
+      let lead = try two.section("revenue", "Net revenue against the year before")["lead"] as? String
+      #expect(lead == "Here in USD only, without EUR, GBP, JPY.")
+      #expect(
+        try two.text("summary.txt").contains(
+          "Revenue: Month to date, USD, months before restated since their close: 2026-10\n"))
       let html = try two.text("revenue.html")
       #expect(html.contains("<strong>n/m</strong> (+100.00) on (40.00) the month before, favourable"), "\(html.count)")
       #expect(html.contains("<strong>down 40.0%</strong> (−40.00) on 100.00 the year before, adverse"))
@@ -160,6 +187,14 @@ import Views
               business_date: date
               currency: text
               net: { format: money(currency), ties_to: revenue_monthly.net }
+          - kpi: Nothing yet
+            query: select 'EUR' as currency, null::numeric as tomorrow, null::date as newest
+          - table: Compared
+            query: select 'EUR' as currency, 10 as net, 8 as net_prior_month, 10.005 as cents
+            columns:
+              net: { format: money(currency), better: up }
+              net_prior_month: { label: the month before, format: money(currency) }
+              cents: { label: Cents, format: money(currency) }
 
         """, to: "Jobs/reports/views.yaml")
       try await inFilledShop(root: folder.path) { shop, _ in
@@ -172,6 +207,17 @@ import Views
         let day = try #require(try set.csv("desk_days").first?["business_date"])
         let written = day.split(separator: "-").reversed().joined(separator: ".")
         #expect(page.contains(">\(written)<") && !page.contains(">\(day)<") && day.hasPrefix("20"))
+        // A figure that is nothing tonight is still said, with the format of its type.
+        #expect(page.contains("<span class=\"label\">Tomorrow</span><span class=\"value\">no figure</span>"))
+        #expect(page.contains(", Newest: no date"))
+        #expect(page.contains("<small class=\"change\">up 25,0% (+2,00) on the month before, favourable</small>"))
+        #expect(page.contains("Rounded to the digits of the currency: Cents; all digits in data/views_compared.csv."))
+        let revenue = try set.text("revenue.html")
+        #expect(
+          revenue.contains("(1,00) is negative") && revenue.contains("in 11.2026") && !revenue.contains(" Nov 2026"))
+        #expect(try set.text("summary.txt").split(separator: "\n").first?.contains(": 20.11.2026 – ") == true)
+        let quality = try set.text("data-quality.html")
+        #expect(quality.contains(/>[0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}</))
         let customers = try set.text("customers.html")
         let paid = try #require(try set.csv("customers").first?["net_paid"])
         #expect(customers.contains("\u{A0}") && customers.contains("," + paid.suffix(2)))

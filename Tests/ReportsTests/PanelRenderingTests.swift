@@ -201,14 +201,26 @@ private func text(_ block: ContentBlock) -> String {
     #expect(String(decoding: data.csv, as: UTF8.self).contains("3.5,\"1, 2.25, , -3\",\"1,2\",EUR"))
   }
 
+  @Test func aListOfNumbersIsNumbersInCSVAndOtherTextOfItsColumnIsInert() throws {
+    let lists = ["-5.0000, -10.0000, 0", "-0.0001", "-1, two", "-1+2", "=1"]
+    let data = try Dataset(
+      names: ["trend", "words"], rows: lists.map { [.text($0), .text($0)] },
+      described: [ColumnFormat(column: "trend", kind: .sparkline)], shown: 9, csvPath: "data/x.csv")
+    #expect(
+      String(decoding: data.csv, as: UTF8.self).split(separator: "\n").dropFirst() == [
+        "\"-5.0000, -10.0000, 0\",\"'-5.0000, -10.0000, 0\"", "-0.0001,'-0.0001", "\"'-1, two\",\"'-1, two\"",
+        "'-1+2,'-1+2", "'=1,'=1",
+      ])
+  }
+
   @Test func dateBesideANameFromRightToLeftStaysThatDate() throws {
     let data = try Dataset(
       names: ["name", "day", "net"],
       rows: [[.text("مرحبا 3,5"), .date(CivilDate(daysSince1970: 20_000)), number("1")]], described: [], shown: 9,
       csvPath: "data/x.csv")
     guard case .tiles(let groups) = try block(.kpi, data).body else { return }
-    #expect(groups.map(\.name) == ["\u{2068}مرحبا 3,5\u{2069}, 2024-10-04"])
-    #expect(text(try block(.kpi, data)).contains("<bdi>\u{2068}مرحبا 3,5\u{2069}, 2024-10-04</bdi>"))
+    #expect(groups.map(\.name) == ["\u{2068}مرحبا 3,5\u{2069}, Day: 2024-10-04"])
+    #expect(text(try block(.kpi, data)).contains("<bdi>\u{2068}مرحبا 3,5\u{2069}, Day: 2024-10-04</bdi>"))
   }
 
   @Test func sourcesStandUnderTheHeading() throws {

@@ -199,7 +199,7 @@ extension Project {
       "\(calendar.fiscalYearStartMonth)", calendar.weekStart.rawValue, "\(retention.journalDays)", close.late.rawValue,
     ])
     if locale != LocaleSettings() {
-      hash.add(["locale", locale.decimalMark, locale.groupingMark, locale.datePattern])
+      hash.add(["locale", locale.decimalMark, locale.groupingMark, locale.datePattern ?? ""])
     }
     hash.add(feeds.sorted { $0.name < $1.name }.map(\.definitionHash))
     hash.add(views.sorted { $0.name < $1.name }.map(\.definitionHash))

@@ -104,11 +104,11 @@ public struct LocaleSettings: Sendable, Hashable {
   public var decimalMark: String
   /// Between groups of three digits; empty for none.
   public var groupingMark: String
-  /// How a date is written, with `yyyy`, `MM` and `dd` once each.
-  public var datePattern: String
+  /// How a date is written, with `yyyy`, `MM` and `dd` once each; nil where the project says nothing.
+  public var datePattern: String?
 
-  /// Creates settings; `1,234.50` and `2026-11-20` unless told.
-  public init(decimalMark: String = ".", groupingMark: String = ",", datePattern: String = "yyyy-MM-dd") {
+  /// Creates settings; `1,234.50` unless told.
+  public init(decimalMark: String = ".", groupingMark: String = ",", datePattern: String? = nil) {
     self.decimalMark = decimalMark
     self.groupingMark = groupingMark
     self.datePattern = datePattern
