@@ -47,24 +47,28 @@ struct OutputFolder: Sendable {
   /// The files of a set that are not as its manifest says, or not there.
   func changedFiles(of manifest: SetManifest, asOf: CivilDate) -> Set<String> {
     let directory = directory(for: asOf)
-    let written = modified("\(directory)/\(SetManifest.fileName)")
+    let own = status("\(directory)/\(SetManifest.fileName)")
     let changed = manifest.files.filter { file in
       let path = "\(directory)/\(file.path)"
-      guard FileKind(of: path) == .file(bytes: file.bytes) else { return true }
+      guard FileKind(of: path) == .file(bytes: file.bytes), let own, let found = status(path) else { return true }
+      // Whoever may read the manifest may read the set.
+      guard isReadable(path, like: "\(directory)/\(SetManifest.fileName)") else { return true }
       // When the manifest was written its set was as it says: what is newer was touched by somebody, and may have as
-      // many bytes as before.
-      if let written, let own = modified(path), own <= written { return false }
+      // many bytes as before. Nobody can put back when a file was changed, as they can when it was written; that it lost
+      // a link counts as a change, too.
+      if max(nanoseconds(found.st_mtim), nanoseconds(found.st_ctim)) <= nanoseconds(own.st_mtim) { return false }
       return (try? readFile(path)).map(ContentHash.sha256) != file.sha256
     }
     return Set(changed.map(\.path))
   }
 
-  /// When a file was last written, in nanoseconds since 1970.
-  private func modified(_ path: String) -> Int64? {
+  private func status(_ path: String) -> stat? {
     var status = stat()
-    guard lstat(path, &status) == 0 else { return nil }
-    return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    return lstat(path, &status) == 0 ? status : nil
   }
+
+  /// Since 1970.
+  private func nanoseconds(_ time: timespec) -> Int64 { Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec) }
 
   /// The bytes of a file of the set for `asOf`; nil where no file stands there. Links are not followed.
   func read(_ file: String, of asOf: CivilDate) -> [UInt8]? {
@@ -242,8 +246,9 @@ struct OutputFolder: Sendable {
         guard let bytes = try? readFile(before) else { throw failure(before) }
         written += try write(bytes, to: place)
       case .bytes(let bytes):
-        // The same bytes keep their inode; a file system without links gets a copy.
-        if FileKind(of: before) == .file(bytes: bytes.count), (try? readFile(before)) == bytes,
+        // The same bytes keep their inode, unless readers were shut out of it; a file system without links gets a copy.
+        if FileKind(of: before) == .file(bytes: bytes.count),
+          isReadable(before, like: "\(old)/\(SetManifest.fileName)"), (try? readFile(before)) == bytes,
           link(before, place) == 0
         {
           continue
@@ -252,6 +257,11 @@ struct OutputFolder: Sendable {
       }
     }
     return written
+  }
+
+  private func isReadable(_ path: String, like other: String) -> Bool {
+    guard let own = status(path), let other = status(other) else { return true }
+    return own.st_mode & 0o444 == other.st_mode & 0o444
   }
 
   /// Links everything of `old` that no set of ours wrote, for example a list of rejects that was put there.
@@ -263,6 +273,9 @@ struct OutputFolder: Sendable {
       let file = "\(folder)/\(name)"
       if FileKind(of: old + file) == .directory {
         let place = staging + file
+        if case .file = FileKind(of: place) {
+          throw cannotWrite(old + file, "it is a folder in the place of a file of the set", isInTheWay: true)
+        }
         let wasThere = FileKind(of: place) == .directory
         if !wasThere { try make(place) }
         try carryOver(from: old, to: staging, ours: ours, below: file)

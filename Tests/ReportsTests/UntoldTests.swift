@@ -168,6 +168,37 @@ import Testing
     }
   }
 
+  @Test func aFileWhoseTimeWasPutBackAndAPageThatNobodyMayReadAreMadeAnew() async throws {
+    try await inFilledShop(customers: 5) { shop, _ in
+      let first = try ReadSet(try await shop.publisher().publish())
+      let path = "\(first.directory)/data/revenue_months.csv"
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+      let time = try #require(try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)
+      try Data(text.replacing("7", with: "8").utf8).write(to: URL(filePath: path))
+      try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: path)
+      #expect(try await shop.publisher().publish().isChanged)
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
+      #expect(try await shop.publisher().publish().isChanged == false)
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+      #expect(try await shop.publisher().publish().isChanged)
+      let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+      #expect(mode.map { $0 & 0o044 } == 0o044)
+    }
+  }
+
+  @Test func aFolderInThePlaceOfAPageIsNamed() async throws {
+    try await inFilledShop(customers: 5) { shop, _ in
+      let path = "\(try await shop.publisher().publish().directory)/revenue.html"
+      try FileManager.default.removeItem(atPath: path)
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      let error = await #expect(throws: ReportError.self) { try await shop.publisher().publish() }
+      #expect(error?.diagnostic.message.contains(path) == true, "\(String(describing: error))")
+      #expect(error?.diagnostic.fix?.hasPrefix("move \(path) away") == true)
+      try FileManager.default.removeItem(atPath: path)
+      #expect(try await shop.publisher().publish().isChanged)
+    }
+  }
+
   @Test func aTableThatHoldsOtherRowsThanItsFilesMakesADraft() async throws {
     try await inFilledShop(customers: 5) { shop, _ in
       #expect(try ReadSet(try await shop.publisher().publish()).json["state"] as? String == "COMPLETE")

@@ -25,3 +25,11 @@ public struct Redaction: Sendable {
     }
   }
 }
+
+/// A dump of it, or of a project that holds it, shows nothing.
+extension Redaction: CustomReflectable, CustomStringConvertible {
+  /// Without children.
+  public var customMirror: Mirror { Mirror(self, children: []) }
+  /// Without values.
+  public var description: String { "Redaction" }
+}
