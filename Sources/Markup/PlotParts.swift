@@ -126,9 +126,9 @@ extension PlotArea {
     return places.map { index in
       let (x, words) = (center(index), text(index))
       let half = ems(words) * (Self.letter - 2) / 2
-      let isFirst = index == 0 && axis.count > 1
       let isLast = index == axis.count - 1 && axis.count > 1
-      if isFirst && x < left + 30 || x < half {
+      // Further left stands the axis with its own labels.
+      if axis.count > 1, x - half < left || x < half {
         return AxisLabel(index: index, text: words, x: min(x, left), anchor: .start)
       }
       if isLast && x > width - right - 30 || x + half > width {

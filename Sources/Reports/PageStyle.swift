@@ -134,7 +134,7 @@ enum PageStyle {
       .tiles { grid-template-columns: repeat(auto-fit, minmax(46mm, 1fr)); gap: 2mm; }
       .tiles .value { font-size: 12pt; } details::details-content { display: block; content-visibility: visible; }
       summary { list-style: none; color: var(--muted); }
-      svg.chart { max-height: 90mm; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+      svg.chart { max-height: 90mm; } pre, .change { white-space: pre-wrap; overflow-wrap: anywhere; }
     }
     """)
 }
