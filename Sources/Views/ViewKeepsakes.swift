@@ -1,7 +1,8 @@
 // What somebody made on the relation of a view, kept from the drop of that relation until another one has its name:
 // owner, options, defaults, indexes, statistics, triggers, rules and comments, as the SQL that makes them again.
-// Invariant: of what was there each thing is put back or stays on record with the reason why it could not be; nothing is
-// lost without a word. Indexes that a definition declares say that they are Daybook's, and come with the definition.
+// Invariant: each of these is put back or stays on record with the reason why it could not be. What only tunes storage
+// (CLUSTER marks, targets of extended statistics, options and storage of columns, TOAST options) is not among them.
+// Indexes that a definition declares say that they are Daybook's, and come with the definition.
 // Privileges are kept as privileges, in `ViewGrants`; what a rollup's state has is Daybook's own.
 
 internal import Postgres
