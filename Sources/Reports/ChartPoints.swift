@@ -69,12 +69,9 @@ struct ChartPoints {
     isOfSeveralCurrencies = Set(currencies.values).count > 1
     seriesCount = found.count
     if found.count > limit {
-      let sizes = found.map { name in
-        (values[name] ?? [:]).sorted { $0.key < $1.key }
-          .reduce(ExactDecimal.zero) { $0.adding($1.value.magnitude) ?? $0 }
+      found = largest(limit, of: found) { name in
+        (values[name] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
       }
-      let kept = Set(found.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }.prefix(limit))
-      found = found.indices.filter(kept.contains).map { found[$0] }
     }
     series = found.map { name in
       let own = kind.figureFormat(currency: currencies[name] ?? names.only)
@@ -128,6 +125,16 @@ struct SeriesNames {
   }
 }
 
+/// The `count` of some series that amount to most, whatever the signs, in the order in which they stand; of equal ones the
+/// first.
+private func largest<Series>(
+  _ count: Int, of series: [Series], values: (Series) -> [ExactDecimal]
+) -> [Series] {
+  let sizes = series.map { values($0).reduce(ExactDecimal.zero) { $0.adding($1.magnitude) ?? $0 } }
+  let kept = Set(series.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }.prefix(count))
+  return series.indices.filter(kept.contains).map { series[$0] }
+}
+
 /// What a chart shows, in a sentence or two for each series.
 struct ChartFinding {
   let axis: ChartAxis
@@ -151,11 +158,7 @@ struct ChartFinding {
   /// be weighed against each other, so that all of them are.
   private var told: [ChartSeries] {
     guard areOfOneUnit, series.count > Self.mostTold else { return series }
-    let sizes = series.map { series in
-      series.values.compactMap(\.self).reduce(ExactDecimal.zero) { $0.adding($1.isNegative ? -$1 : $1) ?? $0 }
-    }
-    let largest = Set(series.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }.prefix(Self.mostTold))
-    return series.indices.filter(largest.contains).map { series[$0] }
+    return largest(Self.mostTold, of: series) { $0.values.compactMap(\.self) }
   }
 
   private func label(_ index: Int) -> String { isolated(shortened(axis.label(index), to: 60)) }
